@@ -1,0 +1,160 @@
+#include "groundglass/cli/context.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <iostream>
+
+#include <torch/cuda.h>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+
+namespace groundglass {
+namespace {
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+class Console final : public Observer {
+ public:
+  explicit Console(bool terminal) : terminal_(terminal) {}
+  ~Console() override { end_line(); }
+
+  void on(const Progress& e) override {
+    const double now = now_s();
+    if (e.what != what_ || e.done < last_done_ || e.total != total_) {
+      what_ = e.what;
+      total_ = e.total;
+      begin_s_ = now;
+      begin_done_ = e.done;
+      spoken_s_ = now;
+    }
+    last_done_ = e.done;
+    const bool last = e.done >= e.total;
+    if (!last && now - spoken_s_ < (terminal_ ? 0.1 : 15)) return;
+    spoken_s_ = now;
+    const double rate = static_cast<double>(e.done - begin_done_) / std::max(now - begin_s_, 1e-9);
+    std::string line = std::to_string(e.done) + "/" + std::to_string(e.total) + " " + e.what;
+    if (!last && rate > 0) {
+      line += ", " + human_seconds(static_cast<double>(e.total - e.done) / rate) + " to go";
+    }
+    if (!e.note.empty()) line += ", " + e.note;
+    if (!terminal_) {
+      if (!last) std::cerr << line << std::endl;
+      return;
+    }
+    constexpr int64_t kWidth = 24;
+    const int64_t filled = e.total > 0 ? kWidth * e.done / e.total : kWidth;
+    std::cerr << "\r\033[K[" << std::string(static_cast<size_t>(filled), '=')
+              << std::string(static_cast<size_t>(kWidth - filled), ' ') << "] " << line
+              << std::flush;
+    open_line_ = true;
+    if (last) end_line();
+  }
+
+  void on(const Warning& e) override {
+    end_line();
+    std::cerr << "warning: " << e.message << std::endl;
+  }
+
+  void on(const EpochDone& e) override {
+    end_line();
+    std::cerr << "epoch " << e.epoch << "/" << e.epochs << "  loss " << fixed(e.loss, 4)
+              << "  val loss " << fixed(e.validation_loss, 4) << "  soft Dice "
+              << fixed(e.soft_dice, 4) << "  Dice " << fixed(e.hard_dice, 4) << "  monitor "
+              << fixed(e.monitor, 4) << (e.best ? " *" : "  ") << "  " << fixed(e.images_per_s, 1)
+              << " img/s (loader alone " << fixed(e.loader_images_per_s, 0) << ")  "
+              << human_seconds(e.seconds) << "  " << fixed(e.rss_mib, 0) << " MiB" << std::endl;
+  }
+
+ private:
+  void end_line() {
+    if (open_line_) std::cerr << std::endl;
+    open_line_ = false;
+  }
+
+  bool terminal_, open_line_ = false;
+  std::string what_;
+  int64_t total_ = -1, last_done_ = 0, begin_done_ = 0;
+  double begin_s_ = 0, spoken_s_ = 0;
+};
+
+torch::Device device_of(const std::string& text) {
+  const bool cuda = torch::cuda::is_available();
+  if (text == "auto") return cuda ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
+  if (text == "cpu") return torch::kCPU;
+  if (text != "cuda" && text.rfind("cuda:", 0) != 0) {
+    fail(ErrorKind::usage, "--device " + in_quotes(text) + ": expected auto, cpu, cuda or cuda:n");
+  }
+  if (!cuda) {
+    fail(ErrorKind::device, "--device " + text + ": this machine or this LibTorch has no CUDA");
+  }
+  int64_t index = 0;
+  try {
+    if (text.size() > 5) index = std::stoll(text.substr(5));
+  } catch (const std::exception&) {
+    fail(ErrorKind::usage, "--device " + in_quotes(text) + ": expected cuda:n with a number");
+  }
+  const auto count = static_cast<int64_t>(torch::cuda::device_count());
+  if (index < 0 || index >= count) {
+    fail(ErrorKind::device, "--device " + text + ": there are " + std::to_string(count) +
+                                " devices, numbered from 0");
+  }
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+}  // namespace
+
+CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name,
+                   const std::string& help, std::function<void()> work) {
+  CLI::App* verb = app.add_subcommand(name, help);
+  verb->footer(kNotAMedicalDevice);
+  verb->add_flag("--json", context.json, "one JSON document on stdout, nothing else there");
+  verb->add_flag("-q,--quiet", context.quiet, "no progress");
+  verb->add_option("--threads", context.threads, "processors to use (0: all)");
+  verb->add_option("--seed", context.seed, "instead of the recipe's");
+  verb->callback([&context, work] { context.work = work; });
+  return verb;
+}
+
+void add_engine_options(CLI::App* verb, Context& context) {
+  verb->add_option("--device", context.device, "auto, cpu, cuda or cuda:n");
+  verb->add_option("--precision", context.precision, "auto, fp32 or bf16");
+}
+
+void add_override_option(CLI::App* verb, Context& context) {
+  verb->add_option("--set", context.overrides, "section.key=value of the recipe")
+      ->take_all()
+      ->allow_extra_args(false);
+}
+
+Engine engine_of(const Context& context) {
+  Engine engine;
+  engine.device = device_of(context.device);
+  if (context.precision == "auto") {
+    const bool fast = engine.device.is_cuda() || cpu_has_bf16();
+    engine.precision = fast ? torch::kBFloat16 : torch::kFloat32;
+  } else if (context.precision == "bf16") {
+    engine.precision = torch::kBFloat16;
+  } else if (context.precision != "fp32") {
+    fail(ErrorKind::usage,
+         "--precision " + in_quotes(context.precision) + ": expected auto, fp32 or bf16");
+  }
+  return engine;
+}
+
+std::unique_ptr<Observer> console_observer(const Context& context) {
+  if (context.quiet) return std::make_unique<Observer>();
+  return std::make_unique<Console>(isatty(STDERR_FILENO) != 0);
+}
+
+void print_json(const nlohmann::ordered_json& document) {
+  std::cout << document.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+            << std::endl;
+}
+
+}  // namespace groundglass

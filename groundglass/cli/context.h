@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/events.h"
+#include "groundglass/train/score.h"
+
+namespace groundglass {
+
+/// What every verb understands, and where a verb leaves what it will do once the line is parsed.
+struct Context {
+  bool json = false;
+  bool quiet = false;
+  std::string device = "auto";
+  std::string precision = "auto";
+  int64_t threads = 0;
+  int64_t seed = -1;  ///< -1: the recipe's
+  std::vector<std::string> overrides;
+
+  std::function<void()> work;
+};
+
+/// A verb with the options that every verb has. `work` runs after parsing.
+CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name,
+                   const std::string& help, std::function<void()> work);
+
+/// --device and --precision for verbs that run a network.
+void add_engine_options(CLI::App* verb, Context& context);
+
+/// --set for verbs that read a recipe.
+void add_override_option(CLI::App* verb, Context& context);
+
+/// The device and arithmetic asked for. "auto" takes CUDA where there is one; bf16 where the hardware
+/// multiplies it. Throws Error(device) if it is not there, Error(usage) for an unknown word.
+Engine engine_of(const Context& context);
+
+/// A progress bar with the time to go on a terminal, plain lines elsewhere, nothing if quiet.
+std::unique_ptr<Observer> console_observer(const Context& context);
+
+/// Several observers as one.
+class Observers final : public Observer {
+ public:
+  void add(Observer& observer) { all_.push_back(&observer); }
+  void on(const Progress& e) override { tell(e); }
+  void on(const Warning& e) override { tell(e); }
+  void on(const EpochDone& e) override { tell(e); }
+
+ private:
+  template <class Event>
+  void tell(const Event& event) {
+    for (auto* observer : all_) observer->on(event);
+  }
+  std::vector<Observer*> all_;
+};
+
+/// The one JSON document of a verb on stdout; numbers that are not finite become null.
+void print_json(const nlohmann::ordered_json& document);
+
+}  // namespace groundglass

@@ -1,0 +1,49 @@
+#include <iostream>
+
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+#include "groundglass/cli/verbs.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+
+namespace groundglass {
+namespace {
+
+void show_info(const CLI::App& app, const Context& context) {
+  std::vector<std::string> verbs, devices = {"cpu"};
+  for (const auto* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+  const auto cuda = static_cast<int64_t>(torch::cuda::device_count());
+  for (int64_t i = 0; i < cuda; ++i) devices.push_back("cuda:" + std::to_string(i));
+  if (context.json) {
+    print_json({{"version", version()},
+                {"commit", commit()},
+                {"build", build_shape()},
+                {"libtorch", TORCH_VERSION},
+                {"devices", devices},
+                {"processor", cpu_name()},
+                {"processors", usable_processors()},
+                {"cpu_features", cpu_features()},
+                {"bf16_in_hardware", cpu_has_bf16()},
+                {"verbs", verbs},
+                {"note", kNotAMedicalDevice}});
+    return;
+  }
+  std::cout << "groundglass " << version() << ", commit " << commit() << ", " << build_shape()
+            << " build, LibTorch " << TORCH_VERSION << "\n"
+            << "processor  " << cpu_name() << ", " << usable_processors() << " usable ("
+            << joined(cpu_features(), " ") << ")\n"
+            << "devices    " << joined(devices, " ") << "\n"
+            << "verbs      " << joined(verbs, " ") << "\n"
+            << kNotAMedicalDevice << std::endl;
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, Context& context) {
+  add_verb(app, context, "info", "build, LibTorch, devices, processor, verbs",
+           [&] { show_info(app, context); });
+}
+
+}  // namespace groundglass

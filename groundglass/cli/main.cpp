@@ -1,0 +1,75 @@
+#include <iostream>
+#include <new>
+
+#include <c10/util/Exception.h>
+
+#include "groundglass/cli/verbs.h"
+#include "groundglass/core/error.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/version.h"
+
+namespace groundglass {
+namespace {
+
+int speak(const std::string& message, int code) {
+  std::cerr << "error: " << message << std::endl;
+  return code;
+}
+
+/// The first line of LibTorch's message; the rest is its call stack.
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+int run(int count, char** words) {
+  CLI::App app("GroundGlass finds and measures lung infection on chest CT and chest X-ray.",
+               "groundglass");
+  app.footer(std::string("Exit codes: 1 internal, 2 usage, 3 recipe, 4 data, 5 checkpoint, 6 device, "
+                         "130/143 after a signal.\n") +
+             kNotAMedicalDevice);
+  app.set_version_flag("--version", "groundglass " + version() + " (" + commit() + ")");
+  app.require_subcommand(1);
+  Context context;
+  add_info(app, context);
+  add_models(app, context);
+#ifdef GROUNDGLASS_IO
+  add_prepare(app, context);
+#endif
+  add_train(app, context);
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);
+    return speak(std::string(e.what()) + "; see groundglass --help",
+                 static_cast<int>(ErrorKind::usage));
+  }
+  set_threads(context.threads);
+  context.work();
+  return 0;
+}
+
+}  // namespace
+}  // namespace groundglass
+
+int main(int count, char** words) {
+  using groundglass::ErrorKind;
+  using groundglass::speak;
+  groundglass::keep_freed_memory();
+  groundglass::catch_stop_signals();
+  try {
+    return groundglass::run(count, words);
+  } catch (const groundglass::Error& e) {
+    return speak(e.what(), e.exit_code());
+  } catch (const groundglass::Stopped& e) {
+    std::cerr << e.what() << std::endl;
+    return e.exit_code();
+  } catch (const std::bad_alloc&) {
+    return speak("not enough memory; use smaller batches", static_cast<int>(ErrorKind::device));
+  } catch (const c10::Error& e) {
+    const std::string text = groundglass::first_line(e.what());
+    const bool memory = text.find("memory") != std::string::npos;
+    return speak(text, static_cast<int>(memory ? ErrorKind::device : ErrorKind::internal));
+  } catch (const std::exception& e) {
+    return speak(groundglass::first_line(e.what()), static_cast<int>(ErrorKind::internal));
+  }
+}

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "groundglass/cli/context.h"
+
+namespace groundglass {
+
+// One file for each verb; CLI.md of the project says what scripts may rely on.
+void add_info(CLI::App& app, Context& context);
+void add_models(CLI::App& app, Context& context);
+void add_prepare(CLI::App& app, Context& context);
+void add_train(CLI::App& app, Context& context);
+
+}  // namespace groundglass

@@ -1,0 +1,112 @@
+#include "groundglass/core/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "groundglass/core/error.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+std::string reason() {
+  return std::strerror(errno);
+}
+
+/// Same folder (rename must not cross file systems), same ending, unique in this process.
+fs::path temporary_beside(const fs::path& path) {
+  static std::atomic<uint64_t> counter{0};
+  return path.parent_path() / (".tmp-" + std::to_string(getpid()) + "-" +
+                               std::to_string(counter++) + "-" + path.filename().string());
+}
+
+void flush_to_disk(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY);
+  if (file < 0) return;
+  fsync(file);
+  close(file);
+}
+
+void rename_over(const fs::path& from, const fs::path& to) {
+  std::error_code code;
+  fs::rename(from, to, code);
+  if (!code) return;
+  fs::remove(from, code);
+  fail(ErrorKind::data, to.string() + ": cannot be written (" + code.message() + ")");
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  if (fs::is_directory(path)) fail(ErrorKind::data, path.string() + ": is a folder, not a file");
+  std::ifstream in(path, std::ios::binary);
+  if (!in) fail(ErrorKind::data, path.string() + ": cannot be opened (" + reason() + ")");
+  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (in.bad()) fail(ErrorKind::data, path.string() + ": cannot be read (" + reason() + ")");
+  return bytes;
+}
+
+void write_file(const fs::path& path, std::string_view bytes) {
+  AtomicFile file(path);
+  {
+    std::ofstream out(file.temporary(), std::ios::binary);
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    out.close();
+    if (!out) fail(ErrorKind::data, path.string() + ": cannot be written (" + reason() + ")");
+  }
+  file.commit();
+}
+
+AtomicFile::AtomicFile(fs::path path)
+    : path_(std::move(path)), temporary_(temporary_beside(path_)) {
+  if (!path_.parent_path().empty()) make_folder(path_.parent_path());
+}
+
+AtomicFile::~AtomicFile() {
+  std::error_code ignored;
+  if (!committed_) fs::remove(temporary_, ignored);
+}
+
+void AtomicFile::commit() {
+  flush_to_disk(temporary_);
+  rename_over(temporary_, path_);
+  committed_ = true;
+}
+
+MappedFile::MappedFile(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY);
+  if (file < 0) fail(ErrorKind::data, path.string() + ": cannot be opened (" + reason() + ")");
+  struct stat info {};
+  fstat(file, &info);
+  size_ = static_cast<size_t>(info.st_size);
+  void* mapped = size_ == 0 ? nullptr : mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
+  const std::string why = reason();
+  close(file);
+  if (mapped == nullptr) fail(ErrorKind::data, path.string() + ": is empty");
+  if (mapped == MAP_FAILED) {
+    fail(ErrorKind::data, path.string() + ": cannot be mapped (" + why + ")");
+  }
+  data_ = static_cast<const uint8_t*>(mapped);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(const_cast<uint8_t*>(data_), size_);
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code || !fs::is_directory(path)) {
+    fail(ErrorKind::usage, path.string() + ": the folder cannot be made (" +
+                               (code ? code.message() : "a file has that name") + ")");
+  }
+}
+
+}  // namespace groundglass

@@ -1,0 +1,64 @@
+#include "groundglass/data/augment/augmentation.h"
+
+#include <cmath>
+
+#include "groundglass/core/error.h"
+
+namespace groundglass {
+namespace {
+
+void draw_warp(const AugmentOptions& o, Rng& rng, Augmentation& a) {
+  const auto factors = [&] {
+    std::vector<double> list(static_cast<size_t>(o.grid_steps) + 1);
+    for (auto& f : list) f = 1 + rng.uniform(-o.grid_limit, o.grid_limit);
+    return list;
+  };
+  switch (rng.below(3)) {
+    case 0:
+      a.warp = WarpKind::elastic;
+      a.elastic_key = rng.bits();
+      a.elastic_alpha = o.elastic_alpha;
+      a.elastic_sigma = o.elastic_sigma;
+      a.elastic_corners_px.resize(6);
+      for (auto& c : a.elastic_corners_px) {
+        c = rng.uniform(-o.elastic_affine_px, o.elastic_affine_px);
+      }
+      break;
+    case 1:
+      a.warp = WarpKind::grid;
+      a.grid_x = factors();
+      a.grid_y = factors();
+      break;
+    default:
+      a.warp = WarpKind::optical;
+      a.optical_k = rng.uniform(-o.optical_limit, o.optical_limit);
+  }
+}
+
+}  // namespace
+
+void AugmentOptions::check() const {
+  check_word("augment", "mode", mode, {"online", "offline", "none"});
+}
+
+Augmentation draw_augmentation(const AugmentOptions& o, Rng& rng) {
+  Augmentation a;
+  a.flip = rng.chance(o.flip_probability);
+  if (rng.chance(o.affine_probability)) {
+    a.angle_deg = rng.uniform(-o.rotate_deg, o.rotate_deg);
+    a.scale = 1 + rng.uniform(-o.scale, o.scale);
+    a.shift_x = rng.uniform(-o.shift, o.shift);
+    a.shift_y = rng.uniform(-o.shift, o.shift);
+  }
+  if (rng.chance(o.brightness_probability)) a.brightness = rng.uniform(-o.brightness, o.brightness);
+  if (rng.chance(o.warp_probability)) draw_warp(o, rng, a);
+  if (rng.chance(o.gray_probability)) {
+    a.gamma = std::exp(rng.uniform(-o.gamma, o.gamma));
+    a.contrast = 1 + rng.uniform(-o.contrast, o.contrast);
+    a.noise = rng.uniform(0, o.noise);
+    a.noise_key = rng.bits();
+  }
+  return a;
+}
+
+}  // namespace groundglass

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "groundglass/core/field.h"
+#include "groundglass/core/rng.h"
+
+namespace groundglass {
+
+/// How slices are varied. The defaults are those of the library the paper names.
+struct AugmentOptions {
+  std::string mode = "online";
+  int64_t copies = 1;
+  double flip_probability = 0.5;
+  double affine_probability = 0.5;
+  double shift = 0.0625;
+  double scale = 0.1;
+  double rotate_deg = 45;
+  double brightness_probability = 0.5;
+  double brightness = 0.2;
+  double warp_probability = 0.5;
+  double elastic_alpha = 120;
+  double elastic_sigma = 6;
+  double elastic_affine_px = 3.6;
+  int64_t grid_steps = 5;
+  double grid_limit = 0.3;
+  double optical_limit = 0.05;
+  double gray_probability = 0;
+  double gamma = 0.4;
+  double contrast = 0.3;
+  double noise = 0.02;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"mode", "'online' (anew each epoch), 'offline' (stored copies) or 'none'"}, mode);
+    v.field({"copies", "offline: augmented copies of each slice", 1, 100}, copies);
+    v.field({"flip_probability", "left-right flip", 0, 1}, flip_probability);
+    v.field({"affine_probability", "shift, scale and rotate together", 0, 1}, affine_probability);
+    v.field({"shift", "largest shift, share of the side", 0, 1}, shift);
+    v.field({"scale", "largest change of scale, 0.1 gives 0.9 to 1.1", 0, 0.9}, scale);
+    v.field({"rotate_deg", "largest rotation, degrees", 0, 180}, rotate_deg);
+    v.field({"brightness_probability", "brightness", 0, 1}, brightness_probability);
+    v.field({"brightness", "largest change, share of white", 0, 1}, brightness);
+    v.field({"warp_probability", "one of elastic, grid, optical", 0, 1}, warp_probability);
+    v.field({"elastic_alpha", "elastic: factor of the blurred noise, pixels", 0, 10000},
+            elastic_alpha);
+    v.field({"elastic_sigma", "elastic: blur of the noise, pixels", 0.5, 100}, elastic_sigma);
+    v.field({"elastic_affine_px", "elastic: shift of three corners, pixels", 0, 100},
+            elastic_affine_px);
+    v.field({"grid_steps", "grid: cells per side", 1, 50}, grid_steps);
+    v.field({"grid_limit", "grid: largest change of a cell's width", 0, 0.9}, grid_limit);
+    v.field({"optical_limit", "optical: largest lens coefficient", 0, 1}, optical_limit);
+    v.field({"gray_probability", "gamma, contrast and noise together (ours, not the paper's)", 0, 1},
+            gray_probability);
+    v.field({"gamma", "largest exponent, as its logarithm: 0.4 gives 0.67 to 1.49", 0, 2}, gamma);
+    v.field({"contrast", "largest change of contrast about the mean gray", 0, 1}, contrast);
+    v.field({"noise", "largest standard deviation of Gaussian noise, share of white", 0, 1}, noise);
+  }
+
+  /// Throws Error(recipe) for a mode that is none of the three.
+  void check() const;
+};
+
+enum class WarpKind { none, elastic, grid, optical };
+
+/// One drawn augmentation: all numbers, nothing random left. The default changes nothing.
+struct Augmentation {
+  bool flip = false;
+
+  double angle_deg = 0;  ///< counter-clockwise as seen
+  double scale = 1;      ///< above 1 magnifies
+  double shift_x = 0;    ///< share of the width, to the right
+  double shift_y = 0;    ///< share of the height, down
+
+  WarpKind warp = WarpKind::none;
+  uint64_t elastic_key = 0;  ///< seeds the displacement fields
+  double elastic_alpha = 0, elastic_sigma = 6;
+  std::vector<double> elastic_corners_px;  ///< six numbers: x and y of three corners
+  std::vector<double> grid_x, grid_y;      ///< factors of the cells' widths, one per cell
+  double optical_k = 0;
+
+  double brightness = 0;  ///< added, share of white
+  double gamma = 1;
+  double contrast = 1;  ///< factor about the mean gray
+  double noise = 0;     ///< standard deviation, share of white
+  uint64_t noise_key = 0;
+};
+
+/// Draws the eight transforms of the paper (flip, shift, scale, rotate, brightness, and one of
+/// elastic, grid, optical), and ours on gray values if the options ask for them.
+///
+/// Bakheet, Youssef et al., Sci Rep 2026, 16:1551, "Data augmentation"; names and defaults of
+/// albumentations 1.3 (Buslaev et al., Information 11 (2020) 125).
+/// Differs: the paper prints no parameters.
+Augmentation draw_augmentation(const AugmentOptions& options, Rng& rng);
+
+}  // namespace groundglass

@@ -1,0 +1,91 @@
+#include "groundglass/data/augment/warp.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace groundglass {
+namespace {
+
+/// A place on the line, mirrored into [0, n - 1].
+float mirrored(float place, int64_t n) {
+  const auto last = static_cast<float>(n - 1);
+  if (place >= 0 && place <= last) return place;
+  if (n == 1) return 0;
+  const float period = 2 * last;
+  place = std::fmod(std::abs(place), period);
+  return place <= last ? place : period - place;
+}
+
+/// Four neighbours and their weights.
+struct Linear {
+  int64_t i00, i01, i10, i11;
+  float fx, fy;
+};
+
+Linear linear_at(const Grid& grid, size_t i) {
+  const float x = mirrored(grid.x[i], grid.width), y = mirrored(grid.y[i], grid.height);
+  const auto x0 = static_cast<int64_t>(x), y0 = static_cast<int64_t>(y);
+  const int64_t x1 = std::min(x0 + 1, grid.width - 1), y1 = std::min(y0 + 1, grid.height - 1);
+  return {y0 * grid.width + x0, y0 * grid.width + x1, y1 * grid.width + x0,
+          y1 * grid.width + x1, x - static_cast<float>(x0), y - static_cast<float>(y0)};
+}
+
+/// Values [0,255] after brightness, gamma, contrast and noise, rounded into bytes.
+void finish_gray(const Augmentation& a, const std::vector<float>& values, uint8_t* out) {
+  double mean = 0;
+  if (a.contrast != 1) {
+    for (const float v : values) mean += v;
+    mean /= static_cast<double>(values.size());
+  }
+  Rng rng(a.noise_key);
+  for (size_t i = 0; i < values.size(); ++i) {
+    double v = values[i];
+    if (a.gamma != 1) v = 255 * std::pow(v / 255, a.gamma);
+    if (a.contrast != 1) v = mean + a.contrast * (v - mean);
+    v += 255 * a.brightness;
+    if (a.noise > 0) v += 255 * a.noise * rng.normal();
+    out[i] = static_cast<uint8_t>(std::lround(std::clamp(v, 0.0, 255.0)));
+  }
+}
+
+/// Linear interpolation of one channel, as numbers.
+std::vector<float> interpolated(const uint8_t* image, const Grid& grid) {
+  std::vector<float> values(grid.x.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Linear l = linear_at(grid, i);
+    const float top = image[l.i00] + l.fx * static_cast<float>(image[l.i01] - image[l.i00]);
+    const float bottom = image[l.i10] + l.fx * static_cast<float>(image[l.i11] - image[l.i10]);
+    values[i] = top + l.fy * (bottom - top);
+  }
+  return values;
+}
+
+Sample warp_and_finish(const Sample& sample, const Grid& grid, const Augmentation& gray) {
+  const auto image = sample.image.contiguous(), mask = sample.mask.contiguous();
+  Sample out{torch::empty({image.size(0), grid.height, grid.width}, torch::kUInt8),
+             torch::empty({grid.height, grid.width}, torch::kUInt8)};
+  for (int64_t c = 0; c < image.size(0); ++c) {
+    const auto values = interpolated(image[c].data_ptr<uint8_t>(), grid);
+    finish_gray(gray, values, out.image[c].data_ptr<uint8_t>());
+  }
+  const uint8_t* from = mask.data_ptr<uint8_t>();
+  uint8_t* to = out.mask.data_ptr<uint8_t>();
+  for (size_t i = 0; i < grid.x.size(); ++i) {
+    const auto x = std::lround(mirrored(grid.x[i], grid.width));
+    const auto y = std::lround(mirrored(grid.y[i], grid.height));
+    to[i] = from[y * grid.width + x];
+  }
+  return out;
+}
+
+}  // namespace
+
+Sample warp(const Sample& sample, const Grid& grid) {
+  return warp_and_finish(sample, grid, Augmentation{});
+}
+
+Sample apply(const Augmentation& a, const Sample& sample) {
+  return warp_and_finish(sample, sampling_grid(a, sample.image.size(1), sample.image.size(2)), a);
+}
+
+}  // namespace groundglass

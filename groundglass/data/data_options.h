@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "groundglass/core/field.h"
+
+namespace groundglass {
+
+/// Which masks of a data set are learned, and what their values mean.
+struct DataOptions {
+  std::string mask;
+  std::string labels = "binary";
+  int64_t classes = 2;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"mask", "column of the masks in a table; empty for the first of infection, mask, lung"},
+            mask);
+    v.field({"labels",
+             "'binary' (0 and 255, or 0 and 1), 'any' (everything above 0 is infected) or 'classes' "
+             "(class numbers; 255 is ignored)"},
+            labels);
+    v.field({"classes", "labels = 'classes': how many, with the background", 2, 64}, classes);
+  }
+
+  /// Throws Error(recipe) for labels that are none of the three.
+  void check() const { check_word("data", "labels", labels, {"binary", "any", "classes"}); }
+};
+
+}  // namespace groundglass

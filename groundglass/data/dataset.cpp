@@ -1,0 +1,220 @@
+#include "groundglass/data/dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/csv.h"
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/data/problems.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+const std::array<const char*, 3> kMaskColumns = {"infection", "mask", "lung"};
+
+/// Column of the masks: the one asked for, or the first usual one that is there.
+int mask_column(const CsvTable& table, const fs::path& source, const DatasetOptions& options) {
+  if (!options.mask.empty()) {
+    const int column = table.column(options.mask);
+    if (column < 0) {
+      fail(ErrorKind::data, source.string() + ": has no column " + in_quotes(options.mask) +
+                                did_you_mean(options.mask, table.header));
+    }
+    return column;
+  }
+  for (const char* name : kMaskColumns) {
+    if (table.column(name) >= 0) return table.column(name);
+  }
+  return -1;
+}
+
+Dataset read_table(const fs::path& source, const DatasetOptions& options) {
+  const CsvTable table = read_csv(source);
+  const int image = table.column("image");
+  if (image < 0) {
+    fail(ErrorKind::data, source.string() + ":1: no column 'image'; the header is " +
+                              joined(table.header, ","));
+  }
+  Dataset out{source, "table", "", {}, {}};
+  const int mask = mask_column(table, source, options);
+  if (mask >= 0) out.mask_column = table.header[static_cast<size_t>(mask)];
+  const fs::path folder = source.parent_path();
+  Problems problems;
+  std::map<std::string, int64_t> first_line;
+  for (const auto& row : table.rows) {
+    const auto cell = [&](int column) {
+      return column < 0 ? std::string() : row.cells[static_cast<size_t>(column)];
+    };
+    const std::string where = source.string() + ":" + std::to_string(row.line) + ": ";
+    if (cell(image).empty()) {
+      problems.add(where + "the image column is empty");
+      continue;
+    }
+    const auto [earlier, fresh] = first_line.emplace(cell(image), row.line);
+    if (!fresh) {
+      problems.add(where + in_quotes(cell(image)) + " is listed already on line " +
+                   std::to_string(earlier->second));
+      continue;
+    }
+    DataRow r;
+    r.id = without_ending(cell(image));
+    r.case_id = cell(table.column("case"));
+    r.patient = cell(table.column("patient"));
+    r.domain = cell(table.column("domain"));
+    r.label = cell(table.column("label"));
+    r.image = folder / cell(image);
+    if (r.case_id.empty()) r.case_id = r.id;
+    if (r.patient.empty()) r.patient = r.case_id;
+    if (!cell(mask).empty()) r.mask = folder / cell(mask);
+    if (!fs::exists(r.image)) problems.add(where + r.image.string() + ": no such file");
+    if (!r.mask.empty() && !fs::exists(r.mask)) {
+      problems.add(where + r.mask.string() + ": no such file");
+    }
+    out.rows.push_back(std::move(r));
+  }
+  problems.refuse(source.string());
+  if (table.column("patient") < 0) {
+    out.warnings.push_back(source.string() + ": has no column 'patient'; " +
+                           (table.column("case") < 0 ? "every image" : "every case") +
+                           " counts as a patient of its own, so splits may leak");
+  }
+  return out;
+}
+
+std::vector<fs::path> files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const bool hidden = entry.path().filename().string().front() == '.';
+    if (entry.is_regular_file() && !hidden) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Dataset read_nnunet(const fs::path& source) {
+  const fs::path description = source / "dataset.json";
+  const json document = json::parse(read_file(description), nullptr, false);
+  if (!document.is_object()) fail(ErrorKind::data, description.string() + ": is no JSON object");
+  const json channels = document.value("channel_names", document.value("modality", json::object()));
+  if (channels.size() > 1) {
+    fail(ErrorKind::data, description.string() + ": names " + std::to_string(channels.size()) +
+                              " channels, expected one image per case");
+  }
+  const std::string ending = document.value("file_ending", std::string(".nii.gz"));
+  Dataset out{source, "nnunet", "labelsTr", {}, {}};
+  Problems problems;
+  std::set<fs::path> used;
+  for (const auto& image : files_in(source / "imagesTr")) {
+    const std::string name = image.filename().string();
+    const std::string tail = "_0000" + ending;
+    if (!ends_with(name, tail)) {
+      problems.add(image.string() + ": the name does not end in " + tail);
+      continue;
+    }
+    DataRow r;
+    r.id = r.case_id = r.patient = name.substr(0, name.size() - tail.size());
+    r.image = image;
+    r.mask = source / "labelsTr" / (r.id + ending);
+    if (!fs::exists(r.mask)) problems.add(r.mask.string() + ": no such file, expected for " + name);
+    used.insert(r.mask);
+    out.rows.push_back(std::move(r));
+  }
+  if (fs::is_directory(source / "labelsTr")) {
+    for (const auto& mask : files_in(source / "labelsTr")) {
+      if (used.count(mask) == 0) problems.add(mask.string() + ": has no image in imagesTr");
+    }
+  }
+  problems.refuse(source.string());
+  return out;
+}
+
+/// The folder beside `masks` that holds the images, or nothing.
+fs::path image_folder(const fs::path& source) {
+  for (const char* name : {"frames", "images"}) {
+    if (fs::is_directory(source / name)) return source / name;
+  }
+  return {};
+}
+
+Dataset read_paired(const fs::path& source) {
+  Dataset out{source, "paired folders", "masks", {}, {}};
+  Problems problems;
+  std::map<std::string, fs::path> masks;
+  for (const auto& mask : files_in(source / "masks")) {
+    std::string stem = without_ending(mask.filename());
+    if (ends_with(stem, "_mask")) stem.resize(stem.size() - 5);
+    if (!masks.emplace(stem, mask).second) {
+      problems.add(mask.string() + ": a second mask for " + in_quotes(stem));
+    }
+  }
+  for (const auto& image : files_in(image_folder(source))) {
+    DataRow r;
+    r.id = r.case_id = r.patient = without_ending(image.filename());
+    r.image = image;
+    const auto mask = masks.find(r.id);
+    if (mask == masks.end()) {
+      problems.add(image.string() + ": has no partner in masks");
+      continue;
+    }
+    r.mask = mask->second;
+    masks.erase(mask);
+    out.rows.push_back(std::move(r));
+  }
+  for (const auto& [stem, mask] : masks) problems.add(mask.string() + ": has no image");
+  problems.refuse(source.string());
+  out.warnings.push_back(source.string() + ": names no patients; every image counts as a patient " +
+                         "of its own, so splits may leak");
+  return out;
+}
+
+bool is_nnunet(const fs::path& source) {
+  return fs::exists(source / "dataset.json") && fs::is_directory(source / "imagesTr");
+}
+
+bool is_paired(const fs::path& source) {
+  return !image_folder(source).empty() && fs::is_directory(source / "masks");
+}
+
+}  // namespace
+
+std::string without_ending(const fs::path& path) {
+  std::string text = path.generic_string();
+  if (ends_with(text, ".gz")) text.resize(text.size() - 3);
+  const size_t dot = text.rfind('.'), slash = text.rfind('/');
+  if (dot != std::string::npos && (slash == std::string::npos || dot > slash + 1)) text.resize(dot);
+  return text;
+}
+
+bool is_dataset(const fs::path& source) {
+  if (fs::is_directory(source)) return is_nnunet(source) || is_paired(source);
+  return ends_with(source.string(), ".csv");
+}
+
+Dataset read_dataset(const fs::path& source, const DatasetOptions& options) {
+  if (!fs::exists(source)) fail(ErrorKind::data, source.string() + ": no such file or folder");
+  Dataset out;
+  if (fs::is_directory(source)) {
+    if (is_nnunet(source)) {
+      out = read_nnunet(source);
+    } else if (is_paired(source)) {
+      out = read_paired(source);
+    } else {
+      fail(ErrorKind::data, source.string() + ": is no data set; expected a CSV table, a folder with "
+                            "dataset.json and imagesTr, or one with images and masks");
+    }
+  } else {
+    out = read_table(source, options);
+  }
+  if (out.rows.empty()) fail(ErrorKind::data, source.string() + ": lists no images");
+  return out;
+}
+
+}  // namespace groundglass

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace groundglass {
+
+/// One image file of a data set: a picture of one slice, or a volume.
+struct DataRow {
+  std::string id;       ///< unique: the image's path from the data set on, without ending
+  std::string case_id;  ///< the study; slices of one study share it
+  std::string patient;  ///< never split between training and test in strict mode
+  std::string domain;   ///< hospital, scanner or source; "" if the data set has only one
+  std::string label;    ///< of the whole image, e.g. a finding; "" for none
+  std::filesystem::path image;
+  std::filesystem::path mask;  ///< empty if there is none
+};
+
+/// A list of images with masks, and what the masks mean.
+struct Dataset {
+  std::filesystem::path source;  ///< the table or folder
+  std::string layout;            ///< "table", "nnunet" or "paired folders"
+  std::string mask_column;       ///< which of the table's mask columns is used; "" for none
+  std::vector<DataRow> rows;
+  std::vector<std::string> warnings;
+};
+
+struct DatasetOptions {
+  std::string mask = "";  ///< column with the masks; "" takes the first of infection, mask, lung
+};
+
+/// The path without ".png", ".nii.gz" and the like, with forward slashes.
+std::string without_ending(const std::filesystem::path& path);
+
+/// True for what read_dataset takes: a .csv file, or a folder of the two layouts.
+bool is_dataset(const std::filesystem::path& source);
+
+/// Reads the list of a data set, not yet its images:
+///  * a CSV table with a column `image` and optional columns infection, mask, lung, patient, domain,
+///    case, z, label; paths relative to the table;
+///  * an nnU-Net folder (dataset.json, imagesTr, labelsTr), one modality;
+///  * paired folders: frames or images beside masks, paired by name.
+///
+/// Throws Error(data) listing all problems at once: files that are named and missing, names without
+/// a partner, an image listed twice, no rows.
+Dataset read_dataset(const std::filesystem::path& source, const DatasetOptions& options = {});
+
+}  // namespace groundglass

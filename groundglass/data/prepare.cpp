@@ -1,0 +1,211 @@
+#include "groundglass/data/prepare.h"
+
+#include <atomic>
+#include <map>
+#include <mutex>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/parallel.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
+#include "groundglass/data/problems.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/io/volume_reader.h"
+#include "groundglass/preprocess/axial.h"
+#include "groundglass/preprocess/slice.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+/// An image file and the rows it fills.
+struct Task {
+  const DataRow* source = nullptr;
+  int64_t first_row = 0;
+  int64_t rows = 1;
+  bool volume = false;
+};
+
+std::string slice_id(const DataRow& row, int64_t z) {
+  std::string number = std::to_string(z);
+  number.insert(0, number.size() < 3 ? 3 - number.size() : 0, '0');
+  return row.id + "#z" + number;
+}
+
+/// Names, sizes and times of all files: what a resumed preparation must find unchanged.
+std::string fingerprint_of(const Dataset& dataset, const DataOptions& data) {
+  std::string text = data.labels + "/" + std::to_string(data.classes);
+  const auto add = [&](const fs::path& path) {
+    if (path.empty()) return;
+    std::error_code ignored;
+    text += "\n" + path.string() + " " + std::to_string(fs::file_size(path, ignored)) + " " +
+            std::to_string(fs::last_write_time(path, ignored).time_since_epoch().count());
+  };
+  for (const auto& row : dataset.rows) {
+    add(row.image);
+    add(row.mask);
+  }
+  return sha256(text);
+}
+
+class Preparation {
+ public:
+  Preparation(const PrepareJob& job, Observer& observer) : job_(job), observer_(observer) {
+    threads_ = job.threads > 0 ? job.threads : usable_processors();
+    header_.source = job.dataset.source.filename().string();
+    header_.preprocess = job.preprocess_text;
+    header_.classes = job.data.labels;
+    header_.height = job.preprocess.size[0];
+    header_.width = job.preprocess.size[1];
+    header_.fingerprint = fingerprint_of(job.dataset, job.data);
+    for (const auto& warning : job.dataset.warnings) observer_.on(Warning{warning});
+    plan();
+  }
+
+  int64_t run() {
+    PreparedSetWriter writer(job_.output, header_);
+    const auto total = static_cast<int64_t>(header_.rows.size());
+    std::atomic<int64_t> done{writer.rows_done()};
+    parallel_for_each(static_cast<int64_t>(tasks_.size()), threads_, [&](int64_t i) {
+      if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped; run it again to go on");
+      const Task& task = tasks_[static_cast<size_t>(i)];
+      try {
+        done += task.volume ? fill_volume(task, writer) : fill_picture(task, writer);
+      } catch (const Error& e) {
+        problems_.add(e.what());
+      }
+      const std::lock_guard lock(speaking_);
+      observer_.on(Progress{"slices", done, total, ""});
+    });
+    problems_.refuse(job_.dataset.source.string());
+    writer.finish();
+    return total;
+  }
+
+ private:
+  void plan() {
+    for (const auto& row : job_.dataset.rows) {
+      Task task{&row, static_cast<int64_t>(header_.rows.size()), 1, is_volume_name(row.image)};
+      try {
+        if (task.volume) task.rows = open_volume(row.image, job_.preprocess.units)->info().depth;
+      } catch (const Error& e) {
+        problems_.add(e.what());
+        continue;
+      }
+      for (int64_t z = 0; z < task.rows; ++z) {
+        header_.rows.push_back({task.volume ? slice_id(row, z) : row.id, row.case_id, row.patient,
+                                row.domain, row.label, !row.mask.empty()});
+      }
+      tasks_.push_back(task);
+    }
+    if (tasks_.empty()) problems_.refuse(job_.dataset.source.string());
+  }
+
+  int64_t fill_picture(const Task& task, PreparedSetWriter& writer) {
+    if (writer.has(task.first_row)) return 0;
+    const Image image = read_picture(task.source->image);
+    warn(image.warnings);
+    torch::Tensor mask;
+    if (!task.source->mask.empty()) {
+      const auto stored = read_mask_picture(task.source->mask);
+      if (stored.size(0) != image.pixels.size(1) || stored.size(1) != image.pixels.size(2)) {
+        fail(ErrorKind::data, task.source->mask.string() + ": is " + size_text(stored) +
+                                  " and its image is " + size_text(image.pixels[0]) +
+                                  " (height x width)");
+      }
+      mask = mask_to_network_grid(known_labels(stored, job_.data, task.source->mask.string()),
+                                  job_.preprocess);
+    }
+    writer.write(task.first_row, to_network_grid(image, job_.preprocess), mask);
+    return 1;
+  }
+
+  int64_t fill_volume(const Task& task, PreparedSetWriter& writer) {
+    bool complete = true;
+    for (int64_t z = 0; z < task.rows; ++z) complete = complete && writer.has(task.first_row + z);
+    if (complete) return 0;
+    const Volume volume = read_volume(task.source->image, job_.preprocess.units);
+    warn(volume.warnings);
+    const AxialView view = axial_view(volume.geometry);
+    const auto slices = view.apply(volume.voxels);
+    torch::Tensor masks;
+    if (!task.source->mask.empty()) {
+      const LabelMap stored = read_label_volume(task.source->mask);
+      check_same_grid(task, volume, stored);
+      masks = view.apply(known_labels(stored.labels, job_.data, task.source->mask.string()));
+    }
+    int64_t written = 0;
+    for (int64_t z = 0; z < slices.size(0); ++z) {
+      if (writer.has(task.first_row + z)) continue;
+      const Image slice{slices[z].contiguous().unsqueeze(0), volume.units, volume.white, {}};
+      writer.write(task.first_row + z, to_network_grid(slice, job_.preprocess),
+                   masks.defined() ? mask_to_network_grid(masks[z], job_.preprocess) : masks);
+      ++written;
+    }
+    return written;
+  }
+
+  static void check_same_grid(const Task& task, const Volume& volume, const LabelMap& mask) {
+    if (mask.labels.sizes() != volume.voxels.sizes()) {
+      fail(ErrorKind::data, task.source->mask.string() + ": is " + shape_text(mask.labels) +
+                                " and its image is " + shape_text(volume.voxels));
+    }
+    if (!same_geometry(mask.geometry, volume.geometry, 0.1)) {
+      fail(ErrorKind::data, task.source->mask.string() + ": lies on another grid (" +
+                                describe(mask.geometry) + ") than its image (" +
+                                describe(volume.geometry) + ")");
+    }
+  }
+
+  static std::string size_text(const torch::Tensor& t) {
+    return std::to_string(t.size(0)) + " x " + std::to_string(t.size(1));
+  }
+
+  void warn(const std::vector<std::string>& warnings) {
+    const std::lock_guard lock(speaking_);
+    for (const auto& text : warnings) observer_.on(Warning{text});
+  }
+
+  const PrepareJob& job_;
+  Observer& observer_;
+  int64_t threads_ = 1;
+  PreparedHeader header_;
+  std::vector<Task> tasks_;
+  Problems problems_;
+  std::mutex speaking_;
+};
+
+}  // namespace
+
+int64_t prepare(const PrepareJob& job, Observer& observer) {
+  return Preparation(job, observer).run();
+}
+
+torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& options,
+                           const std::string& name) {
+  const auto top = stored.max().item<uint8_t>();
+  if (options.labels == "any") return (stored != 0).to(torch::kUInt8);
+  torch::Tensor unknown;
+  if (options.labels == "binary") {
+    const uint8_t one = top <= 1 ? 1 : 255;
+    unknown = (stored != 0) & (stored != one);
+  } else {
+    unknown = (stored >= options.classes) & (stored != 255);
+  }
+  if (unknown.any().item<bool>()) {
+    const auto values = std::get<0>(at::_unique(stored.masked_select(unknown)));
+    std::vector<std::string> words;
+    for (int64_t i = 0; i < std::min<int64_t>(values.numel(), 5); ++i) {
+      words.push_back(std::to_string(values[i].item<int64_t>()));
+    }
+    fail(ErrorKind::data,
+         name + ": holds the label" + (values.numel() > 1 ? "s " : " ") + listed(words) +
+             (values.numel() > 5 ? ", ..." : "") + ", expected " +
+             (options.labels == "binary" ? "0 and 255 (or 0 and 1)"
+                                         : "class numbers below " + std::to_string(options.classes)) +
+             "; see [data] labels in the recipe");
+  }
+  return options.labels == "binary" ? (stored != 0).to(torch::kUInt8) : stored;
+}
+
+}  // namespace groundglass

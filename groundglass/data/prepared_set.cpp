@@ -1,0 +1,212 @@
+#include "groundglass/data/prepared_set.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#define XXH_INLINE_ALL
+#include <nlohmann/json.hpp>
+#include <xxhash.h>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/text.h"
+#include "groundglass/data/problems.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+constexpr char kMagic[] = "GGSET001";
+constexpr size_t kMagicSize = 8;
+constexpr size_t kPage = 4096;
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& what) {
+  fail(ErrorKind::data, path.string() + ": " + what);
+}
+
+std::string header_bytes(const PreparedHeader& h) {
+  json rows = json::array();
+  for (const auto& r : h.rows) {
+    rows.push_back({r.id, r.case_id, r.patient, r.domain, r.label, r.has_mask});
+  }
+  const json document = {
+      {"source", h.source},
+      {"preprocess", h.preprocess},
+      {"classes", h.classes},
+      {"image", {h.channels, h.height, h.width}},
+      {"fingerprint", h.fingerprint},
+      {"columns", {"id", "case", "patient", "domain", "label", "has_mask"}},
+      {"rows", rows}};
+  const std::string text = document.dump();
+  const uint64_t length = text.size();
+  std::string bytes(kMagic, kMagicSize);
+  bytes.append(reinterpret_cast<const char*>(&length), sizeof length);
+  bytes += text;
+  bytes.append((kPage - bytes.size() % kPage) % kPage, ' ');
+  return bytes;
+}
+
+PreparedHeader parse_header(const fs::path& path, const json& document) {
+  PreparedHeader h;
+  try {
+    h.source = document.at("source");
+    h.preprocess = document.at("preprocess");
+    h.classes = document.at("classes");
+    h.fingerprint = document.at("fingerprint");
+    h.channels = document.at("image").at(0);
+    h.height = document.at("image").at(1);
+    h.width = document.at("image").at(2);
+    for (const auto& r : document.at("rows")) {
+      h.rows.push_back({r.at(0), r.at(1), r.at(2), r.at(3), r.at(4), r.at(5)});
+    }
+  } catch (const json::exception& e) {
+    refuse(path, std::string("the header is damaged (") + e.what() + ")");
+  }
+  if (h.channels < 1 || h.height < 1 || h.width < 1) refuse(path, "the header names no image size");
+  return h;
+}
+
+size_t pixel_bytes(const PreparedHeader& h) {
+  return static_cast<size_t>((h.channels + 1) * h.height * h.width);
+}
+
+/// Never zero, so that a block of zeros is not taken for a finished one.
+uint64_t checksum(const uint8_t* pixels, size_t size) {
+  return XXH3_64bits(pixels, size) | 1;
+}
+
+bool block_is_sound(const uint8_t* block, size_t pixels) {
+  uint64_t stored = 0;
+  std::memcpy(&stored, block + pixels, sizeof stored);
+  return stored != 0 && stored == checksum(block, pixels);
+}
+
+}  // namespace
+
+PreparedSet::PreparedSet(const fs::path& path) {
+  if (!fs::exists(path)) {
+    const bool unfinished = fs::exists(path.string() + ".partial");
+    refuse(path, unfinished ? "is unfinished; run the same `groundglass prepare` again to complete it"
+                            : "no such file");
+  }
+  if (!fs::is_regular_file(path)) refuse(path, "is not a prepared set");
+  file_ = std::make_unique<MappedFile>(path);
+  uint64_t length = 0;
+  const bool magic = file_->size() > kMagicSize + sizeof length &&
+                     std::memcmp(file_->data(), kMagic, kMagicSize) == 0;
+  if (!magic) refuse(path, "is not a prepared set of this version; run `groundglass prepare`");
+  std::memcpy(&length, file_->data() + kMagicSize, sizeof length);
+  const size_t text = kMagicSize + sizeof length;
+  if (length > file_->size() - text) refuse(path, "is truncated inside its header");
+  const json document =
+      json::parse(file_->data() + text, file_->data() + text + length, nullptr, false);
+  if (!document.is_object()) refuse(path, "the header is damaged");
+  header_ = parse_header(path, document);
+  begin_ = (text + length + kPage - 1) / kPage * kPage;
+  block_ = pixel_bytes(header_) + sizeof(uint64_t);
+  const size_t expected = begin_ + block_ * header_.rows.size();
+  if (file_->size() != expected) {
+    refuse(path, "has " + std::to_string(file_->size()) + " bytes, its header says " +
+                     std::to_string(expected) + ": truncated or damaged; prepare it again");
+  }
+}
+
+torch::Tensor PreparedSet::image(int64_t row) const {
+  const uint8_t* block = file_->data() + begin_ + block_ * static_cast<size_t>(row);
+  return torch::from_blob(const_cast<uint8_t*>(block),
+                          {header_.channels, header_.height, header_.width}, torch::kUInt8);
+}
+
+torch::Tensor PreparedSet::mask(int64_t row) const {
+  const uint8_t* block = file_->data() + begin_ + block_ * static_cast<size_t>(row);
+  const auto offset = static_cast<size_t>(header_.channels * header_.height * header_.width);
+  return torch::from_blob(const_cast<uint8_t*>(block + offset), {header_.height, header_.width},
+                          torch::kUInt8);
+}
+
+void PreparedSet::verify() const {
+  Problems problems;
+  for (size_t row = 0; row < header_.rows.size(); ++row) {
+    const uint8_t* block = file_->data() + begin_ + block_ * row;
+    if (!block_is_sound(block, pixel_bytes(header_))) {
+      problems.add("row " + header_.rows[row].id + " is damaged (checksum); prepare the set again");
+    }
+  }
+  problems.refuse("prepared set");
+}
+
+PreparedSetWriter::PreparedSetWriter(fs::path path, PreparedHeader header)
+    : path_(std::move(path)),
+      partial_(path_.string() + ".partial"),
+      header_(std::move(header)),
+      block_(pixel_bytes(header_) + sizeof(uint64_t)),
+      done_(header_.rows.size(), 0) {
+  if (!path_.parent_path().empty()) make_folder(path_.parent_path());
+  const std::string bytes = header_bytes(header_);
+  begin_ = bytes.size();
+  file_ = open(partial_.c_str(), O_RDWR | O_CREAT, 0644);
+  if (file_ < 0) refuse(partial_, std::string("cannot be written (") + std::strerror(errno) + ")");
+  std::string found(begin_, '\0');
+  const bool same = pread(file_, found.data(), begin_, 0) == static_cast<ssize_t>(begin_) &&
+                    found == bytes;
+  if (!same) {
+    const bool written = ftruncate(file_, 0) == 0 &&
+                         pwrite(file_, bytes.data(), begin_, 0) == static_cast<ssize_t>(begin_);
+    if (!written) refuse(partial_, std::string("cannot be written (") + std::strerror(errno) + ")");
+  }
+  if (ftruncate(file_, static_cast<off_t>(begin_ + block_ * done_.size())) != 0) {
+    refuse(partial_, std::string("cannot be given its size (") + std::strerror(errno) + ")");
+  }
+  if (!same) return;
+  std::vector<uint8_t> block(block_);
+  for (size_t row = 0; row < done_.size(); ++row) {
+    const auto offset = static_cast<off_t>(begin_ + block_ * row);
+    done_[row] = pread(file_, block.data(), block_, offset) == static_cast<ssize_t>(block_) &&
+                 block_is_sound(block.data(), pixel_bytes(header_));
+  }
+}
+
+PreparedSetWriter::~PreparedSetWriter() {
+  if (file_ >= 0) close(file_);
+}
+
+int64_t PreparedSetWriter::rows_done() const {
+  return std::count(done_.begin(), done_.end(), 1);
+}
+
+void PreparedSetWriter::write(int64_t row, const torch::Tensor& image, const torch::Tensor& mask) {
+  const size_t pixels = pixel_bytes(header_);
+  const auto image_bytes = static_cast<size_t>(image.numel());
+  std::vector<uint8_t> block(block_, 0);
+  std::memcpy(block.data(), image.contiguous().data_ptr<uint8_t>(), image_bytes);
+  if (mask.defined()) {
+    std::memcpy(block.data() + image_bytes, mask.contiguous().data_ptr<uint8_t>(),
+                pixels - image_bytes);
+  }
+  const uint64_t sum = checksum(block.data(), pixels);
+  std::memcpy(block.data() + pixels, &sum, sizeof sum);
+  const auto offset = static_cast<off_t>(begin_ + block_ * static_cast<size_t>(row));
+  if (pwrite(file_, block.data(), block_, offset) != static_cast<ssize_t>(block_)) {
+    refuse(partial_, std::string("cannot be written (") + std::strerror(errno) + ")");
+  }
+  done_[static_cast<size_t>(row)] = 1;
+}
+
+void PreparedSetWriter::finish() {
+  const auto missing = std::find(done_.begin(), done_.end(), 0);
+  if (missing != done_.end()) {
+    fail(ErrorKind::internal, path_.string() + ": row " +
+                                  header_.rows[static_cast<size_t>(missing - done_.begin())].id +
+                                  " was never written");
+  }
+  fsync(file_);
+  close(file_);
+  file_ = -1;
+  fs::rename(partial_, path_);
+}
+
+}  // namespace groundglass

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "groundglass/core/field.h"
+#include "groundglass/data/prepared_set.h"
+#include "groundglass/data/sample.h"
+
+namespace groundglass {
+
+/// How rows are shared out between training, validation and test.
+struct SplitOptions {
+  std::string mode = "strict";
+  int64_t folds = 5;
+  double test_fraction = 0.2;
+  double validation_fraction = 0.2;
+  int64_t seed = 20260101;
+  std::vector<std::string> train_domains;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"mode",
+             "'paper' (slices at random, one test set for all folds, copies made before the folds) "
+             "or 'strict' (patients apart, each fold its own test patients)"},
+            mode);
+    v.field({"folds", "number of folds", 2, 100}, folds);
+    v.field({"test_fraction", "paper mode: share of the slices kept for the test", 0, 0.9},
+            test_fraction);
+    v.field({"validation_fraction",
+             "strict mode: share of a fold's other patients that choose the best epoch", 0.01, 0.9},
+            validation_fraction);
+    v.field({"seed", "of the sharing out"}, seed);
+    v.field({"train_domains",
+             "strict mode: domains to train and validate on; all rows of the others are the test"},
+            train_domains);
+  }
+
+  /// Throws Error(recipe) for a mode that is neither of the two.
+  void check() const;
+};
+
+/// One fold. In strict mode no patient stands in two of the lists.
+struct Split {
+  std::vector<Entry> train, validation, test;
+};
+
+/// All folds of a data set.
+///
+/// Paper mode (Bakheet, Youssef et al., Sci Rep 2026, 16:1551): a random fifth of the slices is the
+/// test set of every fold; each remaining slice and its `copies` augmented copies are shuffled into
+/// folds, so that copies of validation slices are trained on. 2,729 rows give 2,183 and 546, and
+/// 4,366 entries with one copy. Its flaws are wanted here: that is what was published.
+///
+/// Strict mode: patients are dealt to the folds, each domain by itself and large patients first, so
+/// that folds are alike in slices; fold k is tested on its own patients; of the others some are
+/// validation. Copies follow their slice into training only.
+///
+/// copies  augmented copies of each slice (0 for none).
+/// throws  Error(data) if there are fewer patients than folds, or a training domain is unknown or
+///         leaves no test.
+std::vector<Split> make_splits(const std::vector<PreparedRow>& rows, const SplitOptions& options,
+                               int64_t copies);
+
+/// Ids of the lists as JSON, in the file that lies in each run folder.
+std::string split_json(const Split& split, const std::vector<PreparedRow>& rows);
+
+/// Reads such a file against the rows of a set. Throws Error(checkpoint) naming an id that the set
+/// does not hold.
+Split parse_split_json(const std::string& text, const std::vector<PreparedRow>& rows);
+
+/// Two rows that look alike and stand on different sides of a split.
+struct NearDuplicate {
+  int64_t train_row = 0, other_row = 0;
+  int64_t distance = 0;  ///< differing bits of 256
+  bool same_patient = false;
+};
+
+/// Pairs of a training row with a validation or test row whose perceptual hashes differ in at most
+/// `max_distance` bits. The hash is the sign of the horizontal differences of the slice at 17 x 16
+/// pixels (Krawetz, "dHash", 2013).
+std::vector<NearDuplicate> near_duplicates(const PreparedSet& set, const Split& split,
+                                           int64_t max_distance);
+
+}  // namespace groundglass

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+
+#include "groundglass/io/image.h"
+
+namespace groundglass {
+
+/// True for names that end like a picture: .png .jpg .jpeg .tif .tiff .bmp
+bool is_picture_name(const std::filesystem::path& path);
+
+/// Reads a picture as [1,H,W]: 8-bit as uint8, 16-bit as float32 with white = 65535, float TIFF
+/// as float32 with white = 1. Colour is turned gray with a warning if it was really coloured.
+/// Throws Error(data) with path and reason: empty, truncated, not a picture, several pages.
+Image read_picture(const std::filesystem::path& path);
+
+/// Reads a mask picture as [H,W] uint8 of the values as stored (0/255 or class numbers).
+/// Throws Error(data) as read_picture, and for more than 8 bits or colour.
+torch::Tensor read_mask_picture(const std::filesystem::path& path);
+
+/// Writes [H,W] or [3,H,W] (red, green, blue) uint8 as PNG. The file appears whole or not at all.
+void write_png(const std::filesystem::path& path, const torch::Tensor& pixels);
+
+/// The same as bytes, e.g. to embed in a page.
+std::string encode_png(const torch::Tensor& pixels);
+
+}  // namespace groundglass

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include <torch/types.h>
+
+namespace groundglass {
+
+/// Named tensors and named texts: weights with their recipe, or the state of a training.
+struct TensorArchive {
+  std::map<std::string, torch::Tensor> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Writes the safetensors format (https://github.com/huggingface/safetensors): a JSON header, then
+/// raw little-endian numbers; readable from any language, and nothing in it is ever run.
+/// The file appears whole or not at all. Tensors are stored contiguous, in their own type.
+void write_safetensors(const std::filesystem::path& path, const TensorArchive& archive);
+
+/// Reads such a file. Throws Error(checkpoint) naming the file and what is wrong with it: not
+/// there, truncated, a header that is no JSON, offsets outside the file, a type that is not known.
+TensorArchive read_safetensors(const std::filesystem::path& path);
+
+}  // namespace groundglass

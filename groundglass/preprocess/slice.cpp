@@ -1,0 +1,119 @@
+#include "groundglass/preprocess/slice.h"
+
+#include <opencv2/imgproc.hpp>
+
+#include "groundglass/core/error.h"
+
+namespace groundglass {
+namespace {
+
+/// A tensor [H,W] seen as a matrix; no copy.
+cv::Mat as_mat(const torch::Tensor& t) {
+  const int type = t.scalar_type() == torch::kUInt8 ? CV_8U : CV_32F;
+  return {static_cast<int>(t.size(-2)), static_cast<int>(t.size(-1)), type, t.data_ptr()};
+}
+
+/// The 8-bit gray picture of each channel.
+torch::Tensor to_gray(const Image& image, const PreprocessOptions& options) {
+  const bool hu = image.units == Units::hu;
+  if ((options.units == "hu" && !hu) || (options.units == "gray" && hu)) {
+    fail(ErrorKind::data, "the image is in " + to_string(image.units) +
+                              " and the recipe's [preprocess] units are '" + options.units + "'");
+  }
+  if (hu) return window_hu(image.pixels, options.window_hu[0], options.window_hu[1]);
+  if (image.pixels.scalar_type() == torch::kUInt8) return image.pixels;
+  return (image.pixels * (255 / image.white)).round().clamp(0, 255).to(torch::kUInt8);
+}
+
+cv::Size network_size(const PreprocessOptions& options) {
+  return {static_cast<int>(options.size[1]), static_cast<int>(options.size[0])};
+}
+
+}  // namespace
+
+torch::Tensor window_hu(const torch::Tensor& hu, double low, double high) {
+  const auto clamped = hu.to(torch::kFloat32).clamp(low, high);
+  return ((clamped - low) * (255 / (high - low))).round().to(torch::kUInt8);
+}
+
+torch::Tensor tissue_window(const torch::Tensor& gray) {
+  constexpr int kBright = 200;
+  const auto source = gray.contiguous();
+  const cv::Mat image = as_mat(source);
+  cv::Mat unused;
+  const double otsu = cv::threshold(image, unused, 0, 255, cv::THRESH_BINARY | cv::THRESH_OTSU);
+  std::array<int64_t, 256> histogram{};
+  for (const uint8_t v : cv::Mat_<uint8_t>(image)) ++histogram[v];
+  // The gray value under which `share` of the pixels from `first` on lie.
+  const auto quantile_from = [&](int first, double share) {
+    int64_t total = 0, below = 0;
+    for (int v = first; v < 256; ++v) total += histogram[static_cast<size_t>(v)];
+    int v = first;
+    for (; v < 255; ++v) {
+      below += histogram[static_cast<size_t>(v)];
+      if (static_cast<double>(below) >= share * static_cast<double>(total)) break;
+    }
+    return v;
+  };
+  const int black = quantile_from(0, 0.01);
+  const int tissue = quantile_from(static_cast<int>(otsu) + 1, 0.5);
+  if (tissue - black < 16) return gray;
+  cv::Mat table(1, 256, CV_8U);
+  for (int v = 0; v < 256; ++v) {
+    table.at<uint8_t>(v) = cv::saturate_cast<uint8_t>(kBright * (v - black) / double(tissue - black));
+  }
+  auto out = torch::empty_like(source);
+  cv::Mat result = as_mat(out);
+  cv::LUT(image, table, result);
+  return out;
+}
+
+torch::Tensor clahe(const torch::Tensor& gray, const ClaheOptions& options) {
+  const auto source = gray.contiguous();
+  auto out = torch::empty_like(source);
+  const auto tiles = static_cast<int>(options.tiles);
+  cv::Mat result = as_mat(out);
+  cv::createCLAHE(options.clip, {tiles, tiles})->apply(as_mat(source), result);
+  return out;
+}
+
+torch::Tensor to_network_grid(const Image& image, const PreprocessOptions& options) {
+  const auto gray = to_gray(image, options).contiguous();
+  auto out = torch::empty({gray.size(0), options.size[0], options.size[1]}, torch::kUInt8);
+  for (int64_t c = 0; c < gray.size(0); ++c) {
+    auto channel = gray[c];
+    if (options.gray_window == "tissue") channel = tissue_window(channel);
+    if (options.contrast == "clahe") {
+      channel = clahe(channel, {options.clahe_clip, options.clahe_tiles});
+    }
+    cv::Mat resized = as_mat(out[c]);
+    cv::resize(as_mat(channel), resized, network_size(options), 0, 0,
+               options.resize == "area" ? cv::INTER_AREA : cv::INTER_LINEAR);
+  }
+  return out;
+}
+
+torch::Tensor mask_to_network_grid(const torch::Tensor& labels, const PreprocessOptions& options) {
+  const auto source = labels.contiguous();
+  auto out = torch::empty({options.size[0], options.size[1]}, torch::kUInt8);
+  cv::Mat resized = as_mat(out);
+  if (source.max().item<uint8_t>() > 1) {
+    cv::resize(as_mat(source), resized, network_size(options), 0, 0, cv::INTER_NEAREST_EXACT);
+    return out;
+  }
+  const auto scaled = source * 254;  // 127 is one half
+  cv::resize(as_mat(scaled), resized, network_size(options), 0, 0, cv::INTER_LINEAR);
+  return (out >= 127).to(torch::kUInt8);
+}
+
+torch::Tensor to_slice_grid(const torch::Tensor& probabilities, int64_t height, int64_t width) {
+  const auto source = probabilities.contiguous();
+  auto out = torch::empty({source.size(0), height, width}, torch::kFloat32);
+  for (int64_t f = 0; f < source.size(0); ++f) {
+    cv::Mat resized = as_mat(out[f]);
+    cv::resize(as_mat(source[f]), resized, resized.size(), 0, 0, cv::INTER_LINEAR);
+  }
+  return out;
+}
+
+}  // namespace groundglass

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "groundglass/io/image.h"
+#include "groundglass/preprocess/preprocess_options.h"
+
+namespace groundglass {
+
+/// HU -> gray: clamp to [low, high], then (v - low) / (high - low) * 255, rounded.
+///
+/// hu      any shape, float or int16.
+/// returns the same shape, uint8.
+torch::Tensor window_hu(const torch::Tensor& hu, double low, double high);
+
+/// Stretches a chest slice of unknown gray window so that the soft tissue is always equally bright:
+/// the darkest percent becomes 0, the median of what Otsu's threshold calls bright becomes 200.
+/// A slice without two kinds of gray (Otsu finds nothing) is left as it is.
+///
+/// Otsu, IEEE Trans. SMC 9 (1979) 62; the rest is ours.
+///
+/// gray    [H,W] uint8 -> [H,W] uint8.
+torch::Tensor tissue_window(const torch::Tensor& gray);
+
+struct ClaheOptions {
+  double clip = 2.0;
+  int64_t tiles = 8;
+};
+
+/// Contrast-limited adaptive histogram equalisation, OpenCV's.
+///
+/// Zuiderveld, "Graphics Gems IV", 1994, VIII.5.
+/// gray    [H,W] uint8 -> [H,W] uint8.
+torch::Tensor clahe(const torch::Tensor& gray, const ClaheOptions& options = {});
+
+/// One slice on the network's grid, before normalisation: units -> 8 bit, gray window, contrast,
+/// size.
+///
+/// returns [C,h,w] uint8.
+/// throws  Error(data) if the recipe insists on other units than the file has.
+torch::Tensor to_network_grid(const Image& image, const PreprocessOptions& options);
+
+/// A mask on the network's grid. Two-class masks are resized linearly and cut at one half, others
+/// take the nearest label, since labels are no quantities.
+///
+/// labels  [H,W] uint8 class numbers, 0 background -> [h,w] uint8.
+torch::Tensor mask_to_network_grid(const torch::Tensor& labels, const PreprocessOptions& options);
+
+/// The way back: foreground probabilities from the network's grid to the slice's own.
+///
+/// probabilities [F,h,w] float32 -> [F,height,width] float32.
+torch::Tensor to_slice_grid(const torch::Tensor& probabilities, int64_t height, int64_t width);
+
+}  // namespace groundglass

@@ -1,0 +1,247 @@
+#include "groundglass/recipe/recipe.h"
+
+#include <sstream>
+
+#include <toml++/toml.h>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/recipe/recipe_reader.h"
+#include "groundglass/recipe/recipe_writer.h"
+
+namespace groundglass {
+namespace {
+
+const std::vector<std::string> kSections = {"paper", "data",  "preprocess", "augment",  "split",
+                                            "model", "loss", "train",      "evaluate", "expect"};
+
+toml::table parsed(const std::string& text, const std::string& name) {
+  try {
+    return toml::parse(text, name);
+  } catch (const toml::parse_error& e) {
+    const auto where = e.source().begin;
+    fail(ErrorKind::recipe, name + ":" + std::to_string(where.line) + ":" +
+                                std::to_string(where.column) + ": " + std::string(e.description()));
+  }
+}
+
+/// A value as TOML, or, where that fails, as a plain word.
+toml::table parsed_value(const std::string& value, const std::string& name) {
+  try {
+    return toml::parse("value = " + value, name);
+  } catch (const toml::parse_error&) {
+    return toml::parse("value = " + toml_string(value), name);
+  }
+}
+
+void apply_override(toml::table& recipe, const std::string& text) {
+  const size_t dot = text.find('.'), equals = text.find('=');
+  if (dot == std::string::npos || equals == std::string::npos || dot > equals) {
+    fail(ErrorKind::usage, "--set " + in_quotes(text) + ": expected section.key=value");
+  }
+  const std::string section = text.substr(0, dot), key = text.substr(dot + 1, equals - dot - 1);
+  auto* table = recipe[section].as_table();
+  if (table == nullptr) {
+    recipe.insert_or_assign(section, toml::table{});
+    table = recipe[section].as_table();
+  }
+  const toml::table value = parsed_value(text.substr(equals + 1), "--set " + section + "." + key);
+  table->insert_or_assign(key, *value.get("value"));
+}
+
+const toml::table& section(const toml::table& recipe, const char* name) {
+  static const toml::table empty;
+  const toml::node* node = recipe.get(name);
+  if (node == nullptr) return empty;
+  if (!node->is_table()) {
+    refuse_recipe(*node, in_quotes(name) + " is no section; expected [" + std::string(name) + "]");
+  }
+  return *node->as_table();
+}
+
+/// The name in a table of the catalog; the catalog's own complaint gets the place in front.
+template <class Find>
+auto& chosen(const toml::table& table, const char* where, const Find& find) {
+  const toml::node* name = table.get("name");
+  if (name == nullptr || !name->is_string()) {
+    fail(ErrorKind::recipe, std::string("[") + where + "] has no name = \"...\"");
+  }
+  try {
+    return find(*name->value<std::string>());
+  } catch (const Error& e) {
+    refuse_recipe(*name, e.what());
+  }
+}
+
+ModelSpec read_model_section(const toml::table& recipe) {
+  const toml::table& table = section(recipe, "model");
+  const CatalogModel& model = chosen(table, "model", catalog_model);
+  RecipeReader reader(table, "model");
+  std::string name;
+  reader.field({"name", "of the catalog; see `groundglass models`"}, name);
+  ModelSpec spec = model.read(reader);
+  reader.finish();
+  spec.name = name;
+  return spec;
+}
+
+std::vector<std::pair<double, LossSpec>> read_loss_section(const toml::table& recipe) {
+  const toml::table& table = section(recipe, "loss");
+  const toml::node* terms = table.get("terms");
+  if (terms == nullptr || !terms->is_array_of_tables()) {
+    fail(ErrorKind::recipe, "[loss] has no terms = [{name = \"dice\", weight = 1.0}, ...]");
+  }
+  for (const auto& [key, node] : table) {
+    if (key != "terms") {
+      refuse_recipe(node, "unknown key " + in_quotes(key.str()) + " in [loss]; known: terms");
+    }
+  }
+  std::vector<std::pair<double, LossSpec>> loss;
+  for (const toml::node& item : *terms->as_array()) {
+    const toml::table& term = *item.as_table();
+    const CatalogLoss& entry = chosen(term, "loss", catalog_loss);
+    RecipeReader reader(term, "loss.terms");
+    std::string name;
+    double weight = 1;
+    reader.field({"name", "of the loss"}, name);
+    reader.field({"weight", "of the term in the sum", 0, 1000}, weight);
+    LossSpec spec = entry.read(reader);
+    reader.finish();
+    spec.name = name;
+    loss.emplace_back(weight, std::move(spec));
+  }
+  return loss;
+}
+
+ExpectOptions read_expect_section(const toml::table& recipe) {
+  ExpectOptions expect;
+  const toml::table& table = section(recipe, "expect");
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    RecipeReader reader(table, "expect");
+    if (name == "table") {
+      reader.field({"table", "which table of the paper"}, expect.table);
+    } else if (name == "columns") {
+      reader.field({"columns", "what the numbers of a row are"}, expect.columns);
+    } else {
+      reader.field({name, "a row of the table"}, expect.rows[name]);
+    }
+  }
+  for (const auto& [name, row] : expect.rows) {
+    if (row.size() != expect.columns.size()) {
+      refuse_recipe(*table.get(name), in_quotes(name) + " has " + std::to_string(row.size()) +
+                                          " numbers, expected " +
+                                          std::to_string(expect.columns.size()) + " as in columns");
+    }
+  }
+  return expect;
+}
+
+/// A whole section of the resolved text.
+template <class Options>
+std::string written_section(const char* name, const Options& options) {
+  return std::string("[") + name + "]\n" + written_fields(options) + "\n";
+}
+
+std::string written_expect(const ExpectOptions& expect) {
+  if (expect.rows.empty()) return "";
+  RecipeWriter writer;
+  writer.field({"table", "which table of the paper"}, expect.table);
+  writer.field({"columns", "what the numbers of a row are"}, expect.columns);
+  for (const auto& [name, row] : expect.rows) writer.field({name, "a row of the table"}, row);
+  return "[expect]\n" + writer.text();
+}
+
+}  // namespace
+
+std::string toml_string(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+LossFunction Recipe::loss_function() const {
+  const auto terms = loss;
+  return [terms](const torch::Tensor& logits, const torch::Tensor& target) {
+    torch::Tensor sum;
+    for (const auto& [weight, term] : terms) {
+      const auto value = weight * term.function(logits, target);
+      sum = sum.defined() ? sum + value : value;
+    }
+    return sum;
+  };
+}
+
+std::string Recipe::resolved() const {
+  std::vector<std::string> terms;
+  for (const auto& [weight, term] : loss) {
+    RecipeWriter writer(RecipeWriter::Layout::inline_);
+    writer.field({"name", ""}, term.name);
+    writer.field({"weight", ""}, weight);
+    terms.push_back("{" + writer.text() + (term.fields.empty() ? "" : ", " + term.fields) + "}");
+  }
+  return written_section("paper", paper) + written_section("data", data) +
+         written_section("preprocess", preprocess) + written_section("augment", augment) +
+         written_section("split", split) + "[model]\nname = " + toml_string(model.name) + "\n" +
+         model.fields + "\n[loss]\nterms = [" + joined(terms, ",\n         ") + "]\n\n" +
+         written_section("train", train) + written_section("evaluate", evaluate) +
+         written_expect(expect);
+}
+
+std::string preprocess_text(PreprocessOptions options) {
+  options.normalise = PreprocessOptions().normalise;
+  return written_fields(options);
+}
+
+Recipe parse_recipe(const std::string& text, const std::string& name,
+                    const std::vector<std::string>& overrides) {
+  toml::table table = parsed(text, name);
+  for (const auto& override_text : overrides) apply_override(table, override_text);
+  for (const auto& [key, node] : table) {
+    const std::string found(key.str());
+    if (std::find(kSections.begin(), kSections.end(), found) == kSections.end()) {
+      refuse_recipe(node, "unknown section [" + found + "]" + did_you_mean(found, kSections));
+    }
+  }
+  Recipe recipe;
+  recipe.paper = read_options<PaperOptions>(section(table, "paper"), "paper");
+  recipe.data = read_options<DataOptions>(section(table, "data"), "data");
+  recipe.preprocess = read_options<PreprocessOptions>(section(table, "preprocess"), "preprocess");
+  recipe.augment = read_options<AugmentOptions>(section(table, "augment"), "augment");
+  recipe.split = read_options<SplitOptions>(section(table, "split"), "split");
+  recipe.model = read_model_section(table);
+  recipe.loss = read_loss_section(table);
+  recipe.train = read_options<TrainOptions>(section(table, "train"), "train");
+  recipe.evaluate = read_options<EvaluateOptions>(section(table, "evaluate"), "evaluate");
+  recipe.expect = read_expect_section(table);
+  try {
+    check_word("paper", "follows", recipe.paper.follows, {"text", "code"});
+    check_word("evaluate", "threshold_from", recipe.evaluate.threshold_from,
+               {"fixed", "validation"});
+    recipe.data.check();
+    recipe.preprocess.check();
+    recipe.augment.check();
+    recipe.split.check();
+    recipe.train.check();
+  } catch (const Error& e) {
+    fail(ErrorKind::recipe, name + ": " + e.what());
+  }
+  return recipe;
+}
+
+Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  if (!std::filesystem::is_regular_file(path)) {
+    fail(ErrorKind::usage, path.string() + ": no such recipe");
+  }
+  return parse_recipe(read_file(path), path.string(), overrides);
+}
+
+}  // namespace groundglass

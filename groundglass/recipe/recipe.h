@@ -1,0 +1,89 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "groundglass/data/augment/augmentation.h"
+#include "groundglass/data/data_options.h"
+#include "groundglass/data/split.h"
+#include "groundglass/preprocess/preprocess_options.h"
+#include "groundglass/recipe/catalog.h"
+#include "groundglass/train/train_options.h"
+
+namespace groundglass {
+
+/// Where a recipe comes from and where it departs from it.
+struct PaperOptions {
+  std::string number;
+  std::string title;
+  std::string link;
+  std::string follows = "text";
+  std::vector<std::string> differs;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"number", "our number of the paper, '000' to '004', or empty"}, number);
+    v.field({"title", "title of the paper, or of the recipe"}, title);
+    v.field({"link", "where to read it"}, link);
+    v.field({"follows", "'text' or 'code': which wins where they differ"}, follows);
+    v.field({"differs", "every known departure"}, differs);
+  }
+};
+
+/// How predictions become labels and scores.
+struct EvaluateOptions {
+  std::string threshold_from = "fixed";
+  double threshold = 0.5;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"threshold_from",
+             "'fixed', or 'validation' (the best domain mean of Dice on the validation patients)"},
+            threshold_from);
+    v.field({"threshold", "probability from which a pixel is infected", 0, 1}, threshold);
+  }
+};
+
+/// What the paper prints; shown beside ours, never asserted on.
+struct ExpectOptions {
+  std::string table;
+  std::vector<std::string> columns;
+  std::map<std::string, std::vector<double>> rows;
+};
+
+/// One paper (or idea) on one data set: everything that decides a run, except the data.
+struct Recipe {
+  PaperOptions paper;
+  DataOptions data;
+  PreprocessOptions preprocess;
+  AugmentOptions augment;
+  SplitOptions split;
+  ModelSpec model;
+  std::vector<std::pair<double, LossSpec>> loss;  ///< weight and term
+  TrainOptions train;
+  EvaluateOptions evaluate;
+  ExpectOptions expect;
+
+  /// The weighted sum of the terms.
+  LossFunction loss_function() const;
+
+  /// Everything, defaults included, as TOML that reads back to the same recipe.
+  std::string resolved() const;
+};
+
+/// The [preprocess] section as a prepared set remembers it: all that shaped its pixels, without
+/// `normalise`, which is done when a batch is made.
+std::string preprocess_text(PreprocessOptions options);
+
+/// Reads a recipe. `overrides` are "section.key=value" as given by --set; a value that is no TOML is
+/// taken as a word. Throws Error(recipe) with file, line and column for a wrong key, kind, range or
+/// name, and Error(usage) if there is no such file.
+Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
+
+/// The same from text; `name` stands in messages.
+Recipe parse_recipe(const std::string& text, const std::string& name,
+                    const std::vector<std::string>& overrides = {});
+
+}  // namespace groundglass

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "groundglass/core/field.h"
+
+namespace toml {
+inline namespace v3 {
+class node;
+class table;
+}  // namespace v3
+}  // namespace toml
+
+namespace groundglass {
+
+/// Fills an options struct from one table of a recipe. A missing key keeps the struct's default.
+/// Throws Error(recipe) with file:line:column if a value has the wrong kind or range, and, from
+/// finish(), if the table holds a key that no field asked for.
+class RecipeReader {
+ public:
+  RecipeReader(const toml::table& table, std::string section);
+
+  void field(const Field& f, bool& value);
+  void field(const Field& f, int64_t& value);
+  void field(const Field& f, double& value);
+  void field(const Field& f, std::string& value);
+  void field(const Field& f, std::vector<int64_t>& value);
+  void field(const Field& f, std::vector<double>& value);
+  void field(const Field& f, std::vector<std::string>& value);
+
+  template <class Enum>
+  void choice(const Field& f, Enum& value, const Words<std::type_identity_t<Enum>>& words) {
+    std::vector<std::string> known;
+    std::string word;
+    for (const auto& [name, meaning] : words) {
+      known.push_back(name);
+      if (meaning == value) word = name;
+    }
+    read_word(f, word, known);
+    for (const auto& [name, meaning] : words) {
+      if (name == word) value = meaning;
+    }
+  }
+
+  /// Throws for the first key that was never asked for, with the nearest one that was.
+  void finish() const;
+
+ private:
+  template <class T>
+  void read(const Field& f, T& value, const char* expected);
+  template <class T>
+  void read_list(const Field& f, std::vector<T>& value, const char* expected);
+  template <class T>
+  void check_range(const Field& f, const toml::node& at, T value) const;
+  void read_word(const Field& f, std::string& word, const std::vector<std::string>& known);
+
+  const toml::table& table_;
+  std::string section_;
+  std::set<std::string> asked_;
+};
+
+/// "unet.toml:2:16: what", as every complaint about a recipe begins.
+[[noreturn]] void refuse_recipe(const toml::node& at, const std::string& what);
+
+/// Options struct -> filled and checked. The usual entry point.
+template <class Options>
+Options read_options(const toml::table& table, const std::string& section) {
+  Options options;
+  RecipeReader reader(table, section);
+  options.fields(reader);
+  reader.finish();
+  return options;
+}
+
+}  // namespace groundglass

@@ -1,0 +1,213 @@
+#include "groundglass/recipe/run_folder.h"
+
+#include <chrono>
+#include <ctime>
+
+#include <ATen/Parallel.h>
+#include <nlohmann/json.hpp>
+#include <torch/version.h>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+#include "groundglass/train/weights.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+namespace {
+
+std::string utc_now() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
+  return text;
+}
+
+std::string environment_json(const PreparedSet& set, const Engine& engine) {
+  const ordered_json document = {
+      {"version", version()},
+      {"commit", commit()},
+      {"libtorch", TORCH_VERSION},
+      {"device", engine.device.str()},
+      {"precision", engine.precision == torch::kBFloat16 ? "bf16" : "fp32"},
+      {"processor", cpu_name()},
+      {"threads", at::get_num_threads()},
+      {"data", set.header().source},
+      {"data_rows", set.size()},
+      {"begun", utc_now()},
+      {"note", kNotAMedicalDevice}};
+  return document.dump(1) + "\n";
+}
+
+/// The recipe without what may change between the parts of an interrupted training.
+std::string comparable(const Recipe& recipe) {
+  Recipe copy = recipe;
+  const TrainOptions defaults;
+  copy.train.epochs = defaults.epochs;
+  copy.train.checkpoint_minutes = defaults.checkpoint_minutes;
+  copy.train.loader_threads = defaults.loader_threads;
+  return copy.resolved();
+}
+
+/// Where one text first differs from another: the line of the second.
+std::string first_difference(const std::string& a, const std::string& b) {
+  const auto left = split_text(a, '\n'), right = split_text(b, '\n');
+  for (size_t i = 0; i < std::min(left.size(), right.size()); ++i) {
+    if (left[i] != right[i]) return right[i].substr(0, right[i].find("  #"));
+  }
+  return "more lines";
+}
+
+std::map<std::string, torch::Tensor> widened(std::map<std::string, torch::Tensor> tensors) {
+  for (auto& [name, tensor] : tensors) {
+    if (tensor.scalar_type() == torch::kFloat16) tensor = tensor.to(torch::kFloat32);
+  }
+  return tensors;
+}
+
+void check_images_fit(const Recipe& recipe, const PreparedHeader& header) {
+  const ModelPtr model = recipe.model.make();
+  const int64_t stride = model->stride();
+  if (header.channels != model->in_channels()) {
+    fail(ErrorKind::recipe, "[model] in_channels is " + std::to_string(model->in_channels()) +
+                                " and the prepared images have " +
+                                std::to_string(header.channels));
+  }
+  if (header.height % stride != 0 || header.width % stride != 0) {
+    fail(ErrorKind::recipe, "[preprocess] size is " + std::to_string(header.height) + " x " +
+                                std::to_string(header.width) + ", and " + recipe.model.name +
+                                " takes multiples of " + std::to_string(stride));
+  }
+}
+
+}  // namespace
+
+std::map<std::string, std::string> weights_notes(const Recipe& recipe, double threshold) {
+  return {{"format", "groundglass-weights-1"},
+          {"model", recipe.model.name},
+          {"recipe", recipe.resolved()},
+          {"threshold", shortest(threshold)},
+          {"version", version()},
+          {"commit", commit()},
+          {"note", kNotAMedicalDevice}};
+}
+
+TrainedModel load_trained_model(const fs::path& run_or_file) {
+  fs::path file = run_or_file;
+  if (fs::is_directory(run_or_file)) {
+    file = run_or_file / "weights.safetensors";
+    if (!fs::exists(file)) {
+      std::vector<std::string> folds;
+      for (const auto& entry : fs::directory_iterator(run_or_file)) {
+        if (fs::exists(entry.path() / "weights.safetensors")) folds.push_back(entry.path().string());
+      }
+      std::sort(folds.begin(), folds.end());
+      fail(ErrorKind::checkpoint,
+           run_or_file.string() + ": holds no weights.safetensors" +
+               (folds.empty() ? "; is it a run folder whose first epoch has ended?"
+                              : "; choose one of " + listed(folds)));
+    }
+  }
+  const TensorArchive archive = read_safetensors(file);
+  const auto note = [&](const char* key) -> const std::string& {
+    const auto found = archive.metadata.find(key);
+    if (found == archive.metadata.end()) {
+      fail(ErrorKind::checkpoint, file.string() + ": carries no " + in_quotes(key) +
+                                      "; weights from elsewhere must be imported first");
+    }
+    return found->second;
+  };
+  TrainedModel trained;
+  trained.name = run_or_file.string();
+  trained.recipe = parse_recipe(note("recipe"), file.string() + " (recipe)");
+  trained.threshold = std::stod(note("threshold"));
+  trained.model = trained.recipe.model.make();
+  load_weights(*trained.model, widened(archive.tensors), file.string());
+  trained.model->eval();
+  for (auto& p : trained.model->parameters()) p.set_requires_grad(false);
+  trained.weights_sha256 = sha256_of_file(file);
+  return trained;
+}
+
+void begin_run(const fs::path& run, const Recipe& recipe, const Split& split, const PreparedSet& set,
+               const Engine& engine) {
+  make_folder(run);
+  const std::string resolved = recipe.resolved(), split_text = split_json(split, set.rows());
+  if (fs::exists(run / "state.safetensors")) {
+    const Recipe earlier = read_recipe(run / "recipe.toml");
+    if (comparable(earlier) != comparable(recipe)) {
+      fail(ErrorKind::usage, run.string() + ": holds a run of another recipe (now: " +
+                                 first_difference(comparable(earlier), comparable(recipe)) +
+                                 "); choose another folder");
+    }
+    if (read_file(run / "split.json") != split_text) {
+      fail(ErrorKind::usage, run.string() + ": holds a run on other data or another split; choose "
+                                            "another folder");
+    }
+  }
+  write_file(run / "split.json", split_text);
+  write_file(run / "environment.json", environment_json(set, engine));
+  write_file(run / "recipe.toml", resolved);
+}
+
+FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
+                      const Split& split, const Engine& engine, Observer& observer) {
+  begin_run(run, recipe, split, set, engine);
+  if (fs::exists(run / "test.json") && fs::exists(run / "state.safetensors") &&
+      !has_unfinished_state(run)) {
+    return read_fold_scores(run / "test.json");
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  at::manual_seed(static_cast<uint64_t>(recipe.train.seed));
+  TrainJob job;
+  job.model = recipe.model.make();
+  job.loss = recipe.loss_function();
+  job.options = recipe.train;
+  job.augment = recipe.augment;
+  job.normalise = recipe.preprocess.normalise;
+  job.threshold = recipe.evaluate.threshold;
+  job.set = &set;
+  job.split = split;
+  job.engine = engine;
+  job.run = run;
+  job.weights_notes = weights_notes(recipe, recipe.evaluate.threshold);
+  const TrainResult result = train(job, observer);
+
+  ScoreOptions options;
+  options.loader.batch_size = recipe.train.batch_size;
+  options.loader.threads = recipe.train.loader_threads;
+  options.loader.seed = static_cast<uint64_t>(recipe.train.seed);
+  options.loader.normalise = recipe.preprocess.normalise;
+  options.loader.augment = recipe.augment;
+  options.threshold = recipe.evaluate.threshold;
+  options.engine = engine;
+  if (recipe.evaluate.threshold_from == "validation") {
+    options.threshold =
+        best_threshold(score_entries(*job.model, set, split.validation, options), set.rows());
+    write_safetensors(run / "weights.safetensors",
+                      {named_weights(*job.model), weights_notes(recipe, options.threshold)});
+  }
+  FoldScores scores =
+      name_scores(score_entries(*job.model, set, split.test, options), set.rows());
+  scores.best_epoch = result.best_epoch;
+  scores.threshold = options.threshold;
+  scores.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  write_fold_scores(run / "test.json", scores);
+  return scores;
+}
+
+void check_set_fits(const Recipe& recipe, const PreparedSet& set) {
+  const std::string wanted = preprocess_text(recipe.preprocess);
+  if (set.header().preprocess != wanted) {
+    fail(ErrorKind::recipe, "the prepared set was made with other [preprocess] options (the recipe "
+                            "says " + first_difference(set.header().preprocess, wanted) +
+                                "); prepare it again with this recipe");
+  }
+  check_images_fit(recipe, set.header());
+}
+
+}  // namespace groundglass

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "groundglass/evaluate/cross_validation.h"
+#include "groundglass/recipe/recipe.h"
+#include "groundglass/train/trainer.h"
+
+namespace groundglass {
+
+/// A network as it was trained, with all that is needed to use it.
+struct TrainedModel {
+  std::string name;  ///< of the file or run, as a user knows it
+  ModelPtr model;    ///< in evaluation mode
+  Recipe recipe;
+  double threshold = 0.5;
+  std::string weights_sha256;
+};
+
+/// Loads a run folder or a weights file; both carry their recipe. Throws Error(checkpoint) that says
+/// what is missing, or, for a folder of folds, which folders to choose from.
+TrainedModel load_trained_model(const std::filesystem::path& run_or_file);
+
+/// What is stored beside weights.
+std::map<std::string, std::string> weights_notes(const Recipe& recipe, double threshold);
+
+/// Begins a run folder, or finds one that can be gone on with: writes recipe.toml, split.json and
+/// environment.json. Throws Error(usage) if the folder holds a run of another recipe or split.
+void begin_run(const std::filesystem::path& run, const Recipe& recipe, const Split& split,
+               const PreparedSet& set, const Engine& engine);
+
+/// Trains one fold from a recipe in a run folder (going on with what is there), chooses the threshold
+/// if the recipe says so, scores the test rows and keeps their scores in test.json. A finished fold
+/// is read back, not trained again.
+FoldScores train_fold(const std::filesystem::path& run, const Recipe& recipe, const PreparedSet& set,
+                      const Split& split, const Engine& engine,
+                      Observer& observer = silent_observer());
+
+/// Throws Error(recipe) unless the set was prepared as the recipe says, and its images have the
+/// network's channels and a size that it can take.
+void check_set_fits(const Recipe& recipe, const PreparedSet& set);
+
+}  // namespace groundglass

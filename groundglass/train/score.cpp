@@ -1,0 +1,132 @@
+#include "groundglass/train/score.h"
+
+#include <map>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/task.h"
+#include "groundglass/core/torch_version.h"
+
+namespace groundglass {
+namespace {
+
+std::vector<int64_t> binned(const torch::Tensor& p) {
+  const int64_t bins = ProbabilityHistogram::kBins;
+  const auto bin = (p * bins).to(torch::kInt64).clamp(0, bins - 1);
+  const auto counts = torch::bincount(bin.flatten(), {}, bins).contiguous();
+  return {counts.data_ptr<int64_t>(), counts.data_ptr<int64_t>() + bins};
+}
+
+RowScore score_row(int64_t row, const torch::Tensor& foreground, const torch::Tensor& label,
+                   const torch::Tensor& truth) {
+  const auto p = foreground.sum(0);  // [H,W], all classes as one
+  const auto valid = truth != kIgnoreLabel, positive = (truth != 0) & valid;
+  RowScore score;
+  score.row = row;
+  score.counts = count_foreground(label, truth);
+  score.soft = soft_count(p.masked_select(valid), positive.masked_select(valid));
+  score.histogram.truth = binned(p.masked_select(positive));
+  score.histogram.rest = binned(p.masked_select(valid & positive.logical_not()));
+  return score;
+}
+
+/// Pooled Dice of each domain, averaged; `counts_of` picks what is pooled.
+template <class CountsOf>
+double mean_over_domains(const Scores& scores, const std::vector<PreparedRow>& rows,
+                         const CountsOf& counts_of) {
+  std::map<std::string, Counts> pooled;
+  for (const auto& s : scores.rows) {
+    pooled[rows[static_cast<size_t>(s.row)].domain] += counts_of(s);
+  }
+  double sum = 0;
+  int64_t defined = 0;
+  for (const auto& [domain, counts] : pooled) {
+    const auto value = dice(counts);
+    sum += value.value_or(0);
+    defined += value.has_value();
+  }
+  return defined > 0 ? sum / static_cast<double>(defined) : -1;
+}
+
+}  // namespace
+
+Counts ProbabilityHistogram::at(int64_t bin) const {
+  Counts c;
+  for (int64_t b = 0; b < kBins; ++b) {
+    const auto i = static_cast<size_t>(b);
+    (b >= bin ? c.tp : c.fn) += truth[i];
+    (b >= bin ? c.fp : c.tn) += rest[i];
+  }
+  return c;
+}
+
+ProbabilityHistogram& ProbabilityHistogram::operator+=(const ProbabilityHistogram& other) {
+  for (size_t i = 0; i < truth.size(); ++i) {
+    truth[i] += other.truth[i];
+    rest[i] += other.rest[i];
+  }
+  return *this;
+}
+
+Counts Scores::pooled() const {
+  Counts total;
+  for (const auto& r : rows) total += r.counts;
+  return total;
+}
+
+SoftCounts Scores::soft_pooled() const {
+  SoftCounts total;
+  for (const auto& r : rows) total += r.soft;
+  return total;
+}
+
+Scores score_entries(SegmentationModel& model, const PreparedSet& set,
+                     const std::vector<Entry>& entries, const ScoreOptions& options,
+                     const LossFunction& loss) {
+  const torch::NoGradGuard no_grad;
+  const bool training = model.is_training();
+  model.eval();
+  Loader loader(set, entries, options.loader);
+  Scores scores;
+  int64_t batches = 0;
+  while (auto batch = loader.next()) {
+    if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped while scoring");
+    torch::Tensor logits;
+    {
+      const Autocast autocast(options.engine.device, options.engine.precision);
+      logits = model.forward(batch->image.to(options.engine.device)).logits;
+    }
+    logits = logits.to(torch::kFloat32);
+    const auto target = batch->target.to(options.engine.device);
+    if (loss) scores.loss += loss(logits, target).item<double>();
+    ++batches;
+    const auto p = probabilities(logits).cpu();
+    const auto label = labels(p, options.threshold);
+    const auto truth = batch->target;
+    for (int64_t i = 0; i < p.size(0); ++i) {
+      scores.rows.push_back(score_row(batch->rows[static_cast<size_t>(i)], p[i], label[i], truth[i]));
+    }
+  }
+  if (batches > 0) scores.loss /= static_cast<double>(batches);
+  model.train(training);
+  return scores;
+}
+
+double domain_mean_dice(const Scores& scores, const std::vector<PreparedRow>& rows) {
+  return mean_over_domains(scores, rows, [](const RowScore& s) { return s.counts; });
+}
+
+double best_threshold(const Scores& scores, const std::vector<PreparedRow>& rows) {
+  int64_t best = ProbabilityHistogram::kBins / 2;
+  double best_dice = -1;
+  for (int64_t bin = 5; bin <= 95; ++bin) {
+    const double value =
+        mean_over_domains(scores, rows, [bin](const RowScore& s) { return s.histogram.at(bin); });
+    if (value <= best_dice) continue;
+    best_dice = value;
+    best = bin;
+  }
+  return static_cast<double>(best) / ProbabilityHistogram::kBins;
+}
+
+}  // namespace groundglass

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "groundglass/data/loader.h"
+#include "groundglass/metrics/counts.h"
+#include "groundglass/models/segmentation_model.h"
+
+namespace groundglass {
+
+/// logits [N,K,H,W] float32, target [N,H,W] -> scalar.
+using LossFunction =
+    std::function<torch::Tensor(const torch::Tensor& logits, const torch::Tensor& target)>;
+
+/// Where and in which arithmetic a network runs.
+struct Engine {
+  torch::Device device = torch::kCPU;
+  torch::ScalarType precision = torch::kFloat32;  ///< of convolutions; bfloat16 runs under autocast
+};
+
+/// Foreground probabilities of true and of false pixels, counted in 100 bins of [0,1]. One pass over
+/// the data then answers for every threshold.
+struct ProbabilityHistogram {
+  static constexpr int64_t kBins = 100;
+  std::vector<int64_t> truth = std::vector<int64_t>(kBins, 0);
+  std::vector<int64_t> rest = std::vector<int64_t>(kBins, 0);
+
+  /// The counts at the threshold bin / kBins.
+  Counts at(int64_t bin) const;
+  ProbabilityHistogram& operator+=(const ProbabilityHistogram& other);
+};
+
+/// How a network did on one slice, on its own grid. Foreground classes count as one.
+struct RowScore {
+  int64_t row = 0;
+  Counts counts;  ///< at the threshold
+  SoftCounts soft;
+  ProbabilityHistogram histogram;
+};
+
+struct Scores {
+  std::vector<RowScore> rows;
+  double loss = 0;  ///< mean over batches; 0 without a loss function
+
+  Counts pooled() const;
+  SoftCounts soft_pooled() const;
+};
+
+struct ScoreOptions {
+  LoaderOptions loader;
+  double threshold = 0.5;
+  Engine engine;
+};
+
+/// Runs the network over entries in evaluation mode. `loss` may be empty.
+/// Throws Stopped if a stop signal came.
+Scores score_entries(SegmentationModel& model, const PreparedSet& set,
+                     const std::vector<Entry>& entries, const ScoreOptions& options,
+                     const LossFunction& loss = {});
+
+/// Mean over the domains of their pooled hard Dice; domains without any foreground are left out, -1
+/// if there is none.
+double domain_mean_dice(const Scores& scores, const std::vector<PreparedRow>& rows);
+
+/// The threshold (0.05 to 0.95 in steps of 0.01) with the best domain mean of pooled Dice on these
+/// scores, which should be those of validation patients.
+double best_threshold(const Scores& scores, const std::vector<PreparedRow>& rows);
+
+}  // namespace groundglass

@@ -1,0 +1,30 @@
+#include "groundglass/train/train_options.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace groundglass {
+
+void TrainOptions::check() const {
+  check_word("train", "optimizer", optimizer, {"adam", "sgd"});
+  check_word("train", "schedule", schedule, {"constant", "step", "cosine", "poly"});
+  check_word("train", "sampling", sampling, {"shuffle", "domains", "patients"});
+  check_word("train", "monitor", monitor, {"soft_dice", "hard_dice", "domain_dice"});
+}
+
+double scheduled_rate(const TrainOptions& o, double progress) {
+  const double share = std::clamp(progress / static_cast<double>(o.epochs), 0.0, 1.0);
+  double rate = o.learning_rate;
+  if (o.schedule == "step") {
+    rate *= std::pow(o.step_factor, std::floor(progress / static_cast<double>(o.step_epochs)));
+  } else if (o.schedule == "cosine") {
+    rate *= 0.5 * (1 + std::cos(std::numbers::pi * share));
+  } else if (o.schedule == "poly") {
+    rate *= std::pow(1 - share, 0.9);
+  }
+  const auto warmup = static_cast<double>(o.warmup_epochs);
+  return progress < warmup ? rate * (progress + 1e-3) / warmup : rate;
+}
+
+}  // namespace groundglass

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "groundglass/core/field.h"
+
+namespace groundglass {
+
+/// How a network is trained.
+struct TrainOptions {
+  int64_t epochs = 50;
+  int64_t batch_size = 16;
+  std::string optimizer = "adam";
+  double learning_rate = 1e-4;
+  double adam_beta1 = 0.9;
+  double adam_beta2 = 0.999;
+  double adam_eps = 1e-7;
+  double momentum = 0.9;
+  double weight_decay = 0;
+  double clip_norm = 0;
+  std::string schedule = "constant";
+  int64_t step_epochs = 10;
+  double step_factor = 0.5;
+  int64_t warmup_epochs = 0;
+  std::string sampling = "shuffle";
+  int64_t steps_per_epoch = 0;
+  std::string monitor = "soft_dice";
+  int64_t patience = 0;
+  double ema_decay = 0;
+  double checkpoint_minutes = 10;
+  int64_t loader_threads = 1;
+  int64_t seed = 20260101;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"epochs", "passes over the training entries", 1, 100000}, epochs);
+    v.field({"batch_size", "slices per step", 1, 4096}, batch_size);
+    v.field({"optimizer", "'adam' or 'sgd'"}, optimizer);
+    v.field({"learning_rate", "initial step size", 0, 100}, learning_rate);
+    v.field({"adam_beta1", "decay of the mean gradient", 0, 1}, adam_beta1);
+    v.field({"adam_beta2", "decay of the mean squared gradient", 0, 1}, adam_beta2);
+    v.field({"adam_eps", "added to the root of the second moment; 1e-7 in Keras", 0, 1}, adam_eps);
+    v.field({"momentum", "of sgd", 0, 1}, momentum);
+    v.field({"weight_decay", "share of learning_rate by which weights shrink each step", 0, 1},
+            weight_decay);
+    v.field({"clip_norm", "largest norm of all gradients together; 0 for no limit", 0, 1e6},
+            clip_norm);
+    v.field({"schedule", "'constant', 'step', 'cosine' (to zero) or 'poly' (power 0.9, to zero)"},
+            schedule);
+    v.field({"step_epochs", "step: epochs between two steps", 1, 100000}, step_epochs);
+    v.field({"step_factor", "step: factor of each step", 0, 1}, step_factor);
+    v.field({"warmup_epochs", "epochs over which the step size rises from zero", 0, 1000},
+            warmup_epochs);
+    v.field({"sampling", "'shuffle' (each entry once), 'domains' or 'patients' (drawn evenly)"},
+            sampling);
+    v.field({"steps_per_epoch", "0 for as many as the entries fill", 0, 1000000}, steps_per_epoch);
+    v.field({"monitor",
+             "what the best epoch has most of: 'soft_dice' or 'hard_dice' (pooled over validation "
+             "pixels) or 'domain_dice' (mean of the domains' pooled hard Dice)"},
+            monitor);
+    v.field({"patience", "epochs without a better monitor before it stops; 0 for never", 0, 100000},
+            patience);
+    v.field({"ema_decay", "of the running mean of the weights that is validated and kept; 0 for none",
+             0, 0.99999},
+            ema_decay);
+    v.field({"checkpoint_minutes", "between two checkpoints inside an epoch", 0, 1e6},
+            checkpoint_minutes);
+    v.field({"loader_threads", "threads that prepare batches beside the training", 1, 256},
+            loader_threads);
+    v.field({"seed", "of weights, order, augmentation and dropout"}, seed);
+  }
+
+  /// Throws Error(recipe) for an optimizer, schedule, sampling or monitor that is not known.
+  void check() const;
+};
+
+/// The step size of a step.
+///
+/// progress  epochs done, with fraction: 0 at the first step, `epochs` after the last.
+double scheduled_rate(const TrainOptions& options, double progress);
+
+}  // namespace groundglass

@@ -1,0 +1,140 @@
+#include "groundglass/train/training_state.h"
+
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/csv.h"
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/io/safetensors.h"
+#include "groundglass/train/weights.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+/// The columns of progress.csv, also the keys of the stored history.
+struct Column {
+  const char* name;
+  double EpochDone::* value;
+};
+const Column kColumns[] = {
+    {"loss", &EpochDone::loss},
+    {"validation_loss", &EpochDone::validation_loss},
+    {"soft_dice", &EpochDone::soft_dice},
+    {"hard_dice", &EpochDone::hard_dice},
+    {"monitor", &EpochDone::monitor},
+    {"learning_rate", &EpochDone::learning_rate},
+    {"seconds", &EpochDone::seconds},
+    {"images_per_s", &EpochDone::images_per_s},
+    {"loader_images_per_s", &EpochDone::loader_images_per_s},
+    {"waited_s", &EpochDone::waited_s},
+    {"rss_mib", &EpochDone::rss_mib},
+};
+
+fs::path state_path(const fs::path& run) {
+  return run / "state.safetensors";
+}
+
+json numbers_of(const TrainingState& state) {
+  json history = json::array();
+  for (const auto& e : state.history) {
+    json line = {{"epoch", e.epoch}, {"epochs", e.epochs}, {"best", e.best}};
+    for (const auto& c : kColumns) line[c.name] = e.*c.value;
+    history.push_back(line);
+  }
+  return {{"epoch", state.epoch},
+          {"step", state.step},
+          {"loss_sum", state.loss_sum},
+          {"best_epoch", state.best_epoch},
+          {"best_monitor", state.best_monitor},
+          {"finished", state.finished},
+          {"history", history}};
+}
+
+TrainingState state_of(const json& numbers) {
+  TrainingState state;
+  state.epoch = numbers.at("epoch");
+  state.step = numbers.at("step");
+  state.loss_sum = numbers.at("loss_sum");
+  state.best_epoch = numbers.at("best_epoch");
+  state.best_monitor = numbers.at("best_monitor");
+  state.finished = numbers.at("finished");
+  for (const auto& line : numbers.at("history")) {
+    EpochDone e;
+    e.epoch = line.at("epoch");
+    e.epochs = line.at("epochs");
+    e.best = line.at("best");
+    for (const auto& c : kColumns) e.*c.value = line.at(c.name);
+    state.history.push_back(e);
+  }
+  return state;
+}
+
+TrainingState parse_numbers(const fs::path& path, const TensorArchive& archive) {
+  try {
+    return state_of(json::parse(archive.metadata.at("training")));
+  } catch (const std::exception& e) {
+    fail(ErrorKind::checkpoint, path.string() + ": is no training state (" + e.what() + ")");
+  }
+}
+
+void add(TensorArchive& archive, const std::string& prefix,
+         const std::map<std::string, torch::Tensor>& tensors) {
+  for (const auto& [name, tensor] : tensors) archive.tensors[prefix + name] = tensor;
+}
+
+std::map<std::string, torch::Tensor> part(const TensorArchive& archive, const std::string& prefix) {
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& [name, tensor] : archive.tensors) {
+    if (name.rfind(prefix, 0) == 0) tensors[name.substr(prefix.size())] = tensor;
+  }
+  return tensors;
+}
+
+}  // namespace
+
+bool state_exists(const fs::path& run) {
+  return fs::exists(state_path(run));
+}
+
+bool state_is_finished(const fs::path& run) {
+  return parse_numbers(state_path(run), read_safetensors(state_path(run))).finished;
+}
+
+void save_state(const fs::path& run, const TrainingState& state, const SegmentationModel& model,
+                const Optimizer& optimizer, const WeightAverage& average) {
+  TensorArchive archive;
+  add(archive, "weights/", named_weights(model));
+  add(archive, "optimizer/", optimizer.state());
+  add(archive, "average/", average.state());
+  archive.metadata["training"] = numbers_of(state).dump();
+  write_safetensors(state_path(run), archive);
+}
+
+TrainingState load_state(const fs::path& run, SegmentationModel& model, Optimizer& optimizer,
+                         WeightAverage& average) {
+  const TensorArchive archive = read_safetensors(state_path(run));
+  TrainingState state = parse_numbers(state_path(run), archive);
+  load_weights(model, part(archive, "weights/"), state_path(run).string());
+  optimizer.load(part(archive, "optimizer/"));
+  average.load(part(archive, "average/"));
+  return state;
+}
+
+void write_progress_csv(const fs::path& run, const std::vector<EpochDone>& history) {
+  std::vector<std::string> header = {"epoch"};
+  for (const auto& c : kColumns) header.emplace_back(c.name);
+  header.emplace_back("best");
+  std::string text = csv_line(header);
+  for (const auto& e : history) {
+    std::vector<std::string> cells = {std::to_string(e.epoch)};
+    for (const auto& c : kColumns) cells.push_back(shortest(e.*c.value));
+    cells.emplace_back(e.best ? "1" : "0");
+    text += csv_line(cells);
+  }
+  write_file(run / "progress.csv", text);
+}
+
+}  // namespace groundglass

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "groundglass/core/events.h"
+#include "groundglass/models/segmentation_model.h"
+#include "groundglass/train/optimizer.h"
+#include "groundglass/train/weight_average.h"
+
+namespace groundglass {
+
+/// Where a training stands, beside its weights.
+struct TrainingState {
+  int64_t epoch = 0;     ///< epochs that are finished
+  int64_t step = 0;      ///< steps of the current epoch that are finished
+  double loss_sum = 0;   ///< over those steps
+  int64_t best_epoch = 0;  ///< 1 is the first; 0 for none yet
+  double best_monitor = -1;
+  bool finished = false;
+  std::vector<EpochDone> history;
+};
+
+bool state_exists(const std::filesystem::path& run);
+bool state_is_finished(const std::filesystem::path& run);
+
+/// Writes state.safetensors: weights, optimiser, averaged weights and the numbers above.
+void save_state(const std::filesystem::path& run, const TrainingState& state,
+                const SegmentationModel& model, const Optimizer& optimizer,
+                const WeightAverage& average);
+
+/// Reads it back. Throws Error(checkpoint) if it is damaged or belongs to another network.
+TrainingState load_state(const std::filesystem::path& run, SegmentationModel& model,
+                         Optimizer& optimizer, WeightAverage& average);
+
+/// The history as a table, written whole so that a resumed run never doubles a line.
+void write_progress_csv(const std::filesystem::path& run, const std::vector<EpochDone>& history);
+
+}  // namespace groundglass
