@@ -24,14 +24,32 @@ list(REMOVE_ITEM GROUNDGLASS_HEADER_PATHS /usr/include)
 if(GROUNDGLASS_IO)
   find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
   find_package(ZLIB REQUIRED)
-  find_package(ITK REQUIRED COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKIONRRD ITKIOMeta
-    ITKIOGDCM)
-  include(${ITK_USE_FILE})
   find_package(DCMTK REQUIRED)
+  # Libraries without a package file of their own that works with what Debian installs. Never link
+  # DCMTK's dcmjpls: see io/dicom_codecs.h.
+  foreach(triple IN ITEMS "niftiio;nifti/nifti1_io.h;libniftiio-dev"
+      "charls;charls/charls.h;libcharls-dev" "openjp2;openjpeg.h;libopenjp2-7-dev")
+    list(GET triple 0 name)
+    list(GET triple 1 header)
+    list(GET triple 2 package)
+    find_library(GROUNDGLASS_LIB_${name} ${name})
+    find_path(GROUNDGLASS_LIB_${name}_HEADERS ${header} PATH_SUFFIXES openjpeg-2.5 openjpeg-2.4)
+    if(NOT GROUNDGLASS_LIB_${name} OR NOT GROUNDGLASS_LIB_${name}_HEADERS)
+      message(FATAL_ERROR "${header} or its library not found: apt-get install ${package}")
+    endif()
+    add_library(groundglass_${name} INTERFACE)
+    target_link_libraries(groundglass_${name} INTERFACE ${GROUNDGLASS_LIB_${name}})
+    target_include_directories(groundglass_${name} SYSTEM INTERFACE
+      ${GROUNDGLASS_LIB_${name}_HEADERS})
+  endforeach()
+  # ITK's own use file would add its folders (not as system headers), flags and factories to every
+  # target.
+  find_package(ITK REQUIRED COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKIONRRD ITKIOMeta)
+  add_library(groundglass_itk INTERFACE)
+  target_include_directories(groundglass_itk SYSTEM INTERFACE ${ITK_INCLUDE_DIRS})
+  target_link_directories(groundglass_itk INTERFACE ${ITK_LIBRARY_DIRS})
+  target_link_libraries(groundglass_itk INTERFACE ${ITK_LIBRARIES})
 endif()
 if(GROUNDGLASS_TESTS)
   find_package(GTest REQUIRED)
-endif()
-if(GROUNDGLASS_BENCH)
-  find_package(benchmark QUIET)
 endif()

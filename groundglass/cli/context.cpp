@@ -101,8 +101,8 @@ torch::Device device_of(const std::string& text) {
   }
   const auto count = static_cast<int64_t>(torch::cuda::device_count());
   if (index < 0 || index >= count) {
-    fail(ErrorKind::device, "--device " + text + ": there are " + std::to_string(count) +
-                                " devices, numbered from 0");
+    fail(ErrorKind::device,
+         "--device " + text + ": there are " + std::to_string(count) + " devices, numbered from 0");
   }
   return {torch::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }

@@ -36,8 +36,9 @@ void add_engine_options(CLI::App* verb, Context& context);
 /// --set for verbs that read a recipe.
 void add_override_option(CLI::App* verb, Context& context);
 
-/// The device and arithmetic asked for. "auto" takes CUDA where there is one; bf16 where the hardware
-/// multiplies it. Throws Error(device) if it is not there, Error(usage) for an unknown word.
+/// The device and arithmetic asked for. "auto" takes CUDA where there is one; bf16 where the
+/// hardware multiplies it. Throws Error(device) if it is not there, Error(usage) for an unknown
+/// word.
 Engine engine_of(const Context& context);
 
 /// A progress bar with the time to go on a terminal, plain lines elsewhere, nothing if quiet.

@@ -24,18 +24,28 @@ std::string first_line(const std::string& text) {
 int run(int count, char** words) {
   CLI::App app("GroundGlass finds and measures lung infection on chest CT and chest X-ray.",
                "groundglass");
-  app.footer(std::string("Exit codes: 1 internal, 2 usage, 3 recipe, 4 data, 5 checkpoint, 6 device, "
-                         "130/143 after a signal.\n") +
-             kNotAMedicalDevice);
+  app.footer(
+      std::string("Exit codes: 1 internal, 2 usage, 3 recipe, 4 data, 5 checkpoint, 6 device, "
+                  "130/143 after a signal.\n") +
+      kNotAMedicalDevice);
   app.set_version_flag("--version", "groundglass " + version() + " (" + commit() + ")");
   app.require_subcommand(1);
   Context context;
   add_info(app, context);
   add_models(app, context);
 #ifdef GROUNDGLASS_IO
+  add_phantom(app, context);
+  add_inspect(app, context);
   add_prepare(app, context);
 #endif
   add_train(app, context);
+#ifdef GROUNDGLASS_IO
+  add_predict(app, context);
+  add_evaluate(app, context);
+  add_explain(app, context);
+  add_report(app, context);
+#endif
+  add_bench(app, context);
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& e) {

@@ -25,7 +25,8 @@ void show_models(const Context& context) {
                     {"gmacs", count_gmacs(*model, entry.input[1], entry.input[2])}});
   }
   if (context.json) return print_json(list);
-  std::cout << "name             paper  input          trainable  non-trainable       total   GMACs\n";
+  std::cout
+      << "name             paper  input          trainable  non-trainable       total   GMACs\n";
   for (const auto& m : list) {
     const auto& p = m["parameters"];
     char line[160];

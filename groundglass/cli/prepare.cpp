@@ -16,8 +16,9 @@ void run_prepare(const PrepareArguments& a, const Context& context) {
   const Recipe recipe = read_recipe(a.recipe, context.overrides);
   const Dataset dataset = read_dataset(a.dataset, {recipe.data.mask});
   const auto observer = console_observer(context);
-  const PrepareJob job{dataset,  recipe.data, recipe.preprocess, preprocess_text(recipe.preprocess),
-                       a.output, context.threads};
+  const PrepareJob job{dataset,           recipe.data,
+                       recipe.preprocess, preprocess_text(recipe.preprocess),
+                       a.output,          context.threads};
   const int64_t rows = prepare(job, *observer);
   const auto bytes = std::filesystem::file_size(a.output);
   if (context.json) return print_json({{"prepared", a.output}, {"rows", rows}, {"bytes", bytes}});
@@ -31,7 +32,8 @@ void add_prepare(CLI::App& app, Context& context) {
   auto a = std::make_shared<PrepareArguments>();
   auto* verb = add_verb(app, context, "prepare", "preprocess a data set once into a prepared set",
                         [a, &context] { run_prepare(*a, context); });
-  verb->add_option("dataset", a->dataset, "CSV table, nnU-Net folder, or images + masks")->required();
+  verb->add_option("dataset", a->dataset, "CSV table, nnU-Net folder, or images + masks")
+      ->required();
   verb->add_option("-o,--output", a->output, "the prepared set to write (.ggset)")->required();
   verb->add_option("--recipe", a->recipe, "whose [preprocess] and [data] are used")->required();
   add_override_option(verb, context);

@@ -13,6 +13,9 @@
 #include "groundglass/recipe/run_folder.h"
 #ifdef GROUNDGLASS_IO
 #include "groundglass/data/prepare.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/report/figure.h"
+#include "groundglass/train/training_state.h"
 #endif
 
 namespace groundglass {
@@ -34,12 +37,12 @@ class EventLog final : public Observer {
     out_ << ordered_json{{"event", "warning"}, {"message", e.message}}.dump() << std::endl;
   }
   void on(const EpochDone& e) override {
-    out_ << ordered_json{{"event", "epoch"},          {"epoch", e.epoch},
-                         {"loss", e.loss},            {"validation_loss", e.validation_loss},
-                         {"soft_dice", e.soft_dice},  {"hard_dice", e.hard_dice},
-                         {"monitor", e.monitor},      {"best", e.best},
-                         {"seconds", e.seconds},      {"images_per_s", e.images_per_s},
-                         {"waited_s", e.waited_s},    {"rss_mib", e.rss_mib}}
+    out_ << ordered_json{{"event", "epoch"},         {"epoch", e.epoch},
+                         {"loss", e.loss},           {"validation_loss", e.validation_loss},
+                         {"soft_dice", e.soft_dice}, {"hard_dice", e.hard_dice},
+                         {"monitor", e.monitor},     {"best", e.best},
+                         {"seconds", e.seconds},     {"images_per_s", e.images_per_s},
+                         {"waited_s", e.waited_s},   {"rss_mib", e.rss_mib}}
                 .dump()
          << std::endl;
   }
@@ -47,6 +50,24 @@ class EventLog final : public Observer {
  private:
   std::ofstream out_;
 };
+
+#ifdef GROUNDGLASS_IO
+/// progress.png: the curves so far, drawn anew after each epoch.
+class CurveDrawer final : public Observer {
+ public:
+  explicit CurveDrawer(fs::path run) : run_(std::move(run)) {
+    if (fs::exists(run_ / "state.safetensors")) history_ = read_history(run_);
+  }
+  void on(const EpochDone& e) override {
+    history_.push_back(e);
+    write_png(run_ / "progress.png", curves_figure(history_));
+  }
+
+ private:
+  fs::path run_;
+  std::vector<EpochDone> history_;
+};
+#endif
 
 /// The prepared set itself, or one made from the data set inside the run folder.
 fs::path prepared_path(const TrainArguments& a, const Recipe& recipe, const Context& context,
@@ -63,8 +84,9 @@ fs::path prepared_path(const TrainArguments& a, const Recipe& recipe, const Cont
   static_cast<void>(recipe);
   static_cast<void>(context);
   static_cast<void>(observer);
-  fail(ErrorKind::usage, a.data + ": this build reads no images; prepare the data set elsewhere with "
-                                  "`groundglass prepare` and give the prepared set");
+  fail(ErrorKind::usage, a.data +
+                             ": this build reads no images; prepare the data set elsewhere with "
+                             "`groundglass prepare` and give the prepared set");
 #endif
 }
 
@@ -85,8 +107,9 @@ void warn_of_duplicates(const PreparedSet& set, const Split& split, Observer& ob
     const auto& first = strangers.front();
     observer.on(Warning{std::to_string(strangers.size()) +
                         " pairs of nearly equal slices of different patients stand on both sides "
-                        "of the split, first " + id(first.train_row) + " and " +
-                        id(first.other_row) + " (" + std::to_string(first.distance) +
+                        "of the split, first " +
+                        id(first.train_row) + " and " + id(first.other_row) + " (" +
+                        std::to_string(first.distance) +
                         " of 256 bits differ): are they one patient?"});
   }
 }
@@ -127,9 +150,13 @@ std::vector<int64_t> folds_of(const TrainArguments& a, const Recipe& recipe) {
 
 void write_table(const TrainArguments& a, const Context& context, const Recipe& recipe,
                  const std::vector<FoldScores>& folds) {
-  const TableCaption caption = {recipe.paper.title.empty() ? "Cross-validation" : recipe.paper.title,
-                                recipe.split.mode, command_of(a, context), commit(), cpu_name(),
-                                at::get_num_threads()};
+  const TableCaption caption = {
+      recipe.paper.title.empty() ? "Cross-validation" : recipe.paper.title,
+      recipe.split.mode,
+      command_of(a, context),
+      commit(),
+      cpu_name(),
+      at::get_num_threads()};
   const auto table = cross_validation_table(
       folds, caption, {recipe.expect.table, recipe.expect.columns, recipe.expect.rows});
   const fs::path run = a.output;
@@ -163,6 +190,15 @@ void run_train(const TrainArguments& a, const Context& context) {
     Observers observers;
     observers.add(*console);
     observers.add(log);
+#ifdef GROUNDGLASS_IO
+    CurveDrawer curves(run);
+    observers.add(curves);
+    if (recipe.augment.mode != "none") {
+      write_png(
+          run / "augmentation.png",
+          augmentation_sheet(set, recipe.augment, 6, 7, static_cast<uint64_t>(recipe.train.seed)));
+    }
+#endif
     warn_of_duplicates(set, split, observers);
     FoldScores scores = train_fold(run, recipe, set, split, engine, observers);
     scores.fold = k;

@@ -8,6 +8,13 @@ namespace groundglass {
 void add_info(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 void add_prepare(CLI::App& app, Context& context);
+void add_bench(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
+void add_predict(CLI::App& app, Context& context);
+void add_evaluate(CLI::App& app, Context& context);
+void add_explain(CLI::App& app, Context& context);
+void add_report(CLI::App& app, Context& context);
+void add_phantom(CLI::App& app, Context& context);
+void add_inspect(CLI::App& app, Context& context);
 
 }  // namespace groundglass

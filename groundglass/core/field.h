@@ -8,8 +8,8 @@
 
 namespace groundglass {
 
-/// What a recipe key may hold and what it means. Shown by docs/reference/recipe_keys.md and in error
-/// messages.
+/// What a recipe key may hold and what it means. Shown by docs/reference/recipe_keys.md and in
+/// error messages.
 ///
 /// An options struct says its fields once, in `template <class V> void fields(V& v)`; the same
 /// function serves RecipeReader (TOML in), RecipeWriter (resolved TOML out) and the documentation.

@@ -53,8 +53,8 @@ std::string read_file(const fs::path& path) {
   return bytes;
 }
 
-void write_file(const fs::path& path, std::string_view bytes) {
-  AtomicFile file(path);
+void write_file(const fs::path& path, std::string_view bytes, Flush flush) {
+  AtomicFile file(path, flush);
   {
     std::ofstream out(file.temporary(), std::ios::binary);
     out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
@@ -64,8 +64,8 @@ void write_file(const fs::path& path, std::string_view bytes) {
   file.commit();
 }
 
-AtomicFile::AtomicFile(fs::path path)
-    : path_(std::move(path)), temporary_(temporary_beside(path_)) {
+AtomicFile::AtomicFile(fs::path path, Flush flush)
+    : path_(std::move(path)), temporary_(temporary_beside(path_)), flush_(flush) {
   if (!path_.parent_path().empty()) make_folder(path_.parent_path());
 }
 
@@ -75,7 +75,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit() {
-  flush_to_disk(temporary_);
+  if (flush_ == Flush::to_disk) flush_to_disk(temporary_);
   rename_over(temporary_, path_);
   committed_ = true;
 }

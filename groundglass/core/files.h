@@ -10,15 +10,22 @@ namespace groundglass {
 /// The whole file. Throws Error(data) with the path and the reason of the system.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes beside the target under a temporary name, flushes to the disk and renames: a killed
-/// program leaves the old file or the new one, never half of one. Makes missing folders.
-void write_file(const std::filesystem::path& path, std::string_view bytes);
+/// How far a written file must have got before it takes its name.
+enum class Flush {
+  to_disk,    ///< survives a power cut; for what took hours
+  to_system,  ///< survives the end of the program; for what is made again in seconds
+};
+
+/// Writes beside the target under a temporary name and renames: a killed program leaves the old
+/// file or the new one, never half of one. Makes missing folders.
+void write_file(const std::filesystem::path& path, std::string_view bytes,
+                Flush flush = Flush::to_disk);
 
 /// A file that is written piece by piece by somebody else under `temporary()` and appears under its
 /// own name at `commit()`. Without a commit the temporary file is removed.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path path);
+  explicit AtomicFile(std::filesystem::path path, Flush flush = Flush::to_disk);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -29,6 +36,7 @@ class AtomicFile {
 
  private:
   std::filesystem::path path_, temporary_;
+  Flush flush_;
   bool committed_ = false;
 };
 

@@ -14,7 +14,8 @@
 namespace groundglass {
 
 void use_one_openmp_thread() {
-  at::get_num_threads();  // LibTorch sets this thread's OpenMP width on first use: let it, then undo
+  at::get_num_threads();  // LibTorch sets this thread's OpenMP width on first use: let it, then
+                          // undo
   omp_set_num_threads(1);
 }
 

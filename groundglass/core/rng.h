@@ -12,12 +12,12 @@ class Rng {
  public:
   explicit Rng(uint64_t key) : state_(key) {}
 
-  uint64_t bits();                         ///< 64 random bits
-  double uniform();                        ///< in [0,1)
+  uint64_t bits();                          ///< 64 random bits
+  double uniform();                         ///< in [0,1)
   double uniform(double low, double high);  ///< in [low,high)
-  int64_t below(int64_t n);                ///< whole number in [0,n), n > 0
-  double normal();                         ///< mean 0, standard deviation 1
-  bool chance(double probability);         ///< true with that probability
+  int64_t below(int64_t n);                 ///< whole number in [0,n), n > 0
+  double normal();                          ///< mean 0, standard deviation 1
+  bool chance(double probability);          ///< true with that probability
 
  private:
   uint64_t state_;

@@ -26,7 +26,8 @@ struct Constants {
       for (int d = 2; d * d <= n; ++d) prime = prime && n % d != 0;
       if (!prime) continue;
       rounds[found] = fraction_bits(std::cbrt(static_cast<long double>(n)));
-      if (found < start.size()) start[found] = fraction_bits(std::sqrt(static_cast<long double>(n)));
+      if (found < start.size())
+        start[found] = fraction_bits(std::sqrt(static_cast<long double>(n)));
       ++found;
     }
   }

@@ -14,12 +14,14 @@ struct DataOptions {
 
   template <class V>
   void fields(V& v) {
-    v.field({"mask", "column of the masks in a table; empty for the first of infection, mask, lung"},
-            mask);
-    v.field({"labels",
-             "'binary' (0 and 255, or 0 and 1), 'any' (everything above 0 is infected) or 'classes' "
-             "(class numbers; 255 is ignored)"},
-            labels);
+    v.field(
+        {"mask", "column of the masks in a table; empty for the first of infection, mask, lung"},
+        mask);
+    v.field(
+        {"labels",
+         "'binary' (0 and 255, or 0 and 1), 'any' (everything above 0 is infected) or 'classes' "
+         "(class numbers; 255 is ignored)"},
+        labels);
     v.field({"classes", "labels = 'classes': how many, with the background", 2, 64}, classes);
   }
 

@@ -40,8 +40,8 @@ Dataset read_table(const fs::path& source, const DatasetOptions& options) {
   const CsvTable table = read_csv(source);
   const int image = table.column("image");
   if (image < 0) {
-    fail(ErrorKind::data, source.string() + ":1: no column 'image'; the header is " +
-                              joined(table.header, ","));
+    fail(ErrorKind::data,
+         source.string() + ":1: no column 'image'; the header is " + joined(table.header, ","));
   }
   Dataset out{source, "table", "", {}, {}};
   const int mask = mask_column(table, source, options);
@@ -207,8 +207,9 @@ Dataset read_dataset(const fs::path& source, const DatasetOptions& options) {
     } else if (is_paired(source)) {
       out = read_paired(source);
     } else {
-      fail(ErrorKind::data, source.string() + ": is no data set; expected a CSV table, a folder with "
-                            "dataset.json and imagesTr, or one with images and masks");
+      fail(ErrorKind::data, source.string() +
+                                ": is no data set; expected a CSV table, a folder with "
+                                "dataset.json and imagesTr, or one with images and masks");
     }
   } else {
     out = read_table(source, options);

@@ -37,7 +37,8 @@ std::string without_ending(const std::filesystem::path& path);
 bool is_dataset(const std::filesystem::path& source);
 
 /// Reads the list of a data set, not yet its images:
-///  * a CSV table with a column `image` and optional columns infection, mask, lung, patient, domain,
+///  * a CSV table with a column `image` and optional columns infection, mask, lung, patient,
+///  domain,
 ///    case, z, label; paths relative to the table;
 ///  * an nnU-Net folder (dataset.json, imagesTr, labelsTr), one modality;
 ///  * paired folders: frames or images beside masks, paired by name.

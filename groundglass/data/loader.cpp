@@ -89,7 +89,10 @@ class Loader::Team {
  public:
   Team(const PreparedSet& set, std::vector<Entry> order, const LoaderOptions& options,
        int64_t first_batch)
-      : set_(set), order_(std::move(order)), options_(options), next_(first_batch),
+      : set_(set),
+        order_(std::move(order)),
+        options_(options),
+        next_(first_batch),
         claimed_(first_batch) {
     const auto n = static_cast<int64_t>(order_.size());
     batches_ = (n + options_.batch_size - 1) / options_.batch_size;

@@ -32,8 +32,9 @@ std::vector<Entry> epoch_order(const std::vector<Entry>& entries,
                                const std::vector<PreparedRow>& rows, const std::string& sampling,
                                uint64_t seed, uint64_t epoch, int64_t draws = 0);
 
-/// The sample of an entry. Copy 0 is the slice, varied if `vary`, keyed by (seed, epoch, row, draw);
-/// copy k > 0 is the k-th stored augmentation, keyed by (seed, k, row) alone, whatever the epoch.
+/// The sample of an entry. Copy 0 is the slice, varied if `vary`, keyed by (seed, epoch, row,
+/// draw); copy k > 0 is the k-th stored augmentation, keyed by (seed, k, row) alone, whatever the
+/// epoch.
 Sample load_sample(const PreparedSet& set, const Entry& entry, const LoaderOptions& options);
 
 /// Batches of a list of entries in order, made ahead of time by threads of its own. What comes out

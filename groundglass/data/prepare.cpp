@@ -7,9 +7,8 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
-#include "groundglass/core/text.h"
 #include "groundglass/data/problems.h"
-#include "groundglass/io/picture.h"
+#include "groundglass/data/read_pair.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/preprocess/axial.h"
 #include "groundglass/preprocess/slice.h"
@@ -103,20 +102,9 @@ class Preparation {
 
   int64_t fill_picture(const Task& task, PreparedSetWriter& writer) {
     if (writer.has(task.first_row)) return 0;
-    const Image image = read_picture(task.source->image);
-    warn(image.warnings);
-    torch::Tensor mask;
-    if (!task.source->mask.empty()) {
-      const auto stored = read_mask_picture(task.source->mask);
-      if (stored.size(0) != image.pixels.size(1) || stored.size(1) != image.pixels.size(2)) {
-        fail(ErrorKind::data, task.source->mask.string() + ": is " + size_text(stored) +
-                                  " and its image is " + size_text(image.pixels[0]) +
-                                  " (height x width)");
-      }
-      mask = mask_to_network_grid(known_labels(stored, job_.data, task.source->mask.string()),
-                                  job_.preprocess);
-    }
-    writer.write(task.first_row, to_network_grid(image, job_.preprocess), mask);
+    const PicturePair pair = read_picture_pair(*task.source, job_.data);
+    warn(pair.image.warnings);
+    write(task.first_row, pair.image, pair.mask, writer);
     return 1;
   }
 
@@ -124,41 +112,27 @@ class Preparation {
     bool complete = true;
     for (int64_t z = 0; z < task.rows; ++z) complete = complete && writer.has(task.first_row + z);
     if (complete) return 0;
-    const Volume volume = read_volume(task.source->image, job_.preprocess.units);
+    const VolumePair pair = read_volume_pair(*task.source, job_.data, job_.preprocess.units);
+    const Volume& volume = pair.volume;
     warn(volume.warnings);
     const AxialView view = axial_view(volume.geometry);
     const auto slices = view.apply(volume.voxels);
-    torch::Tensor masks;
-    if (!task.source->mask.empty()) {
-      const LabelMap stored = read_label_volume(task.source->mask);
-      check_same_grid(task, volume, stored);
-      masks = view.apply(known_labels(stored.labels, job_.data, task.source->mask.string()));
-    }
+    const auto masks = pair.mask.defined() ? view.apply(pair.mask) : pair.mask;
     int64_t written = 0;
     for (int64_t z = 0; z < slices.size(0); ++z) {
       if (writer.has(task.first_row + z)) continue;
       const Image slice{slices[z].contiguous().unsqueeze(0), volume.units, volume.white, {}};
-      writer.write(task.first_row + z, to_network_grid(slice, job_.preprocess),
-                   masks.defined() ? mask_to_network_grid(masks[z], job_.preprocess) : masks);
+      write(task.first_row + z, slice, masks.defined() ? masks[z] : masks, writer);
       ++written;
     }
     return written;
   }
 
-  static void check_same_grid(const Task& task, const Volume& volume, const LabelMap& mask) {
-    if (mask.labels.sizes() != volume.voxels.sizes()) {
-      fail(ErrorKind::data, task.source->mask.string() + ": is " + shape_text(mask.labels) +
-                                " and its image is " + shape_text(volume.voxels));
-    }
-    if (!same_geometry(mask.geometry, volume.geometry, 0.1)) {
-      fail(ErrorKind::data, task.source->mask.string() + ": lies on another grid (" +
-                                describe(mask.geometry) + ") than its image (" +
-                                describe(volume.geometry) + ")");
-    }
-  }
-
-  static std::string size_text(const torch::Tensor& t) {
-    return std::to_string(t.size(0)) + " x " + std::to_string(t.size(1));
+  void write(int64_t row, const Image& image, const torch::Tensor& mask,
+             PreparedSetWriter& writer) {
+    const NetworkSlice slice = to_network_grid(image, job_.preprocess);
+    writer.write(row, slice.pixels,
+                 mask.defined() ? mask_to_network_grid(mask, slice.box, job_.preprocess) : mask);
   }
 
   void warn(const std::vector<std::string>& warnings) {
@@ -179,33 +153,6 @@ class Preparation {
 
 int64_t prepare(const PrepareJob& job, Observer& observer) {
   return Preparation(job, observer).run();
-}
-
-torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& options,
-                           const std::string& name) {
-  const auto top = stored.max().item<uint8_t>();
-  if (options.labels == "any") return (stored != 0).to(torch::kUInt8);
-  torch::Tensor unknown;
-  if (options.labels == "binary") {
-    const uint8_t one = top <= 1 ? 1 : 255;
-    unknown = (stored != 0) & (stored != one);
-  } else {
-    unknown = (stored >= options.classes) & (stored != 255);
-  }
-  if (unknown.any().item<bool>()) {
-    const auto values = std::get<0>(at::_unique(stored.masked_select(unknown)));
-    std::vector<std::string> words;
-    for (int64_t i = 0; i < std::min<int64_t>(values.numel(), 5); ++i) {
-      words.push_back(std::to_string(values[i].item<int64_t>()));
-    }
-    fail(ErrorKind::data,
-         name + ": holds the label" + (values.numel() > 1 ? "s " : " ") + listed(words) +
-             (values.numel() > 5 ? ", ..." : "") + ", expected " +
-             (options.labels == "binary" ? "0 and 255 (or 0 and 1)"
-                                         : "class numbers below " + std::to_string(options.classes)) +
-             "; see [data] labels in the recipe");
-  }
-  return options.labels == "binary" ? (stored != 0).to(torch::kUInt8) : stored;
 }
 
 }  // namespace groundglass

@@ -17,15 +17,11 @@ struct PrepareJob {
   int64_t threads = 0;  ///< 0 for all processors
 };
 
-/// Preprocesses a data set once, on all processors, into a prepared set: pictures become a row each,
-/// volumes a row for each axial slice. A killed preparation goes on where it stopped.
+/// Preprocesses a data set once, on all processors, into a prepared set: pictures become a row
+/// each, volumes a row for each axial slice. A killed preparation goes on where it stopped.
 ///
 /// Throws Error(data) that lists every unreadable file, mask of another size or grid, and unknown
 /// label at once; Stopped after a stop signal. Returns the number of rows.
 int64_t prepare(const PrepareJob& job, Observer& observer = silent_observer());
-
-/// Stored mask values -> class numbers. Throws Error(data) naming the values that are not known.
-torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& options,
-                           const std::string& name);
 
 }  // namespace groundglass

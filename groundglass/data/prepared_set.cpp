@@ -8,8 +8,8 @@
 #include <cstring>
 
 #define XXH_INLINE_ALL
-#include <nlohmann/json.hpp>
 #include <xxhash.h>
+#include <nlohmann/json.hpp>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
@@ -33,14 +33,13 @@ std::string header_bytes(const PreparedHeader& h) {
   for (const auto& r : h.rows) {
     rows.push_back({r.id, r.case_id, r.patient, r.domain, r.label, r.has_mask});
   }
-  const json document = {
-      {"source", h.source},
-      {"preprocess", h.preprocess},
-      {"classes", h.classes},
-      {"image", {h.channels, h.height, h.width}},
-      {"fingerprint", h.fingerprint},
-      {"columns", {"id", "case", "patient", "domain", "label", "has_mask"}},
-      {"rows", rows}};
+  const json document = {{"source", h.source},
+                         {"preprocess", h.preprocess},
+                         {"classes", h.classes},
+                         {"image", {h.channels, h.height, h.width}},
+                         {"fingerprint", h.fingerprint},
+                         {"columns", {"id", "case", "patient", "domain", "label", "has_mask"}},
+                         {"rows", rows}};
   const std::string text = document.dump();
   const uint64_t length = text.size();
   std::string bytes(kMagic, kMagicSize);
@@ -90,8 +89,9 @@ bool block_is_sound(const uint8_t* block, size_t pixels) {
 PreparedSet::PreparedSet(const fs::path& path) {
   if (!fs::exists(path)) {
     const bool unfinished = fs::exists(path.string() + ".partial");
-    refuse(path, unfinished ? "is unfinished; run the same `groundglass prepare` again to complete it"
-                            : "no such file");
+    refuse(path, unfinished
+                     ? "is unfinished; run the same `groundglass prepare` again to complete it"
+                     : "no such file");
   }
   if (!fs::is_regular_file(path)) refuse(path, "is not a prepared set");
   file_ = std::make_unique<MappedFile>(path);
@@ -151,8 +151,8 @@ PreparedSetWriter::PreparedSetWriter(fs::path path, PreparedHeader header)
   file_ = open(partial_.c_str(), O_RDWR | O_CREAT, 0644);
   if (file_ < 0) refuse(partial_, std::string("cannot be written (") + std::strerror(errno) + ")");
   std::string found(begin_, '\0');
-  const bool same = pread(file_, found.data(), begin_, 0) == static_cast<ssize_t>(begin_) &&
-                    found == bytes;
+  const bool same =
+      pread(file_, found.data(), begin_, 0) == static_cast<ssize_t>(begin_) && found == bytes;
   if (!same) {
     const bool written = ftruncate(file_, 0) == 0 &&
                          pwrite(file_, bytes.data(), begin_, 0) == static_cast<ssize_t>(begin_);

@@ -14,14 +14,19 @@ bool Problems::empty() const {
   return all_.empty();
 }
 
-void Problems::refuse(const std::string& where) const {
+std::vector<std::string> Problems::sorted() const {
   const std::lock_guard lock(guard_);
-  if (all_.empty()) return;
-  auto sorted = all_;
-  std::sort(sorted.begin(), sorted.end());
-  if (sorted.size() == 1) fail(ErrorKind::data, sorted.front());
-  std::string text = where + ": " + std::to_string(sorted.size()) + " problems";
-  for (const auto& problem : sorted) text += "\n  " + problem;
+  auto lines = all_;
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+void Problems::refuse(const std::string& where) const {
+  const auto lines = sorted();
+  if (lines.empty()) return;
+  if (lines.size() == 1) fail(ErrorKind::data, lines.front());
+  std::string text = where + ": " + std::to_string(lines.size()) + " problems";
+  for (const auto& line : lines) text += "\n  " + line;
   fail(ErrorKind::data, text);
 }
 

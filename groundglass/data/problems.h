@@ -14,6 +14,7 @@ class Problems {
  public:
   void add(const std::string& problem);
   bool empty() const;
+  std::vector<std::string> sorted() const;
 
   /// Throws Error(data): "<where>: <n> problems" and a line for each, sorted. Nothing if none.
   void refuse(const std::string& where) const;

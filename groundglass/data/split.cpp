@@ -37,7 +37,8 @@ std::vector<Split> paper_splits(int64_t n, const SplitOptions& o, int64_t copies
   for (size_t fold = 0; fold < splits.size(); ++fold) splits[fold].test = test;
   for (size_t i = 0; i < shuffled.size(); ++i) {
     const Entry& entry = rest[static_cast<size_t>(shuffled[i])];
-    const size_t own = i * splits.size() / shuffled.size();  // consecutive blocks, as KFold cuts them
+    const size_t own =
+        i * splits.size() / shuffled.size();  // consecutive blocks, as KFold cuts them
     for (size_t fold = 0; fold < splits.size(); ++fold) {
       (fold == own ? splits[fold].validation : splits[fold].train).push_back(entry);
     }
@@ -61,8 +62,8 @@ std::vector<Patient> patients_of(const std::vector<PreparedRow>& rows) {
 }
 
 /// Deals patients to `parts` groups with the given shares: domain by domain, in random order but
-/// large ones first, each to the group that lacks most slices of that domain. The first patient of a
-/// domain goes to a group at random, so that small domains do not always favour the first group.
+/// large ones first, each to the group that lacks most slices of that domain. The first patient of
+/// a domain goes to a group at random, so that small domains do not always favour the first group.
 std::vector<std::vector<Patient>> deal(std::vector<Patient> patients,
                                        const std::vector<double>& shares, Rng& rng) {
   std::vector<std::vector<Patient>> groups(shares.size());
@@ -118,9 +119,9 @@ std::vector<Split> strict_splits(const std::vector<PreparedRow>& rows, const Spl
                               " folds of whole patients; use fewer folds");
   }
   Rng rng = rng_for(static_cast<uint64_t>(o.seed), 0, 0);
-  const auto folds = deal(patients, std::vector<double>(static_cast<size_t>(o.folds),
-                                                        1 / static_cast<double>(o.folds)),
-                          rng);
+  const auto folds = deal(
+      patients, std::vector<double>(static_cast<size_t>(o.folds), 1 / static_cast<double>(o.folds)),
+      rng);
   std::vector<Split> splits(folds.size());
   for (size_t fold = 0; fold < folds.size(); ++fold) {
     splits[fold].test = with_copies(rows_of(folds[fold]), 0);
@@ -156,7 +157,8 @@ std::vector<Split> cross_domain_splits(const std::vector<PreparedRow>& rows, con
     }
   }
   if (outside.empty()) {
-    fail(ErrorKind::data, "[split] train_domains names every domain, so nothing is left to test on");
+    fail(ErrorKind::data,
+         "[split] train_domains names every domain, so nothing is left to test on");
   }
   std::sort(outside.begin(), outside.end());
   std::vector<Split> splits(static_cast<size_t>(o.folds));
@@ -170,8 +172,8 @@ std::vector<Split> cross_domain_splits(const std::vector<PreparedRow>& rows, con
 
 /// Sign of the horizontal differences of the slice at 17 x 16 pixels: 256 bits.
 std::array<uint64_t, 4> difference_hash(const torch::Tensor& image) {
-  const auto small = torch::adaptive_avg_pool2d(image.to(torch::kFloat32).narrow(0, 0, 1), {16, 17})
-                         .squeeze(0);
+  const auto small =
+      torch::adaptive_avg_pool2d(image.to(torch::kFloat32).narrow(0, 0, 1), {16, 17}).squeeze(0);
   const auto rising = (small.narrow(1, 1, 16) > small.narrow(1, 0, 16)).contiguous();
   const bool* bits = rising.data_ptr<bool>();
   std::array<uint64_t, 4> hash{};
@@ -204,7 +206,8 @@ std::string split_json(const Split& split, const std::vector<PreparedRow>& rows)
     }
     return list;
   };
-  return json{{"train", ids(split.train)}, {"val", ids(split.validation)}, {"test", ids(split.test)}}
+  return json{
+             {"train", ids(split.train)}, {"val", ids(split.validation)}, {"test", ids(split.test)}}
              .dump(1) +
          "\n";
 }
@@ -226,9 +229,9 @@ Split parse_split_json(const std::string& text, const std::vector<PreparedRow>& 
       }
       const auto found = row_of.find(id);
       if (found == row_of.end()) {
-        fail(ErrorKind::checkpoint,
-             "split.json names " + in_quotes(id) + ", which the data set does not hold; the run was "
-             "made from other data");
+        fail(ErrorKind::checkpoint, "split.json names " + in_quotes(id) +
+                                        ", which the data set does not hold; the run was "
+                                        "made from other data");
       }
       list.push_back({found->second, copy});
     }
@@ -259,8 +262,8 @@ std::vector<NearDuplicate> near_duplicates(const PreparedSet& set, const Split& 
       if (distance > max_distance) continue;
       const auto &left = set.rows()[static_cast<size_t>(train)],
                  &right = set.rows()[static_cast<size_t>(other)];
-      found.push_back({train, other, distance,
-                       left.domain == right.domain && left.patient == right.patient});
+      found.push_back(
+          {train, other, distance, left.domain == right.domain && left.patient == right.patient});
     }
   }
   std::sort(found.begin(), found.end(), [](const auto& x, const auto& y) {

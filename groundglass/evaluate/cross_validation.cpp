@@ -27,8 +27,7 @@ std::string markdown_row(const std::vector<std::string>& cells) {
 }
 
 std::string markdown_head(const std::vector<std::string>& cells) {
-  return markdown_row(cells) +
-         markdown_row(std::vector<std::string>(cells.size(), "---"));
+  return markdown_row(cells) + markdown_row(std::vector<std::string>(cells.size(), "---"));
 }
 
 /// Scores of each fold, and mean and deviation over the folds.
@@ -56,10 +55,9 @@ std::string fold_section(const std::vector<FoldScores>& folds, const FoldRows& r
   head.insert(head.end(), score_names().begin(), score_names().end());
   std::string text = markdown_head(head);
   for (size_t i = 0; i < folds.size(); ++i) {
-    std::vector<std::string> cells = {std::to_string(folds[i].fold + 1),
-                                      std::to_string(folds[i].items.size()),
-                                      std::to_string(folds[i].best_epoch),
-                                      fixed(folds[i].threshold, 2)};
+    std::vector<std::string> cells = {
+        std::to_string(folds[i].fold + 1), std::to_string(folds[i].items.size()),
+        std::to_string(folds[i].best_epoch), fixed(folds[i].threshold, 2)};
     for (const auto& name : score_names()) cells.push_back(cell(score(rows.folds[i], name)));
     text += markdown_row(cells);
   }
@@ -142,9 +140,13 @@ FoldScores read_fold_scores(const std::filesystem::path& path) {
     const json d = json::parse(read_file(path));
     FoldScores out{d.at("fold"), d.at("best_epoch"), d.at("threshold"), d.at("seconds"), {}};
     for (const auto& i : d.at("items")) {
-      out.items.push_back({i.at(0), i.at(1), i.at(2), i.at(3),
+      out.items.push_back({i.at(0),
+                           i.at(1),
+                           i.at(2),
+                           i.at(3),
                            {i.at(4), i.at(5), i.at(6), i.at(7)},
-                           {i.at(8), i.at(9), i.at(10)}, true});
+                           {i.at(8), i.at(9), i.at(10)},
+                           true});
     }
     return out;
   } catch (const json::exception& e) {
@@ -168,20 +170,20 @@ CrossValidationTable cross_validation_table(const std::vector<FoldScores>& folds
   const auto domains = domain_scores(all);
 
   CrossValidationTable out;
-  out.markdown = "# " + caption.title + "\n\nSplit mode `" + caption.mode + "`, " +
-                 std::to_string(folds.size()) + " folds, " +
-                 std::to_string(domains.front().intervals.patients) +
-                 " test patients. Command `" + caption.command + "`, commit " + caption.commit +
-                 ", " + caption.machine + ", " + std::to_string(caption.threads) + " threads, " +
-                 human_seconds(seconds) +
-                 ".\nSoft scores are of unthresholded probabilities; all scores are pooled over the "
-                 "pixels of the test slices on the network's grid.\n\n" +
-                 fold_section(folds, rows, expected) + "\n" +
-                 (shared ? "Every fold is tested on the same slices; the rows below are the first "
-                           "fold's.\n\n"
-                         : "All folds together, each slice tested once by a network that never saw "
-                           "its patient; intervals are bootstrapped over patients.\n\n") +
-                 domain_section(domains);
+  out.markdown =
+      "# " + caption.title + "\n\nSplit mode `" + caption.mode + "`, " +
+      std::to_string(folds.size()) + " folds, " +
+      std::to_string(domains.front().intervals.patients) + " test patients. Command `" +
+      caption.command + "`, commit " + caption.commit + ", " + caption.machine + ", " +
+      std::to_string(caption.threads) + " threads, " + human_seconds(seconds) +
+      ".\nSoft scores are of unthresholded probabilities; all scores are pooled over the "
+      "pixels of the test slices on the network's grid.\n\n" +
+      fold_section(folds, rows, expected) + "\n" +
+      (shared ? "Every fold is tested on the same slices; the rows below are the first "
+                "fold's.\n\n"
+              : "All folds together, each slice tested once by a network that never saw "
+                "its patient; intervals are bootstrapped over patients.\n\n") +
+      domain_section(domains);
 
   std::vector<std::string> head = {"fold", "test_slices", "best_epoch", "threshold"};
   head.insert(head.end(), score_names().begin(), score_names().end());
@@ -192,10 +194,9 @@ CrossValidationTable cross_validation_table(const std::vector<FoldScores>& folds
               {"seconds", seconds}};
   out.json["folds"] = ordered_json::array();
   for (size_t i = 0; i < folds.size(); ++i) {
-    std::vector<std::string> cells = {std::to_string(folds[i].fold + 1),
-                                      std::to_string(folds[i].items.size()),
-                                      std::to_string(folds[i].best_epoch),
-                                      shortest(folds[i].threshold)};
+    std::vector<std::string> cells = {
+        std::to_string(folds[i].fold + 1), std::to_string(folds[i].items.size()),
+        std::to_string(folds[i].best_epoch), shortest(folds[i].threshold)};
     for (const auto& name : score_names()) {
       const auto value = score(rows.folds[i], name);
       cells.push_back(value ? shortest(*value) : "");

@@ -9,13 +9,17 @@ namespace {
 
 struct NamedScore {
   const char* name;
-  std::optional<double> ScoreRow::* value;
+  std::optional<double> ScoreRow::*value;
 };
 const NamedScore kScores[] = {
-    {"soft_dice", &ScoreRow::soft_dice},     {"soft_iou", &ScoreRow::soft_iou},
-    {"dice", &ScoreRow::dice},               {"iou", &ScoreRow::iou},
-    {"accuracy", &ScoreRow::accuracy},       {"precision", &ScoreRow::precision},
-    {"sensitivity", &ScoreRow::sensitivity}, {"specificity", &ScoreRow::specificity},
+    {"soft_dice", &ScoreRow::soft_dice},
+    {"soft_iou", &ScoreRow::soft_iou},
+    {"dice", &ScoreRow::dice},
+    {"iou", &ScoreRow::iou},
+    {"accuracy", &ScoreRow::accuracy},
+    {"precision", &ScoreRow::precision},
+    {"sensitivity", &ScoreRow::sensitivity},
+    {"specificity", &ScoreRow::specificity},
 };
 
 ScoreRow scores_of(const Counts& counts, const SoftCounts& soft, bool has_soft) {
@@ -55,8 +59,8 @@ ordered_json means_json(const CaseMeans& means) {
   ordered_json out = {{"cases", means.cases}};
   for (const auto& s : kScores) {
     const auto found = means.scores.find(s.name);
-    out[s.name] = found == means.scores.end() ? ordered_json(nullptr)
-                                              : ordered_json(found->second.mean);
+    out[s.name] =
+        found == means.scores.end() ? ordered_json(nullptr) : ordered_json(found->second.mean);
   }
   out["status"] = means.status;
   return out;
@@ -211,7 +215,8 @@ ordered_json evaluation_json(const std::vector<ScoredItem>& items,
   std::set<std::string> names;
   for (const auto& item : items) names.insert(item.domain);
   if (names.size() == 1) document["domains"][*names.begin()] = part_json(parts.front());
-  for (size_t i = 1; i < parts.size(); ++i) document["domains"][parts[i].name] = part_json(parts[i]);
+  for (size_t i = 1; i < parts.size(); ++i)
+    document["domains"][parts[i].name] = part_json(parts[i]);
   return document;
 }
 

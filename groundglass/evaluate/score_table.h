@@ -21,7 +21,8 @@ struct ScoredItem {
 
 /// All scores of one set of pixels; undefined ones are empty.
 struct ScoreRow {
-  std::optional<double> soft_dice, soft_iou, dice, iou, accuracy, precision, sensitivity, specificity;
+  std::optional<double> soft_dice, soft_iou, dice, iou, accuracy, precision, sensitivity,
+      specificity;
 };
 
 /// Names of the scores, in the order of the paper's table, and the numbers of a row by name.
@@ -34,7 +35,8 @@ ScoreRow pooled_scores(const std::vector<ScoredItem>& items);
 /// Items of one study added up: a case is a study, not a slice. Sorted by domain and name.
 std::vector<ScoredItem> by_case(const std::vector<ScoredItem>& items);
 
-/// Mean of the cases' own scores. A case counts where its score is defined; `defined` says how often.
+/// Mean of the cases' own scores. A case counts where its score is defined; `defined` says how
+/// often.
 struct CaseMeans {
   std::map<std::string, MeanAndDeviation> scores;
   std::map<std::string, int64_t> defined;

@@ -21,9 +21,12 @@ namespace {
 
 /// OpenCV fills what a cut-off file lacks with gray and says nothing; formats end with a mark.
 bool ends_properly(const std::string& bytes) {
-  const auto begins = [&](std::string_view mark) { return bytes.compare(0, mark.size(), mark) == 0; };
-  if (begins("\x89PNG")) return bytes.find("IEND", bytes.size() - std::min<size_t>(64, bytes.size()))
-                                != std::string::npos;
+  const auto begins = [&](std::string_view mark) {
+    return bytes.compare(0, mark.size(), mark) == 0;
+  };
+  if (begins("\x89PNG"))
+    return bytes.find("IEND", bytes.size() - std::min<size_t>(64, bytes.size())) !=
+           std::string::npos;
   if (begins("\xff\xd8")) return bytes.rfind("\xff\xd9") != std::string::npos;
   return true;
 }
@@ -34,15 +37,15 @@ cv::Mat decode(const fs::path& path) {
   if (!ends_properly(bytes)) refuse(path, "is truncated: the end mark of the format is missing");
   const bool tiff = bytes.compare(0, 2, "II") == 0 || bytes.compare(0, 2, "MM") == 0;
   if (tiff && cv::imcount(path.string()) > 1) refuse(path, "has several pages, expected one image");
-  const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8U,
-                       const_cast<char*>(bytes.data()));
+  const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
   cv::Mat image;
   try {
     image = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
   } catch (const cv::Exception& e) {
     refuse(path, "cannot be decoded (" + std::string(e.err) + ")");
   }
-  if (image.empty()) refuse(path, "is no picture that can be read (PNG, JPEG, TIFF, BMP), or damaged");
+  if (image.empty())
+    refuse(path, "is no picture that can be read (PNG, JPEG, TIFF, BMP), or damaged");
   return image;
 }
 
@@ -59,6 +62,12 @@ torch::Tensor to_tensor(const cv::Mat& gray) {
   cv::Mat view(gray.rows, gray.cols, type == torch::kUInt8 ? CV_8U : CV_32F, pixels.data_ptr());
   gray.convertTo(view, view.type());
   return pixels;
+}
+
+std::string encoded(const cv::Mat& image) {
+  std::vector<uint8_t> bytes;
+  cv::imencode(".png", image, bytes, {cv::IMWRITE_PNG_COMPRESSION, 3});
+  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace
@@ -111,6 +120,13 @@ torch::Tensor read_mask_picture(const fs::path& path) {
 }
 
 std::string encode_png(const torch::Tensor& pixels) {
+  if (pixels.is_floating_point()) {
+    const auto wide = (pixels.clamp(0, 1) * 65535).round().to(torch::kInt32).cpu().contiguous();
+    cv::Mat image;
+    cv::Mat(static_cast<int>(wide.size(0)), static_cast<int>(wide.size(1)), CV_32S, wide.data_ptr())
+        .convertTo(image, CV_16U);
+    return encoded(image);
+  }
   const auto bytes = pixels.to(torch::kUInt8).cpu().contiguous();
   cv::Mat image;
   if (bytes.dim() == 2) {
@@ -122,13 +138,11 @@ std::string encode_png(const torch::Tensor& pixels) {
                     bgr.data_ptr())
                 .clone();
   }
-  std::vector<uint8_t> encoded;
-  cv::imencode(".png", image, encoded, {cv::IMWRITE_PNG_COMPRESSION, 3});
-  return {encoded.begin(), encoded.end()};
+  return encoded(image);
 }
 
 void write_png(const fs::path& path, const torch::Tensor& pixels) {
-  write_file(path, encode_png(pixels));
+  write_file(path, encode_png(pixels), Flush::to_system);
 }
 
 }  // namespace groundglass

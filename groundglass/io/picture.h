@@ -18,7 +18,8 @@ Image read_picture(const std::filesystem::path& path);
 /// Throws Error(data) as read_picture, and for more than 8 bits or colour.
 torch::Tensor read_mask_picture(const std::filesystem::path& path);
 
-/// Writes [H,W] or [3,H,W] (red, green, blue) uint8 as PNG. The file appears whole or not at all.
+/// Writes [H,W] or [3,H,W] (red, green, blue) uint8 as PNG, or [H,W] float32 in [0,1] as 16-bit
+/// gray (1 is 65535). The file appears whole or not at all.
 void write_png(const std::filesystem::path& path, const torch::Tensor& pixels);
 
 /// The same as bytes, e.g. to embed in a page.

@@ -18,7 +18,7 @@ struct TypeName {
   torch::ScalarType type;
 };
 const TypeName kTypes[] = {
-    {"F64", torch::kFloat64},  {"F32", torch::kFloat32}, {"F16", torch::kFloat16},
+    {"F64", torch::kFloat64},   {"F32", torch::kFloat32}, {"F16", torch::kFloat16},
     {"BF16", torch::kBFloat16}, {"I64", torch::kInt64},   {"I32", torch::kInt32},
     {"I16", torch::kInt16},     {"I8", torch::kInt8},     {"U8", torch::kUInt8},
     {"BOOL", torch::kBool},
@@ -51,7 +51,8 @@ torch::Tensor tensor_from(const std::filesystem::path& path, const std::string& 
   }
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] - offsets[0] != bytes ||
       offsets[1] > file.size() - data_begin) {
-    refuse(path, "tensor " + in_quotes(name) + " lies outside the file: it is truncated or damaged");
+    refuse(path,
+           "tensor " + in_quotes(name) + " lies outside the file: it is truncated or damaged");
   }
   auto tensor = torch::empty(shape, found->type);
   if (bytes > 0) std::memcpy(tensor.data_ptr(), file.data() + data_begin + offsets[0], bytes);
@@ -94,10 +95,15 @@ void write_safetensors(const std::filesystem::path& path, const TensorArchive& a
   file.commit();
 }
 
-TensorArchive read_safetensors(const std::filesystem::path& path) {
-  if (!std::filesystem::is_regular_file(path)) refuse(path, "no such file");
-  if (std::filesystem::file_size(path) < 10) refuse(path, "too short to be a safetensors file");
-  const MappedFile file(path);
+namespace {
+
+/// The header, and where the numbers begin.
+struct Header {
+  json document;
+  size_t data_begin = 0;
+};
+
+Header read_header(const std::filesystem::path& path, const MappedFile& file) {
   uint64_t length = 0;
   std::memcpy(&length, file.data(), sizeof length);
   if (length > file.size() - sizeof length) {
@@ -105,22 +111,53 @@ TensorArchive read_safetensors(const std::filesystem::path& path) {
                      std::to_string(file.size()) + ": truncated, or not a safetensors file");
   }
   const char* text = reinterpret_cast<const char*>(file.data()) + sizeof length;
-  const json header = json::parse(text, text + length, nullptr, false);
-  if (!header.is_object()) refuse(path, "the header is no JSON object: not a safetensors file");
+  Header header{json::parse(text, text + length, nullptr, false), sizeof length + length};
+  if (!header.document.is_object()) {
+    refuse(path, "the header is no JSON object: not a safetensors file");
+  }
+  return header;
+}
 
-  TensorArchive archive;
+void check_is_long_enough(const std::filesystem::path& path) {
+  if (!std::filesystem::is_regular_file(path)) refuse(path, "no such file");
+  if (std::filesystem::file_size(path) < 10) refuse(path, "too short to be a safetensors file");
+}
+
+template <class Work>
+auto with_clean_errors(const std::filesystem::path& path, const Work& work) {
   try {
-    for (const auto& [name, entry] : header.items()) {
-      if (name == "__metadata__") {
-        archive.metadata = entry.get<std::map<std::string, std::string>>();
-      } else {
-        archive.tensors[name] = tensor_from(path, name, entry, file, sizeof length + length);
-      }
-    }
+    return work();
   } catch (const json::exception& e) {
     refuse(path, std::string("the header is damaged (") + e.what() + ")");
   }
-  return archive;
+}
+
+}  // namespace
+
+TensorArchive read_safetensors(const std::filesystem::path& path) {
+  check_is_long_enough(path);
+  const MappedFile file(path);
+  const Header header = read_header(path, file);
+  return with_clean_errors(path, [&] {
+    TensorArchive archive;
+    for (const auto& [name, entry] : header.document.items()) {
+      if (name == "__metadata__") {
+        archive.metadata = entry.get<std::map<std::string, std::string>>();
+      } else {
+        archive.tensors[name] = tensor_from(path, name, entry, file, header.data_begin);
+      }
+    }
+    return archive;
+  });
+}
+
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {
+  check_is_long_enough(path);
+  const MappedFile file(path);
+  const Header header = read_header(path, file);
+  return with_clean_errors(path, [&] {
+    return header.document.value("__metadata__", std::map<std::string, std::string>());
+  });
 }
 
 }  // namespace groundglass

@@ -23,4 +23,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorArchive& a
 /// there, truncated, a header that is no JSON, offsets outside the file, a type that is not known.
 TensorArchive read_safetensors(const std::filesystem::path& path);
 
+/// Only the named texts; the tensors are not read.
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);
+
 }  // namespace groundglass

@@ -19,7 +19,7 @@ void check_shapes(const torch::Tensor& logits, const torch::Tensor& target) {
 
 Foreground foreground(const torch::Tensor& logits, const torch::Tensor& target) {
   check_shapes(logits, target);
-  const auto p = probabilities(logits).flatten(2);  // [N,F,H*W]
+  const auto p = probabilities(logits).flatten(2);    // [N,F,H*W]
   const auto label = target.flatten(1).unsqueeze(1);  // [N,1,H*W]
   const auto classes =
       torch::arange(1, p.size(1) + 1, label.options()).view({1, -1, 1});  // F = 1: class 1

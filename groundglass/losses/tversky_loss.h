@@ -21,8 +21,8 @@ struct TverskyLossOptions {
   }
 };
 
-/// Tversky loss, 1 - (TP + s) / (TP + a_fn FN + a_fp FP + s), averaged over the classes (and images,
-/// if per_image). With a_fn = a_fp = 0.5 and s = 0 it is the Dice loss.
+/// Tversky loss, 1 - (TP + s) / (TP + a_fn FN + a_fp FP + s), averaged over the classes (and
+/// images, if per_image). With a_fn = a_fp = 0.5 and s = 0 it is the Dice loss.
 ///
 /// Salehi, Erdogmus, Gholipour, MLMI 2017, https://arxiv.org/abs/1706.05721, eq. 4; as in Bakheet,
 /// Youssef et al., Sci Rep 2026, 16:1551, eq. 5, where alpha belongs to FN.

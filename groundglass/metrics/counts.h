@@ -46,7 +46,7 @@ SoftCounts soft_count(const torch::Tensor& foreground_probability, const torch::
                       int64_t label = 1);
 
 std::optional<double> soft_dice(const SoftCounts& c);  ///< 2 overlap / (probability + truth)
-std::optional<double> soft_iou(const SoftCounts& c);   ///< overlap / (probability + truth - overlap)
+std::optional<double> soft_iou(const SoftCounts& c);  ///< overlap / (probability + truth - overlap)
 
 /// What kind of comparison a case is; a score of an empty mask needs this beside it.
 enum class CaseStatus { ok, both_empty, reference_empty, prediction_empty };

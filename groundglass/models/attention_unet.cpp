@@ -18,8 +18,9 @@ class BlockImpl final : public torch::nn::Module {
   BlockImpl(int64_t in, int64_t out, const AttentionUNetOptions& options)
       : dropout_(options.dropout) {
     conv = register_module("conv", SeparableConv(in, out));
-    norm = register_module("norm", BatchNorm2d(BatchNorm2dOptions(out).eps(1e-3).momentum(
-                                       options.batch_norm_momentum)));
+    norm = register_module(
+        "norm",
+        BatchNorm2d(BatchNorm2dOptions(out).eps(1e-3).momentum(options.batch_norm_momentum)));
   }
   torch::Tensor forward(const torch::Tensor& x) {
     const auto y = norm(conv(x)).relu_();

@@ -50,8 +50,8 @@ class AttentionUNetImpl final : public SegmentationModel {
 
  private:
   AttentionUNetOptions options_;
-  torch::nn::ModuleList enc, down;       // finest scale first; names are checkpoint keys
-  torch::nn::ModuleList gate, up, dec;   // coarsest scale first
+  torch::nn::ModuleList enc, down;      // finest scale first; names are checkpoint keys
+  torch::nn::ModuleList gate, up, dec;  // coarsest scale first
   torch::nn::Conv2d head{nullptr};
 };
 TORCH_MODULE(AttentionUNet);

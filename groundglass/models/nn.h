@@ -2,6 +2,7 @@
 
 // The part of LibTorch that networks are made of. The umbrella torch/torch.h doubles the time to
 // compile a file, so nothing includes it.
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/nn/functional/padding.h>
 #include <torch/nn/modules/batchnorm.h>

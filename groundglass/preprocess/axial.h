@@ -26,7 +26,8 @@ struct AxialView {
   torch::Tensor undo_on_slice(const torch::Tensor& slice) const;
 };
 
-/// The view of a grid. Slices keep the stored order along the body axis unless the axis is not first.
+/// The view of a grid. Slices keep the stored order along the body axis unless the axis is not
+/// first.
 AxialView axial_view(const Geometry& geometry);
 
 }  // namespace groundglass

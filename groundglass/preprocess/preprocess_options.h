@@ -12,6 +12,7 @@ namespace groundglass {
 struct PreprocessOptions {
   std::string units = "auto";
   std::vector<double> window_hu = {-1024, 600};
+  std::string crop = "none";
   std::string gray_window = "as_is";
   std::string contrast = "clahe";
   double clahe_clip = 2.0;
@@ -24,6 +25,7 @@ struct PreprocessOptions {
   void fields(V& v) {
     v.field({"units", "'auto' (as the file says), 'hu' or 'gray'"}, units);
     v.field({"window_hu", "HU shown as black and as white, for images in HU"}, window_hu);
+    v.field({"crop", "'none', or 'body' (to the box around the largest bright piece)"}, crop);
     v.field({"gray_window",
              "'as_is', or 'tissue' (darkest percent is black, the median soft tissue is bright)"},
             gray_window);

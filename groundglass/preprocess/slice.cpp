@@ -25,6 +25,10 @@ torch::Tensor to_gray(const Image& image, const PreprocessOptions& options) {
   return (image.pixels * (255 / image.white)).round().clamp(0, 255).to(torch::kUInt8);
 }
 
+torch::Tensor cropped(const torch::Tensor& slice, const Box& box) {
+  return slice.narrow(-2, box.top, box.height).narrow(-1, box.left, box.width).contiguous();
+}
+
 cv::Size network_size(const PreprocessOptions& options) {
   return {static_cast<int>(options.size[1]), static_cast<int>(options.size[0])};
 }
@@ -60,7 +64,8 @@ torch::Tensor tissue_window(const torch::Tensor& gray) {
   if (tissue - black < 16) return gray;
   cv::Mat table(1, 256, CV_8U);
   for (int v = 0; v < 256; ++v) {
-    table.at<uint8_t>(v) = cv::saturate_cast<uint8_t>(kBright * (v - black) / double(tissue - black));
+    table.at<uint8_t>(v) =
+        cv::saturate_cast<uint8_t>(kBright * (v - black) / double(tissue - black));
   }
   auto out = torch::empty_like(source);
   cv::Mat result = as_mat(out);
@@ -77,24 +82,54 @@ torch::Tensor clahe(const torch::Tensor& gray, const ClaheOptions& options) {
   return out;
 }
 
-torch::Tensor to_network_grid(const Image& image, const PreprocessOptions& options) {
+Box body_box(const torch::Tensor& gray) {
+  const auto source = gray.contiguous();
+  const cv::Mat image = as_mat(source);
+  const Box whole{0, 0, gray.size(0), gray.size(1)};
+  cv::Mat bright, pieces, statistics, centres;
+  cv::threshold(image, bright, 0, 255, cv::THRESH_BINARY | cv::THRESH_OTSU);
+  const int count = cv::connectedComponentsWithStats(bright, pieces, statistics, centres, 8);
+  int largest = 0;
+  for (int i = 1; i < count; ++i) {  // piece 0 is what is dark
+    const auto area = [&](int piece) { return statistics.at<int>(piece, cv::CC_STAT_AREA); };
+    if (largest == 0 || area(i) > area(largest)) largest = i;
+  }
+  if (largest == 0) return whole;
+  const auto side = [&](int which) {
+    return static_cast<int64_t>(statistics.at<int>(largest, which));
+  };
+  const int64_t margin_y = side(cv::CC_STAT_HEIGHT) / 50, margin_x = side(cv::CC_STAT_WIDTH) / 50;
+  const int64_t top = std::max<int64_t>(0, side(cv::CC_STAT_TOP) - margin_y);
+  const int64_t left = std::max<int64_t>(0, side(cv::CC_STAT_LEFT) - margin_x);
+  const int64_t bottom =
+      std::min(whole.height, side(cv::CC_STAT_TOP) + side(cv::CC_STAT_HEIGHT) + margin_y);
+  const int64_t right =
+      std::min(whole.width, side(cv::CC_STAT_LEFT) + side(cv::CC_STAT_WIDTH) + margin_x);
+  const Box box{top, left, bottom - top, right - left};
+  return 5 * box.height * box.width < whole.height * whole.width ? whole : box;
+}
+
+NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& options) {
   const auto gray = to_gray(image, options).contiguous();
-  auto out = torch::empty({gray.size(0), options.size[0], options.size[1]}, torch::kUInt8);
+  NetworkSlice out{torch::empty({gray.size(0), options.size[0], options.size[1]}, torch::kUInt8),
+                   {0, 0, gray.size(1), gray.size(2)}};
+  if (options.crop == "body") out.box = body_box(gray[0]);
   for (int64_t c = 0; c < gray.size(0); ++c) {
-    auto channel = gray[c];
+    auto channel = cropped(gray[c], out.box);
     if (options.gray_window == "tissue") channel = tissue_window(channel);
     if (options.contrast == "clahe") {
       channel = clahe(channel, {options.clahe_clip, options.clahe_tiles});
     }
-    cv::Mat resized = as_mat(out[c]);
+    cv::Mat resized = as_mat(out.pixels[c]);
     cv::resize(as_mat(channel), resized, network_size(options), 0, 0,
                options.resize == "area" ? cv::INTER_AREA : cv::INTER_LINEAR);
   }
   return out;
 }
 
-torch::Tensor mask_to_network_grid(const torch::Tensor& labels, const PreprocessOptions& options) {
-  const auto source = labels.contiguous();
+torch::Tensor mask_to_network_grid(const torch::Tensor& labels, const Box& box,
+                                   const PreprocessOptions& options) {
+  const auto source = cropped(labels, box);
   auto out = torch::empty({options.size[0], options.size[1]}, torch::kUInt8);
   cv::Mat resized = as_mat(out);
   if (source.max().item<uint8_t>() > 1) {
@@ -106,12 +141,16 @@ torch::Tensor mask_to_network_grid(const torch::Tensor& labels, const Preprocess
   return (out >= 127).to(torch::kUInt8);
 }
 
-torch::Tensor to_slice_grid(const torch::Tensor& probabilities, int64_t height, int64_t width) {
+torch::Tensor to_slice_grid(const torch::Tensor& probabilities, const Box& box, int64_t height,
+                            int64_t width) {
   const auto source = probabilities.contiguous();
-  auto out = torch::empty({source.size(0), height, width}, torch::kFloat32);
+  const bool whole = box == Box{0, 0, height, width};
+  auto out = torch::zeros({source.size(0), height, width}, torch::kFloat32);
   for (int64_t f = 0; f < source.size(0); ++f) {
-    cv::Mat resized = as_mat(out[f]);
+    auto part = whole ? out[f] : torch::empty({box.height, box.width}, torch::kFloat32);
+    cv::Mat resized = as_mat(part);
     cv::resize(as_mat(source[f]), resized, resized.size(), 0, 0, cv::INTER_LINEAR);
+    if (!whole) out[f].narrow(0, box.top, box.height).narrow(1, box.left, box.width).copy_(part);
   }
   return out;
 }

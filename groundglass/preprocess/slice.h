@@ -31,22 +31,43 @@ struct ClaheOptions {
 /// gray    [H,W] uint8 -> [H,W] uint8.
 torch::Tensor clahe(const torch::Tensor& gray, const ClaheOptions& options = {});
 
-/// One slice on the network's grid, before normalisation: units -> 8 bit, gray window, contrast,
-/// size.
+/// A part of a slice, in pixels.
+struct Box {
+  int64_t top = 0, left = 0, height = 0, width = 0;
+
+  bool operator==(const Box&) const = default;
+};
+
+/// The box around the body: the largest connected piece above Otsu's threshold, with a margin of 2
+/// %. The whole slice if that would leave less than a fifth of it.
 ///
-/// returns [C,h,w] uint8.
+/// gray    [H,W] uint8.
+Box body_box(const torch::Tensor& gray);
+
+/// A slice on the network's grid, and which part of the slice it shows.
+struct NetworkSlice {
+  torch::Tensor pixels;  ///< [C,h,w] uint8
+  Box box;
+};
+
+/// One slice on the network's grid, before normalisation: units -> 8 bit, crop, gray window,
+/// contrast, size.
+///
 /// throws  Error(data) if the recipe insists on other units than the file has.
-torch::Tensor to_network_grid(const Image& image, const PreprocessOptions& options);
+NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& options);
 
 /// A mask on the network's grid. Two-class masks are resized linearly and cut at one half, others
 /// take the nearest label, since labels are no quantities.
 ///
 /// labels  [H,W] uint8 class numbers, 0 background -> [h,w] uint8.
-torch::Tensor mask_to_network_grid(const torch::Tensor& labels, const PreprocessOptions& options);
+torch::Tensor mask_to_network_grid(const torch::Tensor& labels, const Box& box,
+                                   const PreprocessOptions& options);
 
-/// The way back: foreground probabilities from the network's grid to the slice's own.
+/// The way back: foreground probabilities from the network's grid to the slice's own, zero outside
+/// the box.
 ///
 /// probabilities [F,h,w] float32 -> [F,height,width] float32.
-torch::Tensor to_slice_grid(const torch::Tensor& probabilities, int64_t height, int64_t width);
+torch::Tensor to_slice_grid(const torch::Tensor& probabilities, const Box& box, int64_t height,
+                            int64_t width);
 
 }  // namespace groundglass

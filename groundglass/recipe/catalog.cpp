@@ -56,7 +56,11 @@ const Entry& find(const std::vector<Entry>& all, const char* what, const std::st
 
 const std::vector<CatalogModel>& model_catalog() {
   static const std::vector<CatalogModel> all = {
-      {"attention_unet", "Attention U-Net", "separable convolutions", "000", {1, 256, 256},
+      {"attention_unet",
+       "Attention U-Net",
+       "separable convolutions",
+       "000",
+       {1, 256, 256},
        read_model<AttentionUNet, AttentionUNetOptions>},
       {"unet", "U-Net", "plain", "", {1, 256, 256}, read_model<UNet, UNetOptions>},
   };

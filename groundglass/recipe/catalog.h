@@ -23,7 +23,7 @@ struct CatalogModel {
   std::string name;    ///< in recipes
   std::string family;  ///< e.g. "Attention U-Net"
   std::string encoder;
-  std::string paper;  ///< number of the paper it comes from, "" for none
+  std::string paper;           ///< number of the paper it comes from, "" for none
   std::vector<int64_t> input;  ///< the paper's [C,H,W]
   std::function<ModelSpec(RecipeReader&)> read;
 };

@@ -13,7 +13,7 @@
 namespace groundglass {
 namespace {
 
-const std::vector<std::string> kSections = {"paper", "data",  "preprocess", "augment",  "split",
+const std::vector<std::string> kSections = {"paper", "data", "preprocess", "augment",  "split",
                                             "model", "loss", "train",      "evaluate", "expect"};
 
 toml::table parsed(const std::string& text, const std::string& name) {
@@ -46,8 +46,8 @@ void apply_override(toml::table& recipe, const std::string& text) {
     recipe.insert_or_assign(section, toml::table{});
     table = recipe[section].as_table();
   }
-  const toml::table value = parsed_value(text.substr(equals + 1), "--set " + section + "." + key);
-  table->insert_or_assign(key, *value.get("value"));
+  toml::table value = parsed_value(text.substr(equals + 1), "--set " + section + "." + key);
+  table->insert_or_assign(key, std::move(*value.get("value")));  // moved, it keeps where it is from
 }
 
 const toml::table& section(const toml::table& recipe, const char* name) {

@@ -77,10 +77,11 @@ struct Recipe {
 /// `normalise`, which is done when a batch is made.
 std::string preprocess_text(PreprocessOptions options);
 
-/// Reads a recipe. `overrides` are "section.key=value" as given by --set; a value that is no TOML is
-/// taken as a word. Throws Error(recipe) with file, line and column for a wrong key, kind, range or
-/// name, and Error(usage) if there is no such file.
-Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides = {});
+/// Reads a recipe. `overrides` are "section.key=value" as given by --set; a value that is no TOML
+/// is taken as a word. Throws Error(recipe) with file, line and column for a wrong key, kind, range
+/// or name, and Error(usage) if there is no such file.
+Recipe read_recipe(const std::filesystem::path& path,
+                   const std::vector<std::string>& overrides = {});
 
 /// The same from text; `name` stands in messages.
 Recipe parse_recipe(const std::string& text, const std::string& name,

@@ -68,15 +68,15 @@ void RecipeReader::read_list(const Field& f, std::vector<T>& value, const char* 
   if (node == nullptr) return;
   const toml::array* list = node->as_array();
   if (list == nullptr) {
-    refuse_recipe(*node, in_quotes(f.name) + " is a " + text(node->type()) + ", expected a list of " +
-                             expected);
+    refuse_recipe(*node, in_quotes(f.name) + " is a " + text(node->type()) +
+                             ", expected a list of " + expected);
   }
   value.clear();
   for (const toml::node& item : *list) {
     const auto one = item.value<T>();
     if (!one) {
-      refuse_recipe(item, in_quotes(f.name) + " holds a " + text(item.type()) + ", expected " +
-                              expected);
+      refuse_recipe(item,
+                    in_quotes(f.name) + " holds a " + text(item.type()) + ", expected " + expected);
     }
     check_range(f, item, *one);
     value.push_back(*one);

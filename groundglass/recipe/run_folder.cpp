@@ -4,8 +4,8 @@
 #include <ctime>
 
 #include <ATen/Parallel.h>
-#include <nlohmann/json.hpp>
 #include <torch/version.h>
+#include <nlohmann/json.hpp>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -73,8 +73,7 @@ void check_images_fit(const Recipe& recipe, const PreparedHeader& header) {
   const int64_t stride = model->stride();
   if (header.channels != model->in_channels()) {
     fail(ErrorKind::recipe, "[model] in_channels is " + std::to_string(model->in_channels()) +
-                                " and the prepared images have " +
-                                std::to_string(header.channels));
+                                " and the prepared images have " + std::to_string(header.channels));
   }
   if (header.height % stride != 0 || header.width % stride != 0) {
     fail(ErrorKind::recipe, "[preprocess] size is " + std::to_string(header.height) + " x " +
@@ -102,7 +101,8 @@ TrainedModel load_trained_model(const fs::path& run_or_file) {
     if (!fs::exists(file)) {
       std::vector<std::string> folds;
       for (const auto& entry : fs::directory_iterator(run_or_file)) {
-        if (fs::exists(entry.path() / "weights.safetensors")) folds.push_back(entry.path().string());
+        if (fs::exists(entry.path() / "weights.safetensors"))
+          folds.push_back(entry.path().string());
       }
       std::sort(folds.begin(), folds.end());
       fail(ErrorKind::checkpoint,
@@ -132,8 +132,8 @@ TrainedModel load_trained_model(const fs::path& run_or_file) {
   return trained;
 }
 
-void begin_run(const fs::path& run, const Recipe& recipe, const Split& split, const PreparedSet& set,
-               const Engine& engine) {
+void begin_run(const fs::path& run, const Recipe& recipe, const Split& split,
+               const PreparedSet& set, const Engine& engine) {
   make_folder(run);
   const std::string resolved = recipe.resolved(), split_text = split_json(split, set.rows());
   if (fs::exists(run / "state.safetensors")) {
@@ -144,8 +144,9 @@ void begin_run(const fs::path& run, const Recipe& recipe, const Split& split, co
                                  "); choose another folder");
     }
     if (read_file(run / "split.json") != split_text) {
-      fail(ErrorKind::usage, run.string() + ": holds a run on other data or another split; choose "
-                                            "another folder");
+      fail(ErrorKind::usage, run.string() +
+                                 ": holds a run on other data or another split; choose "
+                                 "another folder");
     }
   }
   write_file(run / "split.json", split_text);
@@ -190,12 +191,10 @@ FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedS
     write_safetensors(run / "weights.safetensors",
                       {named_weights(*job.model), weights_notes(recipe, options.threshold)});
   }
-  FoldScores scores =
-      name_scores(score_entries(*job.model, set, split.test, options), set.rows());
+  FoldScores scores = name_scores(score_entries(*job.model, set, split.test, options), set.rows());
   scores.best_epoch = result.best_epoch;
   scores.threshold = options.threshold;
-  scores.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   write_fold_scores(run / "test.json", scores);
   return scores;
 }
@@ -203,9 +202,11 @@ FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedS
 void check_set_fits(const Recipe& recipe, const PreparedSet& set) {
   const std::string wanted = preprocess_text(recipe.preprocess);
   if (set.header().preprocess != wanted) {
-    fail(ErrorKind::recipe, "the prepared set was made with other [preprocess] options (the recipe "
-                            "says " + first_difference(set.header().preprocess, wanted) +
-                                "); prepare it again with this recipe");
+    fail(ErrorKind::recipe,
+         "the prepared set was made with other [preprocess] options (the recipe "
+         "says " +
+             first_difference(set.header().preprocess, wanted) +
+             "); prepare it again with this recipe");
   }
   check_images_fit(recipe, set.header());
 }

@@ -18,8 +18,8 @@ struct TrainedModel {
   std::string weights_sha256;
 };
 
-/// Loads a run folder or a weights file; both carry their recipe. Throws Error(checkpoint) that says
-/// what is missing, or, for a folder of folds, which folders to choose from.
+/// Loads a run folder or a weights file; both carry their recipe. Throws Error(checkpoint) that
+/// says what is missing, or, for a folder of folds, which folders to choose from.
 TrainedModel load_trained_model(const std::filesystem::path& run_or_file);
 
 /// What is stored beside weights.
@@ -30,11 +30,11 @@ std::map<std::string, std::string> weights_notes(const Recipe& recipe, double th
 void begin_run(const std::filesystem::path& run, const Recipe& recipe, const Split& split,
                const PreparedSet& set, const Engine& engine);
 
-/// Trains one fold from a recipe in a run folder (going on with what is there), chooses the threshold
-/// if the recipe says so, scores the test rows and keeps their scores in test.json. A finished fold
-/// is read back, not trained again.
-FoldScores train_fold(const std::filesystem::path& run, const Recipe& recipe, const PreparedSet& set,
-                      const Split& split, const Engine& engine,
+/// Trains one fold from a recipe in a run folder (going on with what is there), chooses the
+/// threshold if the recipe says so, scores the test rows and keeps their scores in test.json. A
+/// finished fold is read back, not trained again.
+FoldScores train_fold(const std::filesystem::path& run, const Recipe& recipe,
+                      const PreparedSet& set, const Split& split, const Engine& engine,
                       Observer& observer = silent_observer());
 
 /// Throws Error(recipe) unless the set was prepared as the recipe says, and its images have the

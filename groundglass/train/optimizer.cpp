@@ -119,7 +119,8 @@ class Sgd final : public Optimizer {
 
   std::map<std::string, torch::Tensor> state() const override {
     std::map<std::string, torch::Tensor> all;
-    for (size_t i = 0; i < velocity_.size(); ++i) all["velocity." + std::to_string(i)] = velocity_[i];
+    for (size_t i = 0; i < velocity_.size(); ++i)
+      all["velocity." + std::to_string(i)] = velocity_[i];
     return all;
   }
 

@@ -104,7 +104,8 @@ Scores score_entries(SegmentationModel& model, const PreparedSet& set,
     const auto label = labels(p, options.threshold);
     const auto truth = batch->target;
     for (int64_t i = 0; i < p.size(0); ++i) {
-      scores.rows.push_back(score_row(batch->rows[static_cast<size_t>(i)], p[i], label[i], truth[i]));
+      scores.rows.push_back(
+          score_row(batch->rows[static_cast<size_t>(i)], p[i], label[i], truth[i]));
     }
   }
   if (batches > 0) scores.loss /= static_cast<double>(batches);

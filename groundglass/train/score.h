@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "groundglass/core/engine.h"
 #include "groundglass/data/loader.h"
 #include "groundglass/metrics/counts.h"
 #include "groundglass/models/segmentation_model.h"
@@ -14,14 +15,8 @@ namespace groundglass {
 using LossFunction =
     std::function<torch::Tensor(const torch::Tensor& logits, const torch::Tensor& target)>;
 
-/// Where and in which arithmetic a network runs.
-struct Engine {
-  torch::Device device = torch::kCPU;
-  torch::ScalarType precision = torch::kFloat32;  ///< of convolutions; bfloat16 runs under autocast
-};
-
-/// Foreground probabilities of true and of false pixels, counted in 100 bins of [0,1]. One pass over
-/// the data then answers for every threshold.
+/// Foreground probabilities of true and of false pixels, counted in 100 bins of [0,1]. One pass
+/// over the data then answers for every threshold.
 struct ProbabilityHistogram {
   static constexpr int64_t kBins = 100;
   std::vector<int64_t> truth = std::vector<int64_t>(kBins, 0);

@@ -62,9 +62,10 @@ struct TrainOptions {
             monitor);
     v.field({"patience", "epochs without a better monitor before it stops; 0 for never", 0, 100000},
             patience);
-    v.field({"ema_decay", "of the running mean of the weights that is validated and kept; 0 for none",
-             0, 0.99999},
-            ema_decay);
+    v.field(
+        {"ema_decay", "of the running mean of the weights that is validated and kept; 0 for none",
+         0, 0.99999},
+        ema_decay);
     v.field({"checkpoint_minutes", "between two checkpoints inside an epoch", 0, 1e6},
             checkpoint_minutes);
     v.field({"loader_threads", "threads that prepare batches beside the training", 1, 256},

@@ -52,8 +52,7 @@ class Training {
   std::filesystem::path weights_path() const { return job_.run / "weights.safetensors"; }
 
   bool out_of_patience() const {
-    return job_.options.patience > 0 &&
-           state_.epoch - state_.best_epoch >= job_.options.patience;
+    return job_.options.patience > 0 && state_.epoch - state_.best_epoch >= job_.options.patience;
   }
 
   void one_epoch() {
@@ -74,7 +73,8 @@ class Training {
         images += next->image.size(0);
         observer_.on(Progress{"steps", state_.step, steps,
                               "epoch " + std::to_string(state_.epoch + 1) + "/" +
-                                  std::to_string(job_.options.epochs) + ", loss " + fixed(loss, 4)});
+                                  std::to_string(job_.options.epochs) + ", loss " +
+                                  fixed(loss, 4)});
         save_or_stop();
       }
       done.waited_s = loader.waited_s();
@@ -92,7 +92,7 @@ class Training {
                             static_cast<double>(state_.step) / static_cast<double>(steps);
     // Dropout draws from LibTorch's generator: seeded for each step, it has no history to save.
     at::manual_seed(mix_keys(loader_.seed, static_cast<uint64_t>(state_.epoch),
-                                static_cast<uint64_t>(state_.step), 0xd40b));
+                             static_cast<uint64_t>(state_.step), 0xd40b));
     for (auto& p : parameters_) p.mutable_grad().reset();
     torch::Tensor logits;
     {
@@ -102,10 +102,9 @@ class Training {
     const auto loss = job_.loss(logits.to(torch::kFloat32), batch.target.to(job_.engine.device));
     const double value = loss.item<double>();
     if (!std::isfinite(value)) {
-      fail(ErrorKind::recipe, "the loss is not a number in epoch " +
-                                  std::to_string(state_.epoch + 1) + ", step " +
-                                  std::to_string(state_.step + 1) +
-                                  "; lower [train] learning_rate or set clip_norm");
+      fail(ErrorKind::recipe,
+           "the loss is not a number in epoch " + std::to_string(state_.epoch + 1) + ", step " +
+               std::to_string(state_.step + 1) + "; lower [train] learning_rate or set clip_norm");
     }
     loss.backward();
     if (job_.options.clip_norm > 0) clip_gradients(parameters_, job_.options.clip_norm);
@@ -138,9 +137,10 @@ class Training {
     done.validation_loss = scores.loss;
     done.soft_dice = soft_dice(scores.soft_pooled()).value_or(-1);
     done.hard_dice = dice(scores.pooled()).value_or(-1);
-    done.monitor = job_.options.monitor == "soft_dice"   ? done.soft_dice
-                   : job_.options.monitor == "hard_dice" ? done.hard_dice
-                                                         : domain_mean_dice(scores, job_.set->rows());
+    done.monitor = job_.options.monitor == "soft_dice" ? done.soft_dice
+                   : job_.options.monitor == "hard_dice"
+                       ? done.hard_dice
+                       : domain_mean_dice(scores, job_.set->rows());
     done.best = state_.best_epoch == 0 || done.monitor > state_.best_monitor;
     done.seconds = now_s() - begin;
     done.rss_mib = rss_mib();

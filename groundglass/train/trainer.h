@@ -44,8 +44,8 @@ struct TrainResult {
 /// On SIGINT or SIGTERM (catch_stop_signals) the step is finished, the state written and Stopped
 /// thrown. Afterwards job.model holds the best weights.
 ///
-/// Throws Error(checkpoint) if the state does not fit the job, Error(recipe) if the loss stops being
-/// a number.
+/// Throws Error(checkpoint) if the state does not fit the job, Error(recipe) if the loss stops
+/// being a number.
 TrainResult train(const TrainJob& job, Observer& observer = silent_observer());
 
 /// True if the folder holds the state of a training that has not ended.

@@ -17,7 +17,7 @@ namespace {
 /// The columns of progress.csv, also the keys of the stored history.
 struct Column {
   const char* name;
-  double EpochDone::* value;
+  double EpochDone::*value;
 };
 const Column kColumns[] = {
     {"loss", &EpochDone::loss},
@@ -72,9 +72,10 @@ TrainingState state_of(const json& numbers) {
   return state;
 }
 
-TrainingState parse_numbers(const fs::path& path, const TensorArchive& archive) {
+TrainingState parse_numbers(const fs::path& path,
+                            const std::map<std::string, std::string>& metadata) {
   try {
-    return state_of(json::parse(archive.metadata.at("training")));
+    return state_of(json::parse(metadata.at("training")));
   } catch (const std::exception& e) {
     fail(ErrorKind::checkpoint, path.string() + ": is no training state (" + e.what() + ")");
   }
@@ -100,7 +101,7 @@ bool state_exists(const fs::path& run) {
 }
 
 bool state_is_finished(const fs::path& run) {
-  return parse_numbers(state_path(run), read_safetensors(state_path(run))).finished;
+  return parse_numbers(state_path(run), read_safetensors_metadata(state_path(run))).finished;
 }
 
 void save_state(const fs::path& run, const TrainingState& state, const SegmentationModel& model,
@@ -116,11 +117,15 @@ void save_state(const fs::path& run, const TrainingState& state, const Segmentat
 TrainingState load_state(const fs::path& run, SegmentationModel& model, Optimizer& optimizer,
                          WeightAverage& average) {
   const TensorArchive archive = read_safetensors(state_path(run));
-  TrainingState state = parse_numbers(state_path(run), archive);
+  TrainingState state = parse_numbers(state_path(run), archive.metadata);
   load_weights(model, part(archive, "weights/"), state_path(run).string());
   optimizer.load(part(archive, "optimizer/"));
   average.load(part(archive, "average/"));
   return state;
+}
+
+std::vector<EpochDone> read_history(const fs::path& run) {
+  return parse_numbers(state_path(run), read_safetensors_metadata(state_path(run))).history;
 }
 
 void write_progress_csv(const fs::path& run, const std::vector<EpochDone>& history) {

@@ -12,9 +12,9 @@ namespace groundglass {
 
 /// Where a training stands, beside its weights.
 struct TrainingState {
-  int64_t epoch = 0;     ///< epochs that are finished
-  int64_t step = 0;      ///< steps of the current epoch that are finished
-  double loss_sum = 0;   ///< over those steps
+  int64_t epoch = 0;       ///< epochs that are finished
+  int64_t step = 0;        ///< steps of the current epoch that are finished
+  double loss_sum = 0;     ///< over those steps
   int64_t best_epoch = 0;  ///< 1 is the first; 0 for none yet
   double best_monitor = -1;
   bool finished = false;
@@ -32,6 +32,9 @@ void save_state(const std::filesystem::path& run, const TrainingState& state,
 /// Reads it back. Throws Error(checkpoint) if it is damaged or belongs to another network.
 TrainingState load_state(const std::filesystem::path& run, SegmentationModel& model,
                          Optimizer& optimizer, WeightAverage& average);
+
+/// The epochs of a run folder so far. Throws Error(checkpoint) if its state is damaged.
+std::vector<EpochDone> read_history(const std::filesystem::path& run);
 
 /// The history as a table, written whole so that a resumed run never doubles a line.
 void write_progress_csv(const std::filesystem::path& run, const std::vector<EpochDone>& history);

@@ -56,8 +56,9 @@ void WeightAverage::load(const std::map<std::string, torch::Tensor>& state) {
   const torch::NoGradGuard no_grad;
   const auto steps = state.find("average_steps");
   if (steps == state.end()) {
-    fail(ErrorKind::checkpoint, "the training state has no averaged weights; [train] ema_decay was "
-                                "not set when it was written");
+    fail(ErrorKind::checkpoint,
+         "the training state has no averaged weights; [train] ema_decay was "
+         "not set when it was written");
   }
   steps_ = steps->second.item<int64_t>();
   for (auto& [name, mean] : mean_) mean.copy_(state.at(name));

@@ -57,7 +57,8 @@ void load_weights(torch::nn::Module& module, const std::map<std::string, torch::
 std::map<std::string, torch::Tensor> halved(const std::map<std::string, torch::Tensor>& weights) {
   std::map<std::string, torch::Tensor> out;
   for (const auto& [name, tensor] : weights) {
-    out[name] = tensor.is_floating_point() && tensor.dim() > 1 ? tensor.to(torch::kFloat16) : tensor;
+    out[name] =
+        tensor.is_floating_point() && tensor.dim() > 1 ? tensor.to(torch::kFloat16) : tensor;
   }
   return out;
 }

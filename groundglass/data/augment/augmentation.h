@@ -52,8 +52,9 @@ struct AugmentOptions {
     v.field({"grid_steps", "grid: cells per side", 1, 50}, grid_steps);
     v.field({"grid_limit", "grid: largest change of a cell's width", 0, 0.9}, grid_limit);
     v.field({"optical_limit", "optical: largest lens coefficient", 0, 1}, optical_limit);
-    v.field({"gray_probability", "gamma, contrast and noise together (ours, not the paper's)", 0, 1},
-            gray_probability);
+    v.field(
+        {"gray_probability", "gamma, contrast and noise together (ours, not the paper's)", 0, 1},
+        gray_probability);
     v.field({"gamma", "largest exponent, as its logarithm: 0.4 gives 0.67 to 1.49", 0, 2}, gamma);
     v.field({"contrast", "largest change of contrast about the mean gray", 0, 1}, contrast);
     v.field({"noise", "largest standard deviation of Gaussian noise, share of white", 0, 1}, noise);

@@ -58,7 +58,8 @@ std::vector<float> blurred_noise(int64_t height, int64_t width, double sigma, ui
   std::vector<float> kernel;
   double total = 0;
   for (int64_t i = -radius; i <= radius; ++i) {
-    kernel.push_back(static_cast<float>(std::exp(-0.5 * static_cast<double>(i * i) / sigma / sigma)));
+    kernel.push_back(
+        static_cast<float>(std::exp(-0.5 * static_cast<double>(i * i) / sigma / sigma)));
     total += kernel.back();
   }
   for (auto& k : kernel) k = static_cast<float>(k / total);
@@ -97,8 +98,9 @@ std::vector<float> distorted_axis(int64_t side, const std::vector<double>& facto
   for (int64_t begin = 0; begin < side; begin += cell) {
     const auto index = std::min<size_t>(static_cast<size_t>(begin / cell), factors.size() - 1);
     const int64_t end = std::min(begin + cell, side);
-    const double end_at = begin + cell > side ? static_cast<double>(side)
-                                              : begin_at + static_cast<double>(cell) * factors[index];
+    const double end_at = begin + cell > side
+                              ? static_cast<double>(side)
+                              : begin_at + static_cast<double>(cell) * factors[index];
     for (int64_t i = begin; i < end; ++i) {
       const double share = static_cast<double>(i - begin) / static_cast<double>(end - begin);
       place[static_cast<size_t>(i)] = static_cast<float>(begin_at + share * (end_at - begin_at));
@@ -114,7 +116,8 @@ float at_place(const std::vector<float>& table, float place) {
   const float p = std::clamp(place, 0.0F, last);
   const auto below = static_cast<size_t>(p);
   const size_t above = std::min(below + 1, table.size() - 1);
-  const float inside = table[below] + (p - static_cast<float>(below)) * (table[above] - table[below]);
+  const float inside =
+      table[below] + (p - static_cast<float>(below)) * (table[above] - table[below]);
   return inside + (place - p);
 }
 

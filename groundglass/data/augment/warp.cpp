@@ -26,7 +26,7 @@ Linear linear_at(const Grid& grid, size_t i) {
   const float x = mirrored(grid.x[i], grid.width), y = mirrored(grid.y[i], grid.height);
   const auto x0 = static_cast<int64_t>(x), y0 = static_cast<int64_t>(y);
   const int64_t x1 = std::min(x0 + 1, grid.width - 1), y1 = std::min(y0 + 1, grid.height - 1);
-  return {y0 * grid.width + x0, y0 * grid.width + x1, y1 * grid.width + x0,
+  return {y0 * grid.width + x0, y0 * grid.width + x1,       y1 * grid.width + x0,
           y1 * grid.width + x1, x - static_cast<float>(x0), y - static_cast<float>(y0)};
 }
 

@@ -22,9 +22,9 @@ Grid identity_grid(int64_t height, int64_t width);
 void flip(Grid& grid);  ///< left-right
 /// Rotation and scale about the centre (w/2 - 1/2, h/2 - 1/2), then a shift.
 void affine(Grid& grid, double angle_deg, double scale, double shift_x, double shift_y);
-/// Two fields of uniform noise, blurred and multiplied by alpha, displace the pixels; the affine map
-/// that moves three corners by `corners_px` comes before them.
-/// Simard, Steinkraus, Platt, ICDAR 2003.
+/// Two fields of uniform noise, blurred and multiplied by alpha, displace the pixels; the affine
+/// map that moves three corners by `corners_px` comes before them. Simard, Steinkraus, Platt, ICDAR
+/// 2003.
 void elastic(Grid& grid, const Augmentation& a);
 /// Cells whose widths and heights are changed by factors, one per cell, the last cell ending at the
 /// border; linear inside a cell.

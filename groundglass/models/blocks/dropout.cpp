@@ -62,7 +62,8 @@ class HashedDropout final : public torch::autograd::Function<HashedDropout> {
 
 torch::Tensor dropout(const torch::Tensor& x, double probability) {
   if (probability <= 0) return x;
-  if (!x.is_cpu() || x.scalar_type() != torch::kFloat32) return torch::dropout(x, probability, true);
+  if (!x.is_cpu() || x.scalar_type() != torch::kFloat32)
+    return torch::dropout(x, probability, true);
   const auto draw = torch::randint(std::numeric_limits<int64_t>::max(), {1}, torch::kInt64);
   return HashedDropout::apply(x.contiguous(), probability, draw.item<int64_t>());
 }

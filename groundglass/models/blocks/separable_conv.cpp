@@ -7,8 +7,8 @@ using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 
 SeparableConvImpl::SeparableConvImpl(int64_t in, int64_t out) {
-  depthwise = register_module(
-      "depthwise", Conv2d(Conv2dOptions(in, in, 3).padding(1).groups(in).bias(false)));
+  depthwise = register_module("depthwise",
+                              Conv2d(Conv2dOptions(in, in, 3).padding(1).groups(in).bias(false)));
   pointwise = register_module("pointwise", Conv2d(Conv2dOptions(in, out, 1)));
   const torch::NoGradGuard no_grad;
   depthwise->weight.copy_(glorot_uniform_depthwise(depthwise->weight.sizes()));

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "groundglass/predict/inputs.h"
+
+namespace groundglass {
+
+/// Something to work on, with its mask if the data set names one.
+struct ChosenInput {
+  PredictInput input;
+  std::filesystem::path mask;
+};
+
+/// The images of a table or data set folder, which keep their relative paths; anything else is
+/// searched through for pictures, volumes and DICOM series.
+std::vector<ChosenInput> choose_inputs(const std::string& input);
+
+}  // namespace groundglass

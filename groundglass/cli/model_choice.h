@@ -1,0 +1,19 @@
+#pragma once
+
+#include "groundglass/cli/context.h"
+#include "groundglass/recipe/run_folder.h"
+
+namespace groundglass {
+
+/// Name of the model that is used when none is named.
+constexpr const char* kDefaultModel = "ct_infection";
+
+/// A run folder, a weights file, or the name of a bundled model; an empty word is the default
+/// model.
+/// --set may change how images reach it ([preprocess] only).
+/// Bundled models are looked for in $GROUNDGLASS_MODELS, then beside the binary:
+/// ../share/groundglass/ models, and models/ of the source tree that it was built in. Throws
+/// Error(checkpoint) naming the bundled ones if there is no such model.
+TrainedModel load_chosen_model(const std::string& word, const Context& context);
+
+}  // namespace groundglass

@@ -1,0 +1,77 @@
+#include <iostream>
+
+#include "groundglass/cli/input_choice.h"
+#include "groundglass/cli/model_choice.h"
+#include "groundglass/cli/verbs.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+#include "groundglass/predict/predict.h"
+
+namespace groundglass {
+namespace {
+
+struct PredictArguments {
+  std::string input, output, model;
+  double threshold = -1;
+  int64_t batch = 8;
+  bool save_probabilities = false, overlay = false, classes = false;
+};
+
+void run_predict(const PredictArguments& a, const Context& context) {
+  const auto observer = console_observer(context);
+  PredictJob job;
+  for (auto& chosen : choose_inputs(a.input)) job.inputs.push_back(std::move(chosen.input));
+  job.output = a.output;
+  job.save_probabilities = a.save_probabilities;
+  job.overlay = a.overlay;
+  job.class_numbers = a.classes;
+  const TrainedModel trained = load_chosen_model(a.model, context);
+  job.model_name = trained.name;
+  job.weights_sha256 = trained.weights_sha256;
+  Segmenter segmenter({trained.model, trained.recipe.preprocess,
+                       a.threshold >= 0 ? a.threshold : trained.threshold, engine_of(context),
+                       a.batch, context.threads});
+  const PredictSummary summary = predict(segmenter, job, *observer);
+  if (context.json) {
+    std::cout << summary_json(summary, job, segmenter);
+    return;
+  }
+  for (const auto& c : summary.cases) {
+    if (summary.cases.size() > 20) break;
+    std::cout << c.output << ": " << c.lesion_pixels << " lesion pixels";
+    if (c.lesion_ml) std::cout << ", " << fixed(*c.lesion_ml, 1) << " ml";
+    if (c.lesion_fraction_of_lung) {
+      std::cout << ", " << fixed(100 * *c.lesion_fraction_of_lung, 1) << " % of the lungs";
+    }
+    std::cout << "\n";
+  }
+  std::cout << summary.cases.size() << " inputs in " << human_seconds(summary.seconds)
+            << " (network " << human_seconds(summary.forward_s) << ")";
+  if (summary.reused > 0) std::cout << ", " << summary.reused << " taken from an earlier call";
+  std::cout << "; masks and summary.json in " << a.output << "\n"
+            << kNotAMedicalDevice << std::endl;
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app, Context& context) {
+  auto a = std::make_shared<PredictArguments>();
+  auto* verb = add_verb(app, context, "predict", "segment pictures, volumes, DICOM series, tables",
+                        [a, &context] { run_predict(*a, context); });
+  verb->add_option("input", a->input, "picture, volume, DICOM folder, folder of these, or table")
+      ->required();
+  verb->add_option("-o,--output", a->output, "folder for masks and summary.json")->required();
+  verb->add_option("--model", a->model, "run folder, weights file or name (the bundled CT model)");
+  verb->add_option("--threshold", a->threshold, "instead of the model's")
+      ->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--batch", a->batch, "slices through the network at once")
+      ->check(CLI::Range(1, 1024));
+  verb->add_flag("--save-probabilities", a->save_probabilities,
+                 "_probability.png (16 bit) or _probability.nii.gz beside the masks");
+  verb->add_flag("--overlay", a->overlay, "_overlay.png beside the masks");
+  verb->add_flag("--classes", a->classes, "pictures: class numbers instead of 0 and 255");
+  add_engine_options(verb, context);
+  add_override_option(verb, context);
+}
+
+}  // namespace groundglass

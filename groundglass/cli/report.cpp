@@ -1,0 +1,119 @@
+#include <iostream>
+
+#include "groundglass/cli/verbs.h"
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/task.h"
+#include "groundglass/core/text.h"
+#include "groundglass/explain/grad_cam.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/preprocess/normalise.h"
+#include "groundglass/recipe/run_folder.h"
+#include "groundglass/report/figure.h"
+#include "groundglass/report/predict_report.h"
+#include "groundglass/report/run_report.h"
+#include "groundglass/train/training_state.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+struct ReportArguments {
+  std::string input, output, data;
+};
+
+/// Best, median and worst test slice as four panels, from the prepared set.
+std::vector<ReportPicture> case_pictures(const fs::path& run, const FoldScores& scores,
+                                         const PreparedSet& set) {
+  const TrainedModel trained = load_trained_model(run);
+  std::map<std::string, int64_t> row_of;
+  for (int64_t i = 0; i < set.size(); ++i) row_of[set.rows()[static_cast<size_t>(i)].id] = i;
+  std::vector<ReportPicture> pictures;
+  for (const auto& [word, item] : telling_items(scores.items)) {
+    const auto found = row_of.find(item->id);
+    if (found == row_of.end()) continue;
+    const auto gray = set.image(found->second).clone();
+    const auto input = normalised(gray.unsqueeze(0), trained.recipe.preprocess.normalise);
+    torch::Tensor predicted;
+    {
+      const torch::NoGradGuard no_grad;
+      predicted = labels(probabilities(trained.model->forward(input).logits), trained.threshold)[0];
+    }
+    const auto heat =
+        grad_cam(*trained.model, input,
+                 {.layer = trained.model->layer_names().back(), .threshold = trained.threshold});
+    const auto figure =
+        four_panel_figure({gray[0], set.mask(found->second).clone(), predicted, heat});
+    pictures.push_back(
+        {encode_png(figure), word + ": " + item->id + ", Dice " + fixed(*dice(item->counts), 3)});
+  }
+  return pictures;
+}
+
+std::vector<fs::path> fold_folders(const fs::path& run) {
+  if (fs::exists(run / "state.safetensors")) return {run};
+  std::vector<fs::path> folds;
+  for (const auto& entry : fs::directory_iterator(run)) {
+    if (fs::exists(entry.path() / "state.safetensors")) folds.push_back(entry.path());
+  }
+  std::sort(folds.begin(), folds.end());
+  return folds;
+}
+
+std::string run_page(const ReportArguments& a, const std::vector<fs::path>& folds,
+                     Observer& observer) {
+  std::unique_ptr<PreparedSet> set;
+  const fs::path own = fs::path(a.input) / "prepared.ggset";
+  if (!a.data.empty()) {
+    set = std::make_unique<PreparedSet>(a.data);
+  } else if (fs::exists(own)) {
+    set = std::make_unique<PreparedSet>(own);
+  } else {
+    observer.on(Warning{"no prepared set at hand, so the report shows no slices; give --data"});
+  }
+  RunReport report;
+  for (const auto& folder : folds) {
+    ReportedFold fold;
+    fold.name = folder == fs::path(a.input) ? "run" : folder.filename().string();
+    fold.history = read_history(folder);
+    if (fs::exists(folder / "test.json")) {
+      fold.scores = read_fold_scores(folder / "test.json");
+      if (set) fold.cases = case_pictures(folder, fold.scores, *set);
+    }
+    report.folds.push_back(std::move(fold));
+  }
+  const Recipe recipe = read_recipe(folds.front() / "recipe.toml");
+  report.title = recipe.paper.title.empty() ? a.input : recipe.paper.title;
+  report.title += " (" + recipe.split.mode + " split)";
+  report.recipe = read_file(folds.front() / "recipe.toml");
+  report.environment = read_file(folds.front() / "environment.json");
+  return run_report_html(report);
+}
+
+void run_report(const ReportArguments& a, const Context& context) {
+  if (!fs::is_directory(a.input)) {
+    fail(ErrorKind::data, a.input + ": is no folder; expected a run or what `predict` wrote");
+  }
+  const auto observer = console_observer(context);
+  const auto folds = fold_folders(a.input);
+  const std::string page =
+      folds.empty() ? predict_report_html(a.input) : run_page(a, folds, *observer);
+  const fs::path output = a.output.empty() ? fs::path(a.input) / "report.html" : fs::path(a.output);
+  write_file(output, page);
+  if (context.json) return print_json({{"report", output.string()}, {"bytes", page.size()}});
+  std::cout << output.string() << std::endl;
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Context& context) {
+  auto a = std::make_shared<ReportArguments>();
+  auto* verb =
+      add_verb(app, context, "report", "one self-contained HTML page of a run or prediction",
+               [a, &context] { run_report(*a, context); });
+  verb->add_option("input", a->input, "run folder, or output folder of predict")->required();
+  verb->add_option("-o,--output", a->output, "the page (INPUT/report.html)");
+  verb->add_option("--data", a->data, "runs: the prepared set, to show slices");
+}
+
+}  // namespace groundglass

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "groundglass/core/events.h"
+#include "groundglass/data/phantom.h"
+
+namespace groundglass {
+
+struct PhantomSetOptions {
+  int64_t cases = 4;
+  uint64_t seed = 1;
+  std::string format = "png";  ///< "png", "nifti" or "dicom"
+  std::string kind = "ct";     ///< "ct" or "cxr"
+  PhantomOptions phantom;      ///< its seed is made from the above
+};
+
+/// Writes a synthetic data set with masks:
+///   png    <case>/z000.png with _infection.png and _lung.png, and cases.csv; every other case is
+///          stored in another gray window, as another hospital would
+///   nifti  an nnU-Net folder
+///   dicom  a CT series for each case, and its masks as <case>_mask.nii.gz
+/// cxr (png only): the chest seen from the front, its attenuation summed along the rays.
+///
+/// Returns the table, folder or series to go on with.
+std::filesystem::path write_phantom_set(const std::filesystem::path& folder,
+                                        const PhantomSetOptions& options,
+                                        Observer& observer = silent_observer());
+
+}  // namespace groundglass

@@ -1,0 +1,192 @@
+#include "groundglass/io/dicom_series.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/text.h"
+#include "groundglass/io/dicom_checks.h"
+#include "groundglass/io/grid.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+using Point = std::array<double, 3>;
+
+constexpr double kTiltWorthSaying_deg = 0.5;
+
+double dot(const Point& a, const Point& b) {
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+}
+
+std::vector<fs::path> files_in(const fs::path& path) {
+  if (!fs::is_directory(path)) return {path};
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    const bool hidden = entry.path().filename().string().front() == '.';
+    if (entry.is_regular_file() && !hidden) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::vector<DicomSlice> scan(const fs::path& path, SeriesProblems& problems,
+                             std::vector<std::string>& warnings) {
+  std::vector<DicomSlice> slices;
+  std::vector<std::string> skipped;
+  for (const auto& file : files_in(path)) {
+    try {
+      auto slice = has_dicom_mark(file) ? read_dicom_header(file) : std::nullopt;
+      if (slice) {
+        slices.push_back(std::move(*slice));
+      } else {
+        skipped.push_back(file.filename().string());
+      }
+    } catch (const Error& e) {
+      if (file == path) throw;
+      const std::string said = e.what();  // "<folder>/<name>: ..."; the folder is said once
+      problems.add(said.substr(file.string().size() - file.filename().string().size()));
+    }
+  }
+  if (!skipped.empty()) {
+    warnings.push_back(path.string() + ": skipped what is no DICOM image (" + files_text(skipped) +
+                       ")");
+  }
+  return slices;
+}
+
+[[noreturn]] void refuse_empty(const fs::path& path) {
+  const auto inside =
+      fs::is_directory(path) ? fs::directory_iterator(path) : fs::directory_iterator();
+  const bool folders = std::any_of(begin(inside), end(inside),
+                                   [](const auto& entry) { return entry.is_directory(); });
+  fail(ErrorKind::data, path.string() + ": holds no DICOM images" +
+                            (folders ? "; give the subfolder that holds one series" : ""));
+}
+
+Point normal_of(const DicomSlice& s) {
+  const auto& c = *s.cosines;
+  const Point cross = {c[1] * c[5] - c[2] * c[4], c[2] * c[3] - c[0] * c[5],
+                       c[0] * c[4] - c[1] * c[3]};
+  const double length = std::sqrt(dot(cross, cross));
+  return {cross[0] / length, cross[1] / length, cross[2] / length};
+}
+
+/// Slices in order along `normal` with their heights.
+std::vector<double> sort_along(const Point& normal, std::vector<DicomSlice>& slices) {
+  const auto height = [&](const DicomSlice& s) { return dot(normal, *s.position_mm); };
+  std::stable_sort(slices.begin(), slices.end(),
+                   [&](const auto& a, const auto& b) { return height(a) < height(b); });
+  std::vector<double> heights;
+  for (const auto& s : slices) heights.push_back(height(s));
+  return heights;
+}
+
+void warn_of_tilt(const std::vector<DicomSlice>& slices, const Point& normal,
+                  std::vector<std::string>& warnings, const std::string& name) {
+  const Point &from = *slices.front().position_mm, &to = *slices.back().position_mm;
+  const Point way = {to[0] - from[0], to[1] - from[1], to[2] - from[2]};
+  const double length = std::sqrt(dot(way, way));
+  if (!(length > 0)) return;
+  const double angle_deg =
+      std::acos(std::min(1.0, std::abs(dot(way, normal)) / length)) * 180 / M_PI;
+  if (angle_deg < kTiltWorthSaying_deg) return;
+  warnings.push_back(name + ": the slices are shifted against each other by " +
+                     fixed(angle_deg, 1) +
+                     " degrees (gantry tilt); they are taken as a right-angled stack");
+}
+
+double slice_distance(const std::vector<DicomSlice>& slices, const std::vector<double>& heights,
+                      std::vector<std::string>& warnings, const std::string& name) {
+  if (slices.size() > 1) {
+    return (heights.back() - heights.front()) / static_cast<double>(slices.size() - 1);
+  }
+  const double thickness = slices.front().thickness_mm.value_or(0);
+  if (thickness > 0) return thickness;
+  warnings.push_back(name + ": one slice without SliceThickness; 1 mm is assumed");
+  return 1;
+}
+
+Geometry geometry_of(const DicomSlice& first, const Point& normal, double distance_mm) {
+  Geometry g;
+  g.spacing_mm = {(*first.spacing_mm)[1], (*first.spacing_mm)[0], distance_mm};
+  g.origin_mm = *first.position_mm;
+  for (size_t row = 0; row < 3; ++row) {
+    g.direction[3 * row] = (*first.cosines)[row];
+    g.direction[3 * row + 1] = (*first.cosines)[3 + row];
+    g.direction[3 * row + 2] = normal[row];
+  }
+  return g;
+}
+
+void warn_of_tags(const std::vector<DicomSlice>& slices, std::vector<std::string>& warnings,
+                  const std::string& name) {
+  const auto count = [&](auto holds) { return std::count_if(slices.begin(), slices.end(), holds); };
+  const auto say = [&](int64_t n, const std::string& what) {
+    if (n == 0) return;
+    warnings.push_back(name + ": " + what + " in " + std::to_string(n) + " of " +
+                       std::to_string(slices.size()) + " files");
+  };
+  say(count([](const auto& s) { return s.modality.empty(); }), "no Modality, CT is assumed,");
+  say(count([](const auto& s) { return !s.slope || !s.intercept; }),
+      "no RescaleSlope or RescaleIntercept, stored values are taken as HU,");
+  say(count([](const auto& s) { return !s.rescale_type.empty() && s.rescale_type != "HU"; }),
+      "RescaleType is not HU, HU is assumed,");
+}
+
+/// int16 holds whole HU; a fraction in slope or intercept needs float32.
+torch::ScalarType type_of(const std::vector<DicomSlice>& slices) {
+  const auto whole = [](const std::optional<double>& v) { return !v || *v == std::round(*v); };
+  return std::all_of(slices.begin(), slices.end(),
+                     [&](const auto& s) { return whole(s.slope) && whole(s.intercept); })
+             ? torch::kInt16
+             : torch::kFloat32;
+}
+
+}  // namespace
+
+DicomSeries::DicomSeries(const fs::path& path, std::vector<DicomSlice> sorted, VolumeInfo info)
+    : VolumeReader(path), slices_(std::move(sorted)) {
+  info_ = std::move(info);
+}
+
+torch::Tensor DicomSeries::load_slice(int64_t k) {
+  return read_dicom_pixels(slices_[static_cast<size_t>(k)], info_.type);
+}
+
+std::unique_ptr<DicomSeries> open_dicom_series(const fs::path& path) {
+  SeriesProblems problems;
+  VolumeInfo info;
+  auto slices = scan(path, problems, info.warnings);
+  if (slices.empty()) {
+    problems.refuse(path);
+    refuse_empty(path);
+  }
+  const bool one = is_one_series(slices, problems);
+  slices = sound_slices(slices, problems);
+  if (!one || slices.empty()) problems.refuse(path);
+  check_alike(slices, problems);
+  const Point normal = normal_of(slices.front());
+  const auto heights = sort_along(normal, slices);
+  check_doubles(slices, heights, problems);
+  if (problems.empty()) check_gaps(slices, heights, problems);  // a file left out leaves a gap
+  problems.refuse(path);
+
+  const std::string name = path.string();
+  warn_of_tags(slices, info.warnings, name);
+  warn_of_tilt(slices, normal, info.warnings, name);
+  const double distance_mm = slice_distance(slices, heights, info.warnings, name);
+  const auto grid =
+      right_angled(geometry_of(slices.front(), normal, distance_mm), name, info.warnings);
+  if (!grid) fail(ErrorKind::data, name + ": ImageOrientationPatient or PixelSpacing make no grid");
+  info.depth = static_cast<int64_t>(slices.size());
+  info.height = slices.front().rows;
+  info.width = slices.front().columns;
+  info.type = type_of(slices);
+  info.geometry = *grid;
+  info.format = "DICOM series";
+  return std::make_unique<DicomSeries>(path, std::move(slices), std::move(info));
+}
+
+}  // namespace groundglass

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <torch/types.h>
+
+namespace groundglass {
+
+/// The header of one DICOM file that holds one image; empty where the file says nothing.
+struct DicomSlice {
+  std::filesystem::path path;
+  std::string series_uid, series_description;
+  std::string sop_class;     ///< SOP Class UID
+  std::string modality;      ///< "CT"
+  std::string image_kind;    ///< third word of ImageType: "AXIAL", "LOCALIZER"
+  std::string rescale_type;  ///< "HU"
+  std::string encoding;      ///< name of the transfer syntax
+  std::optional<std::array<double, 3>> position_mm;  ///< centre of the first pixel, LPS
+  std::optional<std::array<double, 6>> cosines;      ///< of a row, then of a column
+  std::optional<std::array<double, 2>> spacing_mm;   ///< between rows, between columns
+  std::optional<double> thickness_mm, slope, intercept;
+  int64_t rows = 0, columns = 0, frames = 1, samples = 1;
+  bool lookup_table = false;  ///< a modality LUT instead of slope and intercept
+};
+
+/// True for a file that is marked as DICOM: "DICM" at byte 128, or a name that ends in .dcm.
+bool has_dicom_mark(const std::filesystem::path& path);
+
+/// The header of a DICOM file; its pixels are not read, only counted. Nothing for objects that are
+/// no image to segment: DICOMDIR, reports, structures, doses, segmentations.
+/// Throws Error(data) if the file is truncated, damaged or no DICOM.
+std::optional<DicomSlice> read_dicom_header(const std::filesystem::path& path);
+
+/// The pixels after slope and intercept, [H,W].
+///
+/// type    int16 (rounded and held to the range, which no tissue or metal in HU leaves) or float32.
+/// throws  Error(data) with path and reason: damaged, or an encoding that cannot be read.
+///
+/// Plain, deflated, RLE and JPEG files are decoded by DCMTK, JPEG-LS and JPEG 2000 as in
+/// dicom_codecs.h.
+torch::Tensor read_dicom_pixels(const DicomSlice& slice, torch::ScalarType type);
+
+}  // namespace groundglass

@@ -1,0 +1,41 @@
+#include "groundglass/io/grid.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "groundglass/core/text.h"
+
+namespace groundglass {
+namespace {
+
+/// Half a millimetre over the width of a chest; rounding in headers stays far below.
+constexpr double kSkewWorthSaying = 1e-3;
+/// Volume of the cell that the unit axes span: 1 at right angles, 0 in one plane.
+constexpr double kLeastCell = 0.1;
+
+double cell(const std::array<double, 9>& d) {
+  const double det = d[0] * (d[4] * d[8] - d[5] * d[7]) - d[1] * (d[3] * d[8] - d[5] * d[6]) +
+                     d[2] * (d[3] * d[7] - d[4] * d[6]);
+  double lengths = 1;
+  for (size_t c = 0; c < 3; ++c) lengths *= std::hypot(d[c], d[3 + c], d[6 + c]);
+  return std::abs(det) / lengths;
+}
+
+}  // namespace
+
+std::optional<Geometry> right_angled(const Geometry& stored, const std::string& name,
+                                     std::vector<std::string>& warnings) {
+  const bool sized = std::all_of(stored.spacing_mm.begin(), stored.spacing_mm.end(),
+                                 [](double mm) { return mm > 0 && std::isfinite(mm); });
+  const bool placed = std::all_of(stored.origin_mm.begin(), stored.origin_mm.end(),
+                                  [](double mm) { return std::isfinite(mm); });
+  if (!sized || !placed || !(cell(stored.direction) > kLeastCell)) return std::nullopt;
+  const double skew = skewness(stored);
+  if (skew > kSkewWorthSaying) {
+    warnings.push_back(name + ": its axes are not at right angles (cosine " + fixed(skew, 3) +
+                       "); the nearest right-angled grid is used, so distances are approximate");
+  }
+  return orthonormalised(stored);
+}
+
+}  // namespace groundglass

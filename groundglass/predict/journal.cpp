@@ -1,0 +1,123 @@
+#include "groundglass/predict/journal.h"
+
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+namespace {
+
+ordered_json optional_json(const std::optional<double>& value) {
+  return value ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+std::optional<double> optional_of(const ordered_json& value) {
+  return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
+}
+
+ordered_json to_json(const CaseSummary& c) {
+  return {{"input", c.input},
+          {"output", c.output},
+          {"modality", c.modality},
+          {"size", c.size},
+          {"lesion_pixels", c.lesion_pixels},
+          {"lesion_fraction_of_lung", optional_json(c.lesion_fraction_of_lung)},
+          {"lesion_ml", optional_json(c.lesion_ml)},
+          {"lung_ml", optional_json(c.lung_ml)},
+          {"top_slice", c.top_slice < 0 ? ordered_json(nullptr) : ordered_json(c.top_slice)},
+          {"warnings", c.warnings}};
+}
+
+CaseSummary from_json(const ordered_json& j) {
+  CaseSummary c;
+  c.input = j.at("input");
+  c.output = j.at("output");
+  c.modality = j.at("modality");
+  c.size = j.at("size").get<std::vector<int64_t>>();
+  c.lesion_pixels = j.at("lesion_pixels");
+  c.lesion_fraction_of_lung = optional_of(j.at("lesion_fraction_of_lung"));
+  c.lesion_ml = optional_of(j.at("lesion_ml"));
+  c.lung_ml = optional_of(j.at("lung_ml"));
+  c.top_slice = j.at("top_slice").is_null() ? -1 : j.at("top_slice").get<int64_t>();
+  c.warnings = j.at("warnings").get<std::vector<std::string>>();
+  return c;
+}
+
+/// Size and time of a file, or of all files in a folder: what a changed input changes.
+std::string stamp_of(const fs::path& path) {
+  std::error_code ignored;
+  const auto stamp = [&](const fs::path& file) {
+    return std::to_string(fs::file_size(file, ignored)) + "/" +
+           std::to_string(fs::last_write_time(file, ignored).time_since_epoch().count());
+  };
+  if (!fs::is_directory(path)) return stamp(path);
+  std::vector<std::string> all;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    if (entry.is_regular_file()) all.push_back(entry.path().filename().string() + stamp(entry));
+  }
+  std::sort(all.begin(), all.end());
+  return sha256(joined(all, "|"));
+}
+
+std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
+  return ordered_json{{"model", job.weights_sha256},
+                      {"threshold", segmenter.options().threshold},
+                      {"precision", static_cast<int>(segmenter.options().engine.precision)},
+                      {"probabilities", job.save_probabilities},
+                      {"overlay", job.overlay},
+                      {"class_numbers", job.class_numbers},
+                      {"version", commit()}}
+      .dump();
+}
+
+}  // namespace
+
+std::string case_json_text(const CaseSummary& summary) {
+  return to_json(summary).dump();
+}
+
+PredictJournal::PredictJournal(const PredictJob& job, const Segmenter& segmenter)
+    : path_(job.output / ".unfinished.jsonl"), folder_(job.output) {
+  const std::string head = head_of(job, segmenter);
+  std::ifstream in(path_);
+  std::string line;
+  const bool same = std::getline(in, line) && line == head;
+  while (same && std::getline(in, line)) {
+    const auto entry = ordered_json::parse(line, nullptr, false);
+    if (entry.is_object()) lines_[entry.value("stem", "")] = line;  // a half line is no object
+  }
+  in.close();
+  make_folder(folder_);
+  out_.open(path_, same ? std::ios::app : std::ios::trunc);
+  if (!same) out_ << head << std::endl;
+}
+
+std::optional<CaseSummary> PredictJournal::finished(const PredictInput& input) const {
+  const auto found = lines_.find(input.stem);
+  if (found == lines_.end()) return std::nullopt;
+  const auto entry = ordered_json::parse(found->second);
+  if (entry.at("stamp") != stamp_of(input.path)) return std::nullopt;
+  CaseSummary summary = from_json(entry.at("case"));
+  if (!fs::exists(folder_ / summary.output)) return std::nullopt;
+  return summary;
+}
+
+void PredictJournal::add(const PredictInput& input, const CaseSummary& summary) {
+  out_ << ordered_json{{"stem", input.stem},
+                       {"stamp", stamp_of(input.path)},
+                       {"case", to_json(summary)}}
+              .dump()
+       << std::endl;
+}
+
+void PredictJournal::remove() {
+  out_.close();
+  std::error_code ignored;
+  fs::remove(path_, ignored);
+}
+
+}  // namespace groundglass

@@ -1,0 +1,176 @@
+#include "groundglass/predict/predict.h"
+
+#include <chrono>
+#include <mutex>
+
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/parallel.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/version.h"
+#include "groundglass/data/problems.h"
+#include "groundglass/io/paint.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/predict/journal.h"
+#include "groundglass/predict/volume_case.h"
+
+namespace groundglass {
+namespace {
+
+/// Some pictures on their way through the network together.
+struct PictureBatch {
+  std::vector<const PredictInput*> inputs;
+  std::vector<Image> images;
+};
+
+class Run {
+ public:
+  Run(Segmenter& segmenter, const PredictJob& job, Observer& observer)
+      : segmenter_(segmenter), job_(job), observer_(observer), journal_(job, segmenter) {}
+
+  PredictSummary run() {
+    const auto begin = std::chrono::steady_clock::now();
+    std::vector<const PredictInput*> waiting;
+    for (const auto& input : job_.inputs) {
+      if (auto known = journal_.finished(input)) {
+        summary_.cases.push_back(std::move(*known));
+        ++summary_.reused;
+      } else if (!input.volume) {
+        waiting.push_back(&input);
+        if (static_cast<int64_t>(waiting.size()) == segmenter_.options().batch_size) {
+          pictures(waiting);
+        }
+      } else {
+        pictures(waiting);
+        volume(input);
+      }
+    }
+    pictures(waiting);
+    std::sort(summary_.cases.begin(), summary_.cases.end(),
+              [](auto& a, auto& b) { return a.output < b.output; });
+    problems_.refuse(std::to_string(summary_.cases.size()) + " of " +
+                     std::to_string(job_.inputs.size()) + " inputs were segmented; of the others");
+    summary_.forward_s = segmenter_.forward_s();
+    summary_.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    write_file(job_.output / "summary.json", summary_json(summary_, job_, segmenter_));
+    journal_.remove();
+    return std::move(summary_);
+  }
+
+ private:
+  void stop_if_asked() const {
+    if (stop_signal() != 0)
+      throw Stopped(stop_signal(), "stopped; the same call goes on from here");
+  }
+
+  void finish(const PredictInput& input, CaseSummary summary) {
+    for (const auto& text : summary.warnings) observer_.on(Warning{text});
+    journal_.add(input, summary);
+    summary_.cases.push_back(std::move(summary));
+    observer_.on(Progress{"inputs", static_cast<int64_t>(summary_.cases.size()),
+                          static_cast<int64_t>(job_.inputs.size()), ""});
+  }
+
+  void volume(const PredictInput& input) {
+    stop_if_asked();
+    try {
+      finish(input, predict_volume(segmenter_, job_, input, observer_));
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::data) throw;
+      problems_.add(e.what());
+    }
+  }
+
+  /// Segments the waiting pictures as one batch and empties the list.
+  void pictures(std::vector<const PredictInput*>& waiting) {
+    if (waiting.empty()) return;
+    stop_if_asked();
+    std::vector<std::optional<Image>> read(waiting.size());
+    parallel_for_each(static_cast<int64_t>(waiting.size()), segmenter_.threads(), [&](int64_t i) {
+      const auto at = static_cast<size_t>(i);
+      try {
+        read[at] = read_picture(waiting[at]->path);
+      } catch (const Error& e) {
+        problems_.add(e.what());
+      }
+    });
+    PictureBatch batch;
+    for (size_t i = 0; i < read.size(); ++i) {
+      if (!read[i]) continue;
+      batch.inputs.push_back(waiting[i]);
+      batch.images.push_back(std::move(*read[i]));
+    }
+    waiting.clear();
+    const auto results = segmenter_.segment(batch.images);
+    std::vector<CaseSummary> summaries(results.size());
+    parallel_for_each(static_cast<int64_t>(results.size()), segmenter_.threads(), [&](int64_t i) {
+      const auto at = static_cast<size_t>(i);
+      summaries[at] = write_picture(*batch.inputs[at], batch.images[at], results[at]);
+    });
+    for (size_t i = 0; i < summaries.size(); ++i) {
+      finish(*batch.inputs[i], std::move(summaries[i]));
+    }
+  }
+
+  CaseSummary write_picture(const PredictInput& input, const Image& image,
+                            const SliceResult& result) const {
+    CaseSummary summary;
+    summary.input = input.path.string();
+    summary.output = input.stem + "_mask.png";
+    summary.modality = "gray picture";
+    summary.size = result.labels.sizes().vec();
+    summary.lesion_pixels = (result.labels != 0).sum().item<int64_t>();
+    summary.warnings = image.warnings;
+    const auto mask = job_.class_numbers ? result.labels : (result.labels != 0) * 255;
+    write_png(job_.output / summary.output, mask.to(torch::kUInt8));
+    if (job_.save_probabilities) {
+      write_png(job_.output / (input.stem + "_probability.png"), result.probability.sum(0));
+    }
+    if (job_.overlay) {
+      write_png(job_.output / (input.stem + "_overlay.png"),
+                overlay(shown(image, segmenter_.options().preprocess), result.labels));
+    }
+    return summary;
+  }
+
+  Segmenter& segmenter_;
+  const PredictJob& job_;
+  Observer& observer_;
+  PredictJournal journal_;
+  Problems problems_;
+  PredictSummary summary_;
+};
+
+}  // namespace
+
+PredictSummary predict(Segmenter& segmenter, const PredictJob& job, Observer& observer) {
+  return Run(segmenter, job, observer).run();
+}
+
+std::string summary_json(const PredictSummary& summary, const PredictJob& job,
+                         const Segmenter& segmenter) {
+  auto cases = nlohmann::ordered_json::array();
+  for (const auto& c : summary.cases) {
+    cases.push_back(nlohmann::ordered_json::parse(case_json_text(c)));
+  }
+  const auto& options = segmenter.options();
+  const nlohmann::ordered_json document = {
+      {"model", job.model_name},
+      {"weights_sha256", job.weights_sha256},
+      {"threshold", options.threshold},
+      {"precision", options.engine.precision == torch::kBFloat16 ? "bf16" : "fp32"},
+      {"engine", "libtorch"},
+      {"cases", cases},
+      {"seconds", summary.seconds},
+      {"forward_seconds", summary.forward_s},
+      {"peak_rss_mib", peak_rss_mib()},
+      {"version", version()},
+      {"commit", commit()},
+      {"note", kNotAMedicalDevice}};
+  return document.dump(1) + "\n";
+}
+
+}  // namespace groundglass

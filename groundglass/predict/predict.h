@@ -1,0 +1,54 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "groundglass/core/events.h"
+#include "groundglass/predict/inputs.h"
+#include "groundglass/predict/segmenter.h"
+
+namespace groundglass {
+
+/// What was found in one input.
+struct CaseSummary {
+  std::string input, output;
+  std::string modality;       ///< "CT" for images in HU, else "gray picture" or "gray volume"
+  std::vector<int64_t> size;  ///< [H,W] or [D,H,W]
+  int64_t lesion_pixels = 0;
+  std::optional<double> lesion_fraction_of_lung, lesion_ml, lung_ml;
+  int64_t top_slice = -1;  ///< volumes: slice with most lesion, -1 for none
+  std::vector<std::string> warnings;
+};
+
+struct PredictJob {
+  std::vector<PredictInput> inputs;
+  std::filesystem::path output;  ///< folder
+  std::string model_name, weights_sha256;
+  bool save_probabilities = false;
+  bool overlay = false;
+  bool class_numbers = false;  ///< pictures: write 0, 1, 2 .. instead of 0 and 255
+};
+
+struct PredictSummary {
+  std::vector<CaseSummary> cases;
+  double seconds = 0, forward_s = 0;
+  int64_t reused = 0;  ///< cases that an interrupted earlier call had finished
+};
+
+/// Segments every input and writes OUT/<stem>_mask.png or _mask.nii.gz on the input's own grid, and
+/// summary.json. Pictures go through the network in batches, volumes slice by slice: memory does
+/// not grow with their number.
+///
+/// A killed call leaves a journal; the same call again takes finished cases from it.
+/// Throws Error(data) if inputs could not be read: all others are done first, then every problem is
+/// listed at once. Throws Stopped after a stop signal.
+PredictSummary predict(Segmenter& segmenter, const PredictJob& job,
+                       Observer& observer = silent_observer());
+
+/// summary.json as scripts read it.
+std::string summary_json(const PredictSummary& summary, const PredictJob& job,
+                         const Segmenter& segmenter);
+
+}  // namespace groundglass

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <vector>
+
+#include "groundglass/core/engine.h"
+#include "groundglass/io/image.h"
+#include "groundglass/models/segmentation_model.h"
+#include "groundglass/preprocess/preprocess_options.h"
+#include "groundglass/preprocess/slice.h"
+
+namespace groundglass {
+
+/// A trained network and how images must reach it.
+struct SegmenterOptions {
+  ModelPtr model;  ///< in evaluation mode
+  PreprocessOptions preprocess;
+  double threshold = 0.5;
+  Engine engine;
+  int64_t batch_size = 8;
+  int64_t threads = 0;  ///< for reading and preparing; 0 for all processors
+};
+
+/// What a network says of one slice, on the slice's own grid.
+struct SliceResult {
+  torch::Tensor probability;  ///< [F,H,W] float32 in [0,1]
+  torch::Tensor labels;       ///< [H,W] uint8, 0 background
+};
+
+/// Images in, label maps on the images' own grids out.
+class Segmenter {
+ public:
+  explicit Segmenter(SegmenterOptions options);
+
+  /// Upright axial slices; they may differ in size. Throws Error(data) for units that the recipe
+  /// does not take.
+  std::vector<SliceResult> segment(const std::vector<Image>& slices);
+
+  /// A slice on the network's grid, and the network's input [1,C,h,w] made from it.
+  NetworkSlice on_network_grid(const Image& image) const;
+  torch::Tensor input_of(const NetworkSlice& slice) const;
+
+  const SegmenterOptions& options() const { return options_; }
+  int64_t threads() const;
+  double forward_s() const { return forward_s_; }  ///< time spent in the network so far
+
+ private:
+  SegmenterOptions options_;
+  double forward_s_ = 0;
+};
+
+}  // namespace groundglass

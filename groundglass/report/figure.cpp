@@ -1,0 +1,148 @@
+#include "groundglass/report/figure.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <opencv2/imgproc.hpp>
+
+#include "groundglass/core/rng.h"
+#include "groundglass/core/text.h"
+#include "groundglass/data/augment/warp.h"
+#include "groundglass/io/paint.h"
+
+namespace groundglass {
+namespace {
+
+const cv::Scalar kInk(40, 40, 40), kFaint(225, 225, 225);
+
+torch::Tensor to_tensor(const cv::Mat& rgb) {
+  return torch::from_blob(rgb.data, {rgb.rows, rgb.cols, 3}, torch::kUInt8)
+      .permute({2, 0, 1})
+      .contiguous();
+}
+
+void write_text(cv::Mat& canvas, const std::string& text, cv::Point at, double size,
+                const cv::Scalar& colour) {
+  cv::putText(canvas, text, at, cv::FONT_HERSHEY_SIMPLEX, size, colour, 1, cv::LINE_AA);
+}
+
+/// A line of a plot.
+struct Curve {
+  std::string name;
+  cv::Scalar colour;
+  std::vector<double> values;  ///< negative ones are not drawn
+};
+
+/// Axes with round numbers, curves and their names in a rectangle of the canvas.
+void plot(cv::Mat& canvas, const cv::Rect& box, const std::vector<Curve>& curves, double top) {
+  for (int tick = 0; tick <= 5; ++tick) {
+    const int y = box.y + box.height - box.height * tick / 5;
+    cv::line(canvas, {box.x, y}, {box.x + box.width, y}, kFaint);
+    write_text(canvas, fixed(top * tick / 5, 2), {box.x - 46, y + 5}, 0.42, kInk);
+  }
+  size_t longest = 1;
+  for (const auto& c : curves) longest = std::max(longest, c.values.size());
+  const auto point = [&](size_t i, double value) {
+    const double share =
+        longest > 1 ? static_cast<double>(i) / static_cast<double>(longest - 1) : 0.5;
+    const double height = std::clamp(value / top, 0.0, 1.0);
+    return cv::Point(box.x + static_cast<int>(std::lround(share * box.width)),
+                     box.y + box.height - static_cast<int>(std::lround(height * box.height)));
+  };
+  int name_x = box.x + 8;
+  for (const auto& c : curves) {
+    for (size_t i = 0; i < c.values.size(); ++i) {
+      if (c.values[i] < 0) continue;
+      cv::circle(canvas, point(i, c.values[i]), 2, c.colour, cv::FILLED, cv::LINE_AA);
+      if (i > 0 && c.values[i - 1] >= 0) {
+        cv::line(canvas, point(i - 1, c.values[i - 1]), point(i, c.values[i]), c.colour, 2,
+                 cv::LINE_AA);
+      }
+    }
+    write_text(canvas, c.name, {name_x, box.y - 8}, 0.48, c.colour);
+    name_x += 12 + static_cast<int>(c.name.size()) * 9;
+  }
+  write_text(canvas, "1", {box.x, box.y + box.height + 18}, 0.42, kInk);
+  write_text(canvas, "epoch " + std::to_string(longest),
+             {box.x + box.width - 60, box.y + box.height + 18}, 0.42, kInk);
+}
+
+std::vector<double> column(const std::vector<EpochDone>& history, double EpochDone::*value) {
+  std::vector<double> out;
+  for (const auto& e : history) out.push_back(e.*value);
+  return out;
+}
+
+/// The next of 1, 2, 5, 10, 20, ... tenths that is not below a value.
+double round_top(double value) {
+  double step = 0.1;
+  while (step < value) {
+    for (const double factor : {2.0, 2.5, 2.0}) {
+      if (step >= value) break;
+      step *= factor;
+    }
+  }
+  return step;
+}
+
+}  // namespace
+
+torch::Tensor captioned(const torch::Tensor& rgb, const std::string& text) {
+  constexpr int64_t kBar = 26;
+  cv::Mat bar(static_cast<int>(kBar), static_cast<int>(rgb.size(2)), CV_8UC3,
+              cv::Scalar(255, 255, 255));
+  const double size =
+      std::min(0.55, static_cast<double>(rgb.size(2)) /
+                         (20.0 * static_cast<double>(std::max<size_t>(text.size(), 1))));
+  write_text(bar, text, {6, 18}, size, kInk);
+  return torch::cat({to_tensor(bar), rgb}, 1);
+}
+
+torch::Tensor four_panel_figure(const FourPanels& p) {
+  const auto gap = torch::full({3, p.gray.size(0) + 26, 6}, 255, torch::kUInt8);
+  const auto truth = p.truth.defined() ? captioned(overlay(p.gray, p.truth), "ground truth")
+                                       : captioned(gray_to_rgb(torch::full_like(p.gray, 240)),
+                                                   "ground truth: none");
+  return torch::cat({captioned(gray_to_rgb(p.gray), "image"), gap, truth, gap,
+                     captioned(overlay(p.gray, p.labels), "prediction"), gap,
+                     captioned(heat_overlay(p.gray, p.heat), "Grad-CAM")},
+                    2);
+}
+
+torch::Tensor curves_figure(const std::vector<EpochDone>& history) {
+  cv::Mat canvas(420, 1120, CV_8UC3, cv::Scalar(255, 255, 255));
+  const auto loss = column(history, &EpochDone::loss),
+             validation = column(history, &EpochDone::validation_loss);
+  double highest = 0.1;
+  for (const auto* list : {&loss, &validation}) {
+    for (const double v : *list) highest = std::max(highest, v);
+  }
+  plot(canvas, {60, 50, 460, 320},
+       {{"training loss", {60, 110, 200}, loss}, {"validation loss", {215, 120, 40}, validation}},
+       round_top(highest));
+  plot(canvas, {620, 50, 460, 320},
+       {{"soft Dice", {60, 150, 90}, column(history, &EpochDone::soft_dice)},
+        {"hard Dice", {150, 70, 170}, column(history, &EpochDone::hard_dice)},
+        {"monitor", {40, 40, 40}, column(history, &EpochDone::monitor)}},
+       1.0);
+  return to_tensor(canvas);
+}
+
+torch::Tensor augmentation_sheet(const PreparedSet& set, const AugmentOptions& options,
+                                 int64_t slices, int64_t draws, uint64_t seed) {
+  std::vector<torch::Tensor> pictures;
+  slices = std::min(slices, set.size());
+  for (int64_t i = 0; i < slices; ++i) {
+    const int64_t row = i * set.size() / slices;
+    const Sample stored{set.image(row).clone(), set.mask(row).clone()};
+    pictures.push_back(overlay(stored.image[0], stored.mask));
+    for (int64_t draw = 0; draw < draws; ++draw) {
+      Rng rng = rng_for(seed, static_cast<uint64_t>(draw), static_cast<uint64_t>(row));
+      const Sample varied = apply(draw_augmentation(options, rng), stored);
+      pictures.push_back(overlay(varied.image[0], varied.mask));
+    }
+  }
+  return montage(pictures, draws + 1, 192);
+}
+
+}  // namespace groundglass

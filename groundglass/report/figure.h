@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <torch/types.h>
+
+#include "groundglass/core/events.h"
+#include "groundglass/data/augment/augmentation.h"
+#include "groundglass/data/prepared_set.h"
+
+namespace groundglass {
+
+/// A picture [3,H,W] with a line of text above it.
+torch::Tensor captioned(const torch::Tensor& rgb, const std::string& text);
+
+/// What the four panels show; `truth` may be undefined.
+struct FourPanels {
+  torch::Tensor gray;    ///< [H,W] uint8
+  torch::Tensor truth;   ///< [H,W] uint8 labels
+  torch::Tensor labels;  ///< [H,W] uint8 labels, predicted
+  torch::Tensor heat;    ///< [H,W] float in [0,1], Grad-CAM
+};
+
+/// Image, ground truth, prediction in red on the image, heat map in jet colours: the panels of
+/// Bakheet, Youssef et al., Sci Rep 2026, 16:1551. Without a truth its panel says so.
+torch::Tensor four_panel_figure(const FourPanels& panels);
+
+/// Loss (left) and Dice (right) over the epochs, as a picture [3,H,W].
+torch::Tensor curves_figure(const std::vector<EpochDone>& history);
+
+/// A contact sheet for the eye: each row of pictures is a slice of the set, as it is and as drawn
+/// by the options, with the outline of its mask.
+torch::Tensor augmentation_sheet(const PreparedSet& set, const AugmentOptions& options,
+                                 int64_t slices, int64_t draws, uint64_t seed);
+
+}  // namespace groundglass

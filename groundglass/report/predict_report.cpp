@@ -1,0 +1,82 @@
+#include "groundglass/report/predict_report.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/report/html_page.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+std::string number(const json& value, int digits, double factor = 1) {
+  return value.is_number() ? fixed(factor * value.get<double>(), digits) : "n/a";
+}
+
+/// "case_000" for "case_000_mask.nii.gz".
+std::string stem_of(const std::string& output) {
+  const size_t at = output.rfind("_mask.");
+  return at == std::string::npos ? output : output.substr(0, at);
+}
+
+void add_pictures(HtmlPage& page, const fs::path& folder, const std::string& stem) {
+  for (const auto& [suffix, caption] :
+       {std::pair{"_overlay.png", "prediction in red"}, std::pair{"_gradcam.png", "Grad-CAM"}}) {
+    const fs::path path = folder / (stem + suffix);
+    if (fs::exists(path)) page.picture(read_file(path), stem + ": " + caption);
+  }
+}
+
+}  // namespace
+
+std::string predict_report_html(const fs::path& folder, int64_t pictures) {
+  const fs::path path = folder / "summary.json";
+  if (!fs::exists(path)) {
+    fail(ErrorKind::data, folder.string() +
+                              ": holds no summary.json; expected a folder written by "
+                              "`groundglass predict`, or a run folder");
+  }
+  const json summary = json::parse(read_file(path), nullptr, false);
+  if (!summary.is_object()) fail(ErrorKind::data, path.string() + ": is damaged");
+
+  HtmlPage page("Lung infection: " + std::to_string(summary["cases"].size()) + " case" +
+                (summary["cases"].size() == 1 ? "" : "s"));
+  page.paragraph("Model " + summary.value("model", "") + " (SHA-256 " +
+                 summary.value("weights_sha256", "").substr(0, 16) + "...), threshold " +
+                 number(summary["threshold"], 2) + ", " + summary.value("precision", "") + ", " +
+                 human_seconds(summary.value("seconds", 0.0)) + ".");
+  std::vector<json> cases = summary["cases"];
+  std::stable_sort(cases.begin(), cases.end(), [](const json& a, const json& b) {
+    return a["lesion_pixels"].get<int64_t>() > b["lesion_pixels"].get<int64_t>();
+  });
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::string> warnings;
+  for (const auto& c : cases) {
+    rows.push_back({stem_of(c["output"]), c["modality"], c["size"].dump(),
+                    std::to_string(c["lesion_pixels"].get<int64_t>()), number(c["lesion_ml"], 1),
+                    number(c["lung_ml"], 0),
+                    number(c["lesion_fraction_of_lung"], 1, 100) +
+                        (c["lesion_fraction_of_lung"].is_number() ? " %" : "")});
+    for (const auto& w : c["warnings"]) warnings.push_back(w);
+  }
+  page.table(
+      {"case", "kind", "size", "lesion pixels", "lesion ml", "lungs ml", "share of the lungs"},
+      rows);
+  page.paragraph(
+      "Millilitres and shares exist for images in Hounsfield units only; lungs are found "
+      "by threshold and morphology.");
+  if (!warnings.empty())
+    page.folded(std::to_string(warnings.size()) + " warnings", joined(warnings, "\n"));
+  page.heading("Pictures");
+  for (size_t i = 0; i < cases.size() && static_cast<int64_t>(i) < pictures; ++i) {
+    add_pictures(page, folder, stem_of(cases[i]["output"]));
+  }
+  return page.text();
+}
+
+}  // namespace groundglass

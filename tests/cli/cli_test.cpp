@@ -1,0 +1,100 @@
+// The program as scripts see it: exit codes, stdout, stderr, files.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run_program.h"
+#include "tests/cli/small_recipe.h"
+#include "tests/complaint.h"
+
+namespace groundglass {
+namespace {
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+void expect_one_error_line(const Outcome& outcome, int code,
+                           std::initializer_list<std::string> words) {
+  EXPECT_EQ(outcome.code, code) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(outcome.err.rfind("error: ", 0), 0U) << outcome.err;
+  EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
+  EXPECT_TRUE(says(outcome.err, words));
+}
+
+TEST(Cli, SaysWhatItIsAndWhatItIsNot) {
+  const ScratchFolder folder;
+  const Outcome help = run_shell("groundglass --help", folder.path());
+  EXPECT_EQ(help.code, 0);
+  EXPECT_TRUE(says(help.out, {"not a medical device", "info", "models", "train", "Exit codes"}));
+  const Outcome info = run_shell("groundglass info --json", folder.path());
+  EXPECT_EQ(info.code, 0);
+  const json j = json::parse(info.out);
+  EXPECT_GE(j["processors"].get<int>(), 1);
+  EXPECT_TRUE(says(j["note"].get<std::string>(), {"not a medical device"}));
+  for (const auto& verb : j["verbs"]) {
+    const Outcome verb_help =
+        run_shell("groundglass " + verb.get<std::string>() + " --help", folder.path());
+    EXPECT_EQ(verb_help.code, 0) << verb;
+    EXPECT_TRUE(says(verb_help.out, {"not a medical device", "--json", "--threads"})) << verb;
+  }
+}
+
+TEST(Cli, PrintsTheExactCountsOfTheCatalog) {
+  const ScratchFolder folder;
+  const Outcome outcome = run_shell("groundglass models --json", folder.path());
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  bool found = false;
+  for (const auto& m : json::parse(outcome.out)) {
+    for (const char* key : {"name", "family", "encoder", "paper", "input", "parameters",
+                            "parameters_frozen", "gmacs"}) {
+      EXPECT_TRUE(m.contains(key)) << key;
+    }
+    if (m["name"] != "attention_unet") continue;
+    found = true;
+    EXPECT_EQ(m["parameters"]["trainable"], 11877134);
+    EXPECT_EQ(m["parameters"]["non_trainable"], 5888);
+    EXPECT_EQ(m["parameters"]["total"], 11883022);
+    EXPECT_NEAR(m["gmacs"].get<double>(), 10.9, 0.05);
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST(Cli, RefusesWithOneLineAndTheRightCode) {
+  const ScratchFolder folder;
+  const auto run = [&](const std::string& command) { return run_shell(command, folder.path()); };
+  write_small_recipe(folder / "r.toml");
+  write_small_recipe(folder / "bad.toml", "epohcs = 3\n");
+  expect_one_error_line(run("groundglass"), 2, {"subcommand"});
+  expect_one_error_line(run("groundglass trian"), 2, {"trian"});
+  expect_one_error_line(run("groundglass train r.toml"), 2, {"--data"});
+  expect_one_error_line(run("groundglass train no.toml --data x -o run"), 2, {"no such recipe"});
+  expect_one_error_line(run("groundglass train bad.toml --data x -o run"), 3,
+                        {"bad.toml:18:", "'epohcs'", "did you mean 'epochs'"});
+  expect_one_error_line(run("groundglass train r.toml --data x.ggset -o run"), 4,
+                        {"x.ggset", "no such file"});
+  expect_one_error_line(run("groundglass bench --device gpu"), 2, {"'gpu'", "auto, cpu, cuda"});
+  expect_one_error_line(run("groundglass bench --precision half"), 2, {"'half'", "bf16"});
+  expect_one_error_line(run("groundglass bench --size 7"), 2, {"HxW"});
+  expect_one_error_line(run("groundglass bench --size 100x100"), 2, {"multiples of 16", "112"});
+  expect_one_error_line(run("groundglass bench --models nonet"), 3, {"unknown model 'nonet'"});
+  if (json::parse(run("groundglass info --json").out)["devices"].size() == 1) {
+    expect_one_error_line(run("groundglass bench --device cuda:3"), 6, {"no CUDA"});
+  }
+}
+
+TEST(Cli, BenchReportsMillisecondsAsScriptsExpect) {
+  const ScratchFolder folder;
+  const Outcome outcome = run_shell(
+      "groundglass bench --models attention_unet,unet --size 32x32 --batch 2 --repeats 3 --json "
+      "--train",
+      folder.path());
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const json rows = json::parse(outcome.out);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0]["engine"], "libtorch");
+  EXPECT_EQ(rows[0]["size"], (std::vector<int>{32, 32}));
+  EXPECT_LE(rows[0]["ms_min"], rows[0]["ms"]);
+  EXPECT_LE(rows[0]["ms"], rows[0]["ms_max"]);
+}
+
+}  // namespace
+}  // namespace groundglass

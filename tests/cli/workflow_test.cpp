@@ -1,0 +1,159 @@
+// Whole jobs through the program: phantom to report, and what a kill leaves behind.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run_program.h"
+#include "tests/cli/small_recipe.h"
+#include "tests/complaint.h"
+
+namespace groundglass {
+namespace {
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// A folder with a phantom data set of 6 patients and a recipe.
+class Workflow : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_small_recipe(folder / "r.toml");
+    run("groundglass phantom data --cases 6 --slices 6 --side 64 -q");
+  }
+  Outcome run(const std::string& command, int code = 0) const {
+    const Outcome outcome = run_shell(command, folder.path());
+    EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
+    return outcome;
+  }
+  ScratchFolder folder;
+};
+
+TEST_F(Workflow, FromAPhantomToItsReport) {
+  const json inspected = json::parse(run("groundglass inspect data/cases.csv --json -q").out);
+  EXPECT_EQ(inspected["images"], 36);
+  EXPECT_EQ(inspected["patients"], 6);
+  EXPECT_EQ(inspected["domains"]["phantom_wide_window"], 18);
+  EXPECT_TRUE(inspected["problems"].empty());
+  run("groundglass prepare data/cases.csv --recipe r.toml -o set.ggset -q");
+  EXPECT_EQ(
+      json::parse(
+          run("groundglass inspect set.ggset --json --contact-sheet sheet.png").out)["slices"],
+      36);
+  EXPECT_TRUE(fs::exists(folder / "sheet.png"));
+  const json table =
+      json::parse(run("groundglass train r.toml --data set.ggset --fold all -o run --json -q").out);
+  EXPECT_EQ(table["folds"].size(), 2U);
+  EXPECT_EQ(table["evaluation"]["cases"].size(), 6U);
+  for (const char* file : {"cross_validation.md", "cross_validation.csv", "cross_validation.json",
+                           "fold_0/weights.safetensors", "fold_0/recipe.toml", "fold_0/split.json",
+                           "fold_0/events.jsonl", "fold_0/progress.csv", "fold_0/progress.png",
+                           "fold_0/augmentation.png", "fold_0/environment.json"}) {
+    EXPECT_TRUE(fs::exists(folder / ("run/" + std::string(file)))) << file;
+  }
+  run("groundglass predict data/cases.csv --model run/fold_0 -o out --save-probabilities --overlay "
+      "-q");
+  EXPECT_TRUE(fs::exists(folder / "out/case_003/z002_mask.png"));
+  const json evaluation =
+      json::parse(run("groundglass evaluate out data/cases.csv --json -q -o scores").out);
+  EXPECT_EQ(evaluation["cases"].size(), 6U);
+  EXPECT_FALSE(evaluation["pooled"]["soft_dice"].is_null());
+  EXPECT_EQ(evaluation["domains"].size(), 2U);
+  EXPECT_TRUE(fs::exists(folder / "scores/cases.csv"));
+  run("groundglass explain data/cases.csv --model run/fold_0 -o out --limit 2 -q");
+  EXPECT_TRUE(fs::exists(folder / "out/case_000/z000_gradcam.png"));
+  run("groundglass report out");
+  run("groundglass report run --data set.ggset");
+  EXPECT_GT(fs::file_size(folder / "run/report.html"), 20000U);
+  const Outcome choose = run("groundglass predict data/case_000/z001.png --model run -o x", 5);
+  EXPECT_TRUE(says(choose.err, {"run/fold_0", "run/fold_1", "choose one"}));
+}
+
+TEST_F(Workflow, SigtermEndsTrainingTidilyAndTheSameCommandGoesOn) {
+  run("groundglass prepare data/cases.csv --recipe r.toml -o set.ggset -q");
+  const std::string train = "groundglass train r.toml --data set.ggset -q --epochs 60";
+  run(train + " -o whole");
+  run(train + " -o parts & pid=$!; sleep 3; kill -TERM $pid; wait $pid", 143);
+  EXPECT_TRUE(fs::exists(folder / "parts/state.safetensors"));
+  run(train + " -o parts & pid=$!; sleep 2; kill -INT $pid; wait $pid", 130);
+  run(train + " -o parts & pid=$!; sleep 3; kill -KILL $pid; wait $pid", 137);
+  run(train + " -o parts --resume");
+  run("cmp whole/weights.safetensors parts/weights.safetensors");
+  const Outcome again = run(train + " -o parts --json");  // finished: read back, not trained again
+  EXPECT_EQ(json::parse(again.out)["test"]["cases"].size(), 3U);
+}
+
+TEST_F(Workflow, AKilledPreparationAndPredictionGoOn) {
+  run("groundglass prepare data/cases.csv --recipe r.toml -o whole.ggset -q");
+  for (const char* delay : {"0.15", "0.25", "0.4"}) {
+    run_shell(
+        "groundglass prepare data/cases.csv --recipe r.toml -o set.ggset -q --threads 1 & "
+        "pid=$!; sleep " +
+            std::string(delay) + "; kill -KILL $pid; wait $pid",
+        folder.path());
+  }
+  run("groundglass prepare data/cases.csv --recipe r.toml -o set.ggset -q");
+  run("cmp whole.ggset set.ggset");
+  run("groundglass train r.toml --data set.ggset -q -o run");
+  run("groundglass predict data/cases.csv --model run -o expected -q");
+  run_shell(
+      "groundglass predict data/cases.csv --model run -o out -q --batch 1 & pid=$!; sleep 0.7; "
+      "kill -KILL $pid; wait $pid",
+      folder.path());
+  run("groundglass predict data/cases.csv --model run -o out -q --batch 1");
+  run("for f in $(cd expected && find . -name '*_mask.png'); do cmp expected/$f out/$f || exit 1; "
+      "done");
+  EXPECT_EQ(json::parse(read_file(folder / "out/summary.json"))["cases"].size(), 36U);
+}
+
+TEST_F(Workflow, ARunFolderIsNotGivenToAnotherRecipe) {
+  run("groundglass prepare data/cases.csv --recipe r.toml -o set.ggset -q");
+  run("groundglass train r.toml --data set.ggset -q -o run");
+  EXPECT_TRUE(says(
+      run("groundglass train r.toml --data set.ggset -q -o run --set train.batch_size=8", 2).err,
+      {"another recipe", "batch_size = 8", "another folder"}));
+  EXPECT_TRUE(
+      says(run("groundglass train r.toml --data set.ggset -q -o run --set split.seed=5", 2).err,
+           {"another"}));
+  EXPECT_TRUE(says(
+      run("groundglass train r.toml --data set.ggset -q -o new --set preprocess.size=[64,64]", 3)
+          .err,
+      {"other [preprocess] options", "size = [64, 64]"}));
+  EXPECT_TRUE(says(
+      run("groundglass train r.toml --data set.ggset -q -o new --set model.widths=[2,2,2,2,2,2,2]",
+          3)
+          .err,
+      {"32 x 32", "multiples of 64"}));
+  EXPECT_TRUE(says(run("groundglass train r.toml --data set.ggset -q -o new --resume", 5).err,
+                   {"no state.safetensors to resume"}));
+  EXPECT_TRUE(says(run("groundglass train r.toml --data set.ggset -q -o new --fold 7", 2).err,
+                   {"'7'", "0 to 1"}));
+  EXPECT_TRUE(says(run("groundglass predict data -o out --model nothing -q", 5).err,
+                   {"'nothing'", "bundled"}));
+  write_file(folder / "w.safetensors", "not weights, surely not");
+  EXPECT_TRUE(says(run("groundglass predict data -o out --model w.safetensors -q", 5).err,
+                   {"w.safetensors", "not a safetensors file"}));
+}
+
+TEST_F(Workflow, AFolderOfBrokenFilesIsRefusedLineByLine) {
+  run("mkdir bad && cp data/case_000/z000.png bad/good.png && : > bad/empty.png && "
+      "head -c 500 data/case_000/z000.png > bad/cut.png && echo words > bad/words.png && "
+      "echo words > bad/words.nii.gz && echo words > bad/words.dcm.txt && mkdir bad/series && "
+      "head -c 300 /dev/zero > bad/series/broken.dcm");
+  const Outcome outcome = run("groundglass inspect bad -q", 4);
+  EXPECT_TRUE(says(outcome.out, {"empty.png: is empty", "cut.png: is truncated", "words.png",
+                                 "words.nii.gz", "broken.dcm"}));
+  EXPECT_TRUE(says(outcome.err, {"5 problems"}));
+}
+
+TEST_F(Workflow, TheSameSeedGivesTheSamePhantom) {
+  run("groundglass phantom again --cases 6 --slices 6 --side 64 -q && diff -r data again");
+  run("groundglass phantom n --format nifti --cases 1 --slices 3 --side 32 -q && "
+      "groundglass phantom d --format dicom --cases 1 --slices 3 --side 32 -q && "
+      "groundglass phantom x --kind cxr --cases 1 --slices 12 --side 32 -q && ls "
+      "x/case_000_lung.png");
+  EXPECT_EQ(json::parse(run("groundglass inspect d/case_000 --json -q").out)["units"], "HU");
+  EXPECT_EQ(json::parse(run("groundglass inspect n --json -q").out)["layout"], "nnunet");
+  EXPECT_TRUE(says(run("groundglass phantom y --format jpeg -q", 2).err, {"'jpeg'"}));
+  EXPECT_TRUE(says(run("groundglass phantom y --kind mri -q", 2).err, {"'mri'"}));
+}
+
+}  // namespace
+}  // namespace groundglass

@@ -1,0 +1,87 @@
+#include "groundglass/core/process.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <vector>
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include "groundglass/core/events.h"
+#include "groundglass/core/version.h"
+
+namespace groundglass {
+namespace {
+
+TEST(Process, CountsItsProcessors) {
+  EXPECT_GE(usable_processors(), 1);
+  EXPECT_LE(usable_processors(), 4096);
+}
+
+TEST(Process, SetsTheNumberOfThreads) {
+  const int before = at::get_num_threads();
+  set_threads(1);
+  EXPECT_EQ(at::get_num_threads(), 1);
+  set_threads(2);
+  EXPECT_EQ(at::get_num_threads(), 2);
+  set_threads(0);
+  EXPECT_EQ(at::get_num_threads(), usable_processors());
+  set_threads(before);
+}
+
+TEST(Process, MeasuresItsMemory) {
+  const double before = rss_mib();
+  EXPECT_GT(before, 5);
+  EXPECT_GE(peak_rss_mib(), 0.9 * before);
+  std::vector<char> block(200 << 20, 1);  // touched, so resident
+  EXPECT_GT(rss_mib(), before + 150);
+  EXPECT_GT(peak_rss_mib(), before + 150);
+  EXPECT_EQ(block.back(), 1);
+}
+
+TEST(Process, NamesItsProcessor) {
+  EXPECT_FALSE(cpu_name().empty());
+  for (const auto& feature : cpu_features()) EXPECT_FALSE(feature.empty());
+}
+
+TEST(Process, IsAskedToStopByASignal) {
+  catch_stop_signals();
+  EXPECT_EQ(stop_signal(), 0);
+  std::raise(SIGTERM);
+  EXPECT_EQ(stop_signal(), SIGTERM);
+  request_stop(0);
+  EXPECT_EQ(stop_signal(), 0);
+  request_stop(SIGINT);
+  EXPECT_EQ(stop_signal(), SIGINT);
+  catch_stop_signals();  // begins anew
+  EXPECT_EQ(stop_signal(), 0);
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
+TEST(ProcessDeathTest, EndsAtOnceOnASecondSignal) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        catch_stop_signals();
+        std::raise(SIGINT);
+        std::raise(SIGINT);
+        std::_Exit(0);
+      },
+      testing::ExitedWithCode(130), "");
+}
+
+TEST(Version, SaysWhatThisIs) {
+  EXPECT_FALSE(version().empty());
+  EXPECT_FALSE(commit().empty());
+  EXPECT_TRUE(build_shape() == "full" || build_shape() == "core");
+}
+
+TEST(SilentObserver, ListensToNothing) {
+  silent_observer().on(Progress{"slices", 1, 2, ""});
+  silent_observer().on(Warning{"careful"});
+  silent_observer().on(EpochDone{});
+}
+
+}  // namespace
+}  // namespace groundglass

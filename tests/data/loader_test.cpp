@@ -1,0 +1,150 @@
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "groundglass/data/loader.h"
+#include "tests/complaint.h"
+#include "tests/data/made_up_set.h"
+
+namespace groundglass {
+namespace {
+
+std::vector<Entry> all_entries(const PreparedSet& set) {
+  std::vector<Entry> entries;
+  for (int64_t i = 0; i < set.size(); ++i) entries.push_back({i, 0, 0});
+  return entries;
+}
+
+std::vector<Batch> all_batches(const PreparedSet& set, const std::vector<Entry>& order,
+                               const LoaderOptions& options, int64_t first = 0) {
+  Loader loader(set, order, options, first);
+  std::vector<Batch> batches;
+  while (auto batch = loader.next()) batches.push_back(std::move(*batch));
+  return batches;
+}
+
+TEST(Loader, GivesTheSameBatchesOnAnyNumberOfThreads) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  LoaderOptions options;
+  options.batch_size = 7;
+  options.vary = true;
+  options.augment.gray_probability = 1;
+  const auto one = all_batches(set, all_entries(set), options);
+  for (const int64_t threads : {2, 5}) {
+    options.threads = threads;
+    options.prefetch = threads;
+    const auto many = all_batches(set, all_entries(set), options);
+    ASSERT_EQ(many.size(), one.size());
+    for (size_t i = 0; i < one.size(); ++i) {
+      EXPECT_TRUE(torch::equal(one[i].image, many[i].image));
+      EXPECT_TRUE(torch::equal(one[i].target, many[i].target));
+      EXPECT_EQ(one[i].rows, many[i].rows);
+    }
+  }
+}
+
+TEST(Loader, EndsWithASmallerBatchAndCanSkipTheFirst) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);  // 60 rows
+  LoaderOptions options;
+  options.batch_size = 16;
+  const auto batches = all_batches(set, all_entries(set), options);
+  ASSERT_EQ(batches.size(), 4U);
+  EXPECT_EQ(batches.back().image.sizes(), (torch::IntArrayRef{12, 1, 32, 32}));
+  EXPECT_EQ(batches.back().target.sizes(), (torch::IntArrayRef{12, 32, 32}));
+  const auto later = all_batches(set, all_entries(set), options, 2);
+  ASSERT_EQ(later.size(), 2U);
+  EXPECT_TRUE(torch::equal(later[0].image, batches[2].image));
+}
+
+TEST(Loader, VariesFromEpochToEpochOnlyWhenAskedTo) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  LoaderOptions options;
+  options.augment.affine_probability = 1;
+  const Entry entry{4, 0, 0};
+  const auto stored = load_sample(set, entry, options).image;
+  EXPECT_TRUE(torch::equal(stored, set.image(4)));
+  options.vary = true;
+  const auto first = load_sample(set, entry, options).image;
+  options.epoch = 1;
+  EXPECT_FALSE(torch::equal(first, load_sample(set, entry, options).image));
+  EXPECT_FALSE(torch::equal(first, load_sample(set, {4, 0, 1}, options).image));  // drawn again
+}
+
+TEST(Loader, GivesAStoredCopyTheSameFaceInEveryEpoch) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  LoaderOptions options;
+  options.augment.affine_probability = 1;
+  const auto copy = load_sample(set, {4, 1, 0}, options).image;
+  options.epoch = 9;
+  EXPECT_TRUE(torch::equal(copy, load_sample(set, {4, 1, 0}, options).image));
+  EXPECT_FALSE(torch::equal(copy, load_sample(set, {4, 2, 0}, options).image));
+  EXPECT_FALSE(torch::equal(copy, set.image(4)));
+}
+
+TEST(Loader, HandsOnTheErrorOfItsThread) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  LoaderOptions options;
+  options.normalise = "nonsense";
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::recipe, [&] { all_batches(set, all_entries(set), options); }),
+           {"nonsense"}));
+}
+
+TEST(EpochOrder, ShufflesEveryEntryOnce) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  const auto order = epoch_order(all_entries(set), set.rows(), "shuffle", 1, 0);
+  std::set<int64_t> seen;
+  for (const auto& e : order) EXPECT_TRUE(seen.insert(e.row).second);
+  EXPECT_EQ(seen.size(), 60U);
+  EXPECT_NE(order, epoch_order(all_entries(set), set.rows(), "shuffle", 1, 1));
+  EXPECT_EQ(order, epoch_order(all_entries(set), set.rows(), "shuffle", 1, 0));
+}
+
+TEST(EpochOrder, DrawsDomainsAndPatientsEvenly) {
+  std::vector<PreparedRow> rows;  // a large and a small domain; one patient has most slices
+  for (int i = 0; i < 90; ++i) {
+    rows.push_back({"a" + std::to_string(i), "", i < 80 ? "many" : "few", "a", "", true});
+  }
+  for (int i = 0; i < 10; ++i) rows.push_back({"b" + std::to_string(i), "", "p", "b", "", true});
+  std::vector<Entry> entries;
+  for (int64_t i = 0; i < 100; ++i) entries.push_back({i, 0, 0});
+  const auto drawn = [&](const std::string& sampling) {
+    std::map<std::string, int> counts;
+    for (const auto& e : epoch_order(entries, rows, sampling, 3, 0, 400)) {
+      const auto& row = rows[static_cast<size_t>(e.row)];
+      ++counts[row.domain];
+      ++counts[row.domain + row.patient];
+    }
+    return counts;
+  };
+  EXPECT_EQ(drawn("shuffle")["b"], 40);
+  EXPECT_EQ(drawn("domains")["b"], 200);
+  EXPECT_NEAR(drawn("domains")["amany"], 178, 6);
+  EXPECT_EQ(drawn("patients")["amany"], 100);
+  EXPECT_EQ(drawn("patients")["afew"], 100);
+}
+
+TEST(EpochOrder, NumbersRepeatedDraws) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder, {.domains = 1, .patients = 1, .slices = 3});
+  std::map<int64_t, int64_t> next;
+  for (const auto& e : epoch_order(all_entries(set), set.rows(), "shuffle", 1, 0, 30)) {
+    EXPECT_EQ(e.draw, next[e.row]++);
+  }
+  EXPECT_EQ(next.size(), 3U);
+}
+
+TEST(EpochOrder, RefusesAnUnknownSampling) {
+  EXPECT_TRUE(says(complaint(ErrorKind::recipe, [] { epoch_order({}, {}, "fair", 1, 0); }),
+                   {"fair", "shuffle, domains and patients"}));
+}
+
+}  // namespace
+}  // namespace groundglass

@@ -1,0 +1,147 @@
+#include <atomic>
+#include <csignal>
+
+#include <gtest/gtest.h>
+
+#include "groundglass/core/process.h"
+#include "groundglass/core/rng.h"
+#include "groundglass/data/phantom_files.h"
+#include "groundglass/data/prepare.h"
+#include "groundglass/data/read_pair.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/preprocess/slice.h"
+#include "tests/complaint.h"
+#include "tests/scratch_folder.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+fs::path phantom_table(const ScratchFolder& folder) {
+  PhantomSetOptions options;
+  options.cases = 2;
+  options.phantom = {.slices = 6, .side = 64};
+  return write_phantom_set(folder / "data", options);
+}
+
+PrepareJob job_for(const fs::path& data, const fs::path& output) {
+  PrepareJob job;
+  job.dataset = read_dataset(data);
+  job.preprocess.size = {32, 48};
+  job.preprocess_text = "text";
+  job.output = output;
+  return job;
+}
+
+/// Asks for a stop after some rows.
+class Stopper final : public Observer {
+ public:
+  void on(const Progress& e) override {
+    if (e.done >= 5) request_stop(SIGTERM);
+  }
+};
+
+TEST(Prepare, StoresEachSliceAsTheRecipeMakesIt) {
+  const ScratchFolder folder;
+  const auto table = phantom_table(folder);
+  const PrepareJob job = job_for(table, folder / "set.ggset");
+  EXPECT_EQ(prepare(job), 12);
+  const PreparedSet set(folder / "set.ggset");
+  ASSERT_EQ(set.size(), 12);
+  EXPECT_EQ(set.rows()[7].id, "case_001/z001");
+  EXPECT_EQ(set.rows()[7].domain, "phantom_wide_window");
+  EXPECT_EQ(set.header().preprocess, "text");
+  const Image image = read_picture(folder / "data/case_001/z001.png");
+  EXPECT_TRUE(torch::equal(set.image(7), to_network_grid(image, job.preprocess).pixels));
+  const auto mask = read_mask_picture(folder / "data/case_001/z003_infection.png") / 255;
+  EXPECT_TRUE(torch::equal(
+      set.mask(9), mask_to_network_grid(mask.to(torch::kUInt8), {0, 0, 64, 64}, job.preprocess)));
+}
+
+TEST(Prepare, GivesTheSameFileOnOneThreadAndOnFour) {
+  const ScratchFolder folder;
+  const auto table = phantom_table(folder);
+  PrepareJob job = job_for(table, folder / "one.ggset");
+  job.threads = 1;
+  prepare(job);
+  job.threads = 4;
+  job.output = folder / "four.ggset";
+  prepare(job);
+  EXPECT_EQ(read_file(folder / "one.ggset"), read_file(folder / "four.ggset"));
+}
+
+TEST(Prepare, GoesOnAfterAnInterruption) {
+  const ScratchFolder folder;
+  const auto table = phantom_table(folder);
+  PrepareJob job = job_for(table, folder / "whole.ggset");
+  prepare(job);
+  job.output = folder / "interrupted.ggset";
+  job.threads = 1;
+  Stopper stopper;
+  EXPECT_THROW(prepare(job, stopper), Stopped);
+  request_stop(0);
+  EXPECT_FALSE(fs::exists(folder / "interrupted.ggset"));
+  EXPECT_TRUE(fs::exists(folder / "interrupted.ggset.partial"));
+  prepare(job);
+  EXPECT_EQ(read_file(folder / "whole.ggset"), read_file(folder / "interrupted.ggset"));
+}
+
+TEST(Prepare, ListsAllThatIsWrongAtOnce) {
+  const ScratchFolder folder;
+  const auto table = phantom_table(folder);
+  const auto at = [&](const char* name) { return folder / ("data/case_000/" + std::string(name)); };
+  write_file(at("z000.png"), "");
+  write_file(at("z001.png"), read_file(at("z001.png")).substr(0, 900));
+  write_png(at("z002_infection.png"), torch::zeros({64, 60}, torch::kUInt8));
+  write_png(at("z003_infection.png"), torch::full({64, 64}, 37, torch::kUInt8));
+  write_file(at("z004.png"), "not a picture at all");
+  const PrepareJob job = job_for(table, folder / "set.ggset");
+  const std::string text = complaint(ErrorKind::data, [&] { prepare(job); });
+  EXPECT_TRUE(says(
+      text, {"5 problems", "z000.png: is empty", "z001.png: is truncated",
+             "z002_infection.png: is 64 x 60 and its image is 64 x 64",
+             "z003_infection.png: holds the label 37", "0 and 255", "z004.png: is no picture"}));
+  const auto found = find_problems(job.dataset, job.data, "auto", 2);
+  EXPECT_EQ(found.size(), 5U);
+  EXPECT_FALSE(fs::exists(folder / "set.ggset"));
+}
+
+TEST(Prepare, TakesEveryAxialSliceOfAVolume) {
+  const ScratchFolder folder;
+  PhantomSetOptions options;
+  options.cases = 2;
+  options.format = "nifti";
+  options.phantom = {.slices = 5, .side = 64};
+  const auto data = write_phantom_set(folder / "nnunet", options);
+  EXPECT_EQ(prepare(job_for(data, folder / "set.ggset")), 10);
+  const PreparedSet set(folder / "set.ggset");
+  EXPECT_EQ(set.rows()[6].id, "case_001#z001");
+  EXPECT_EQ(set.rows()[6].patient, "case_001");
+  const Phantom phantom({.seed = mix_keys(1, 1), .slices = 5, .side = 64});
+  PreprocessOptions preprocess;
+  preprocess.size = {32, 48};
+  const Image slice{phantom.slice(1).hu.unsqueeze(0), Units::hu, 255, {}};
+  EXPECT_TRUE(torch::equal(set.image(6), to_network_grid(slice, preprocess).pixels));
+}
+
+TEST(KnownLabels, KnowsWhatValuesMean) {
+  const auto mask = torch::tensor({0, 1, 2, 255}, torch::kUInt8);
+  EXPECT_TRUE(torch::equal(known_labels(mask, {"", "any", 2}, "m"),
+                           torch::tensor({0, 1, 1, 1}, torch::kUInt8)));
+  EXPECT_TRUE(torch::equal(known_labels(mask, {"", "classes", 3}, "m"), mask));
+  EXPECT_TRUE(says(complaint(ErrorKind::data,
+                             [&] {
+                               known_labels(mask, {"", "classes", 2}, "m.png");
+                             }),
+                   {"m.png", "label 2", "below 2"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::data,
+                             [&] {
+                               known_labels(mask, {"", "binary", 2}, "m.png");
+                             }),
+                   {"labels 1 and 2", "0 and 255"}));
+  const auto ones = torch::tensor({0, 1}, torch::kUInt8);
+  EXPECT_TRUE(torch::equal(known_labels(ones, {}, "m"), ones));
+}
+
+}  // namespace
+}  // namespace groundglass

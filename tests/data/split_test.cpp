@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "groundglass/data/split.h"
+#include "tests/complaint.h"
+#include "tests/data/made_up_set.h"
+
+namespace groundglass {
+namespace {
+
+std::vector<PreparedRow> rows_of(int64_t patients, int64_t slices, const std::string& domain = "") {
+  std::vector<PreparedRow> rows;
+  for (int64_t p = 0; p < patients; ++p) {
+    for (int64_t s = 0; s < slices; ++s) {
+      const std::string patient = domain + "p" + std::to_string(p);
+      rows.push_back({patient + "/" + std::to_string(s), patient, patient, domain, "", true});
+    }
+  }
+  return rows;
+}
+
+std::set<int64_t> row_set(const std::vector<Entry>& entries) {
+  std::set<int64_t> rows;
+  for (const auto& e : entries) rows.insert(e.row);
+  return rows;
+}
+
+std::set<std::string> patient_set(const std::vector<Entry>& entries,
+                                  const std::vector<PreparedRow>& rows) {
+  std::set<std::string> patients;
+  for (const auto& e : entries) patients.insert(rows[static_cast<size_t>(e.row)].patient);
+  return patients;
+}
+
+template <class T>
+bool apart(const std::set<T>& a, const std::set<T>& b) {
+  return std::none_of(a.begin(), a.end(), [&](const T& item) { return b.count(item) > 0; });
+}
+
+// The paper: 2,729 slices, 2,183 for training and validation, 546 for the test, 4,366 with copies.
+TEST(PaperSplit, HasThePapersSizes) {
+  const auto rows = rows_of(2729, 1);
+  SplitOptions options;
+  options.mode = "paper";
+  const auto splits = make_splits(rows, options, 1);
+  ASSERT_EQ(splits.size(), 5U);
+  size_t validated = 0;
+  for (const auto& s : splits) {
+    EXPECT_EQ(s.test.size(), 546U);
+    EXPECT_EQ(s.train.size() + s.validation.size(), 4366U);
+    EXPECT_GE(s.validation.size(), 873U);
+    EXPECT_LE(s.validation.size(), 874U);
+    validated += s.validation.size();
+    auto both = row_set(s.train);
+    both.merge(row_set(s.validation));
+    EXPECT_EQ(both.size(), 2183U);
+    EXPECT_TRUE(apart(both, row_set(s.test)));
+    EXPECT_EQ(s.test, splits.front().test);  // one test set for all folds
+  }
+  EXPECT_EQ(validated, 4366U);
+}
+
+TEST(PaperSplit, LeaksAsThePaperDoes) {
+  const auto rows = rows_of(50, 6);
+  SplitOptions options;
+  options.mode = "paper";
+  const Split split = make_splits(rows, options, 1).front();
+  EXPECT_FALSE(apart(patient_set(split.train, rows), patient_set(split.test, rows)));
+  EXPECT_FALSE(apart(row_set(split.train), row_set(split.validation)));  // augmented twins
+  const auto copies = std::count_if(split.validation.begin(), split.validation.end(),
+                                    [](const Entry& e) { return e.copy > 0; });
+  EXPECT_GT(copies, 0);  // the validation holds augmented slices
+}
+
+TEST(StrictSplit, NeverSharesAPatient) {
+  auto rows = rows_of(9, 7, "a");
+  for (const auto& more : {rows_of(23, 1, "b"), rows_of(5, 12, "c")}) {
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
+  for (int64_t seed = 0; seed < 20; ++seed) {
+    SplitOptions options;
+    options.seed = seed;
+    std::set<int64_t> tested;
+    for (const auto& s : make_splits(rows, options, 1)) {
+      const auto train = patient_set(s.train, rows), validation = patient_set(s.validation, rows),
+                 test = patient_set(s.test, rows);
+      EXPECT_TRUE(apart(train, validation) && apart(train, test) && apart(validation, test));
+      EXPECT_FALSE(train.empty() || validation.empty() || test.empty());
+      for (const auto& list : {s.validation, s.test}) {
+        for (const auto& e : list) EXPECT_EQ(e.copy, 0);  // copies are trained on, never judged by
+      }
+      EXPECT_EQ(s.train.size(), 2 * row_set(s.train).size());
+      for (const int64_t row : row_set(s.test)) EXPECT_TRUE(tested.insert(row).second);
+    }
+    EXPECT_EQ(tested.size(), rows.size());  // each slice is tested exactly once
+  }
+}
+
+TEST(StrictSplit, SharesEachDomainOutEvenly) {
+  auto rows = rows_of(20, 3, "a");
+  const auto more = rows_of(10, 9, "b");
+  rows.insert(rows.end(), more.begin(), more.end());
+  for (const auto& s : make_splits(rows, {}, 0)) {
+    std::map<std::string, int64_t> slices;
+    for (const auto& e : s.test) ++slices[rows[static_cast<size_t>(e.row)].domain];
+    EXPECT_EQ(slices["a"], 12);
+    EXPECT_EQ(slices["b"], 18);
+  }
+}
+
+TEST(StrictSplit, IsRepeatableAndDependsOnItsSeed) {
+  const auto rows = rows_of(30, 4);
+  SplitOptions options;
+  const auto first = make_splits(rows, options, 0), again = make_splits(rows, options, 0);
+  EXPECT_EQ(first[2].train, again[2].train);
+  options.seed = 5;
+  EXPECT_NE(make_splits(rows, options, 0)[2].train, first[2].train);
+}
+
+TEST(StrictSplit, RefusesTooFewPatients) {
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [] { make_splits(rows_of(3, 40), {}, 0); }),
+                   {"3 patients", "5", "fewer folds"}));
+  SplitOptions two;
+  two.folds = 2;
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { make_splits(rows_of(2, 40), two, 0); }),
+                   {"1 patients", "at least 2"}));
+}
+
+TEST(CrossDomainSplit, TrainsOnSomeDomainsAndTestsOnAllOthers) {
+  auto rows = rows_of(8, 3, "a");
+  for (const auto& more : {rows_of(6, 2, "b"), rows_of(4, 5, "c")}) {
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
+  SplitOptions options;
+  options.train_domains = {"a"};
+  for (const auto& s : make_splits(rows, options, 0)) {
+    EXPECT_EQ(s.test.size(), 6U * 2 + 4U * 5);
+    for (const auto& e : s.test) EXPECT_NE(rows[static_cast<size_t>(e.row)].domain, "a");
+    for (const auto& e : s.train) EXPECT_EQ(rows[static_cast<size_t>(e.row)].domain, "a");
+    EXPECT_TRUE(apart(patient_set(s.train, rows), patient_set(s.validation, rows)));
+  }
+  options.train_domains = {"z"};
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { make_splits(rows, options, 0); }),
+                   {"'z'", "a, b and c"}));
+  options.train_domains = {"a", "b", "c"};
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { make_splits(rows, options, 0); }),
+                   {"every domain", "nothing is left"}));
+}
+
+TEST(SplitOptions, RefusesAnUnknownMode) {
+  SplitOptions options;
+  options.mode = "random";
+  EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { make_splits(rows_of(9, 1), options, 0); }),
+                   {"random", "paper", "strict"}));
+}
+
+TEST(SplitJson, ReadsBackAndRefusesOtherData) {
+  const auto rows = rows_of(12, 3);
+  SplitOptions options;
+  options.mode = "paper";
+  const Split split = make_splits(rows, options, 1)[3];
+  const std::string text = split_json(split, rows);
+  const Split back = parse_split_json(text, rows);
+  EXPECT_EQ(back.train, split.train);
+  EXPECT_EQ(back.validation, split.validation);
+  EXPECT_EQ(back.test, split.test);
+  EXPECT_TRUE(says(complaint(ErrorKind::checkpoint, [&] { parse_split_json(text, rows_of(5, 3)); }),
+                   {"does not hold"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::checkpoint, [&] { parse_split_json("[1]", rows); }),
+                   {"no JSON object"}));
+}
+
+TEST(NearDuplicates, FindsACopyAcrossTheSplitAndNotEverything) {
+  const ScratchFolder folder;
+  PreparedHeader header;
+  header.height = header.width = 64;
+  for (int64_t i = 0; i < 12; ++i) {
+    const std::string n = std::to_string(i);
+    header.rows.push_back({n, n, n, "d", "", true});
+  }
+  PreparedSetWriter writer(folder / "a.ggset", header);
+  torch::manual_seed(8);
+  torch::Tensor third;
+  for (int64_t i = 0; i < 12; ++i) {
+    auto image = torch::upsample_bilinear2d(torch::rand({1, 1, 9, 9}) * 200, {64, 64}, true)
+                     .squeeze(0)
+                     .to(torch::kUInt8);
+    if (i == 3) third = image;
+    if (i == 11) image = (third.to(torch::kFloat32) * 0.9 + 12).to(torch::kUInt8);  // other window
+    writer.write(i, image, {});
+  }
+  writer.finish();
+  const PreparedSet set(folder / "a.ggset");
+  Split split;
+  for (int64_t i = 0; i < 6; ++i) split.train.push_back({i, 0, 0});
+  for (int64_t i = 6; i < 12; ++i) split.test.push_back({i, 0, 0});
+  const auto found = near_duplicates(set, split, 12);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].train_row, 3);
+  EXPECT_EQ(found[0].other_row, 11);
+  EXPECT_FALSE(found[0].same_patient);
+}
+
+}  // namespace
+}  // namespace groundglass

@@ -1,0 +1,98 @@
+#include "groundglass/losses/cross_entropy_loss.h"
+
+#include <cmath>
+
+#include "tests/complaint.h"
+#include "tests/losses/golden.h"
+
+namespace groundglass {
+namespace {
+
+// Named in full, since at::cross_entropy_loss is found for tensors as well.
+double value(const torch::Tensor& logits, const torch::Tensor& target) {
+  return groundglass::cross_entropy_loss(logits, target).item<double>();
+}
+
+TEST(CrossEntropyLoss, GivesTheGoldenNumber) {
+  const double sum = std::log(0.9) + std::log(0.8) + std::log(0.7) + std::log(0.1);
+  EXPECT_NEAR(value(golden_logits(), golden_target()), -sum / 4, 1e-12);
+  EXPECT_NEAR(value(golden_logits(), golden_target()), 0.7469410, 5e-8);  // SPEC-SHARED section 3
+}
+
+TEST(CrossEntropyLoss, OfOneLogitIsThatOfTwoWithABackgroundOfZero) {
+  const auto x = golden_logits();
+  EXPECT_NEAR(value(torch::cat({torch::zeros_like(x), x}, 1), golden_target()),
+              value(x, golden_target()), 1e-12);
+}
+
+// tools/reference/losses.py, "K=3 all, cross entropy"
+TEST(CrossEntropyLoss, AgreesWithTheReferenceForThreeClasses) {
+  expect_value_and_gradient(
+      [](const torch::Tensor& x) {
+        return groundglass::cross_entropy_loss(x, three_class_target());
+      },
+      three_class_logits(), 0.664984094124006,
+      {0.040405495, 0.006732692, -0.094560516, -0.056833144, 0.024704244, 0.029316173, 0.016427648,
+       -0.031436936, 0.065244343, 0.037478924, -0.083979967, 0.108110363, -0.083255786, 0.009161947,
+       -0.112980649, 0.045776862, 0.074818020, 0.004870286});
+}
+
+// tools/reference/losses.py, "K=3 with 255, cross entropy"
+TEST(CrossEntropyLoss, DoesNotLookAtIgnoredPixels) {
+  expect_value_and_gradient(
+      [](const torch::Tensor& x) { return groundglass::cross_entropy_loss(x, ignoring_target()); },
+      three_class_logits(), 0.614957763211560,
+      {0.060608243, 0.010099038, 0.000000000, -0.085249715, 0.037056366, 0.000000000, 0.024641473,
+       -0.047155404, 0.000000000, 0.000000000, -0.125969951, 0.162165545, 0.000000000, 0.013742921,
+       -0.169470974, 0.000000000, 0.112227030, 0.007305428});
+  auto target = golden_target();
+  target[0][1][1] = 255;  // the pixel with p = .1
+  const double sum = std::log(0.9) + std::log(0.8) + std::log(0.7);
+  EXPECT_NEAR(value(golden_logits(), target), -sum / 3, 1e-12);
+}
+
+TEST(CrossEntropyLoss, IsZeroIfEveryPixelIsIgnored) {
+  EXPECT_EQ(value(golden_logits(), torch::full({1, 2, 2}, 255, torch::kInt64)), 0);
+  EXPECT_EQ(value(three_class_logits(), torch::full({2, 1, 3}, 255, torch::kInt64)), 0);
+}
+
+TEST(CrossEntropyLoss, TakesMasksOfBytes) {
+  for (const auto& logits : {three_class_logits(), three_class_logits().narrow(1, 0, 1)}) {
+    const auto target = ignoring_target().clamp_min(0);
+    EXPECT_EQ(value(logits, target.to(torch::kUInt8)), value(logits, target));
+  }
+}
+
+TEST(CrossEntropyLoss, GrowsLinearlyWhereTheNetworkIsSureAndWrong) {
+  const auto empty = torch::zeros({1, 2, 2}, torch::kInt64);
+  EXPECT_NEAR(value(certain(empty + 1), empty), 40, 1e-6);
+  EXPECT_NEAR(value(certain(empty), empty), 0, 1e-12);
+}
+
+TEST(CrossEntropyLoss, HasTheGradientOfItsDifferences) {
+  expect_gradient_of_differences(cross_entropy_loss);
+}
+
+TEST(CrossEntropyLoss, IsFiniteWhereTheNetworkIsSure) {
+  expect_finite_at_extremes(cross_entropy_loss);
+}
+
+TEST(CrossEntropyLoss, HasASlopeAtZero) {  // where |x| and relu have none
+  const auto x = torch::zeros({1, 1, 1, 2}, kDouble).requires_grad_();
+  groundglass::cross_entropy_loss(x, torch::tensor({0, 1}, torch::kInt64).view({1, 1, 2}))
+      .backward();
+  EXPECT_TRUE(torch::allclose(x.grad().flatten(), torch::tensor({0.25, -0.25}, kDouble)))
+      << x.grad();
+}
+
+TEST(CrossEntropyLoss, SaysWhichShapesDisagree) {
+  EXPECT_EQ(complaint(ErrorKind::usage,
+                      [] {
+                        groundglass::cross_entropy_loss(torch::zeros({2, 1, 4, 4}),
+                                                        torch::zeros({2, 4, 5}, torch::kInt64));
+                      }),
+            "logits are [2, 1, 4, 4] and target is [2, 4, 5], expected [N,K,H,W] and [N,H,W]");
+}
+
+}  // namespace
+}  // namespace groundglass

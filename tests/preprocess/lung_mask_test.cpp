@@ -1,0 +1,52 @@
+#include <gtest/gtest.h>
+
+#include "groundglass/data/phantom.h"
+#include "groundglass/preprocess/lung_mask.h"
+
+namespace groundglass {
+namespace {
+
+TEST(LungEstimator, FindsTheLungsOfAPhantom) {
+  const Phantom phantom({.seed = 5, .slices = 24, .side = 192});
+  LungEstimator estimator;
+  std::vector<torch::Tensor> truth;
+  for (int64_t k = 0; k < phantom.slices(); ++k) {
+    const auto slice = phantom.slice(k);
+    estimator.add_slice(slice.hu, slice.lesions);
+    truth.push_back(slice.lungs);
+  }
+  const LungEstimate found = estimator.finish(phantom.geometry());
+  ASSERT_TRUE(found.found);
+  const double true_ml =
+      torch::stack(truth).sum().item<double>() * voxel_mm3(phantom.geometry()) / 1000;
+  EXPECT_NEAR(found.lung_ml / true_ml, 1, 0.06);
+}
+
+TEST(LungEstimator, FindsNoLungsInALumpOfMuscle) {
+  LungEstimator estimator;
+  auto slice = torch::full({128, 128}, -1000.0F);
+  slice.narrow(0, 20, 88).narrow(1, 20, 88).fill_(40);
+  for (int k = 0; k < 8; ++k) estimator.add_slice(slice, torch::zeros({128, 128}, torch::kUInt8));
+  EXPECT_FALSE(estimator.finish({}).found);
+}
+
+TEST(LungEstimator, CountsALesionAtTheWallAsLung) {
+  Geometry geometry;
+  geometry.spacing_mm = {2, 2, 5};
+  const auto estimate = [&](bool with_lesion) {
+    LungEstimator estimator;
+    auto slice = torch::full({128, 128}, 40.0F);
+    slice.narrow(0, 32, 64).narrow(1, 32, 64).fill_(-850);
+    auto lesion = torch::zeros({128, 128}, torch::kUInt8);
+    if (with_lesion) {
+      slice.narrow(0, 32, 64).narrow(1, 32, 24).fill_(30);  // consolidated: looks like the wall
+      lesion.narrow(0, 32, 64).narrow(1, 32, 24).fill_(1);
+    }
+    for (int k = 0; k < 8; ++k) estimator.add_slice(slice, lesion);
+    return estimator.finish(geometry).lung_ml;
+  };
+  EXPECT_NEAR(estimate(true), estimate(false), 0.08 * estimate(false));
+}
+
+}  // namespace
+}  // namespace groundglass

@@ -1,0 +1,156 @@
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "groundglass/recipe/recipe.h"
+#include "tests/complaint.h"
+#include "tests/scratch_folder.h"
+
+namespace groundglass {
+namespace {
+
+const char* const kSmall = R"(
+[model]
+name = "attention_unet"
+widths = [4, 8]
+
+[loss]
+terms = [{name = "dice", weight = 0.25}, {name = "tversky", weight = 0.75, a_fn = 0.8}]
+)";
+
+std::string refusal(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return complaint(ErrorKind::recipe, [&] { parse_recipe(text, "r.toml", overrides); });
+}
+
+TEST(Recipe, KeepsDefaultsAndReadsValues) {
+  const Recipe r = parse_recipe(std::string(kSmall) + "[train]\nlearning_rate = 1\n", "r.toml");
+  EXPECT_EQ(r.train.epochs, 50);
+  EXPECT_EQ(r.train.learning_rate, 1.0);  // a whole number is a fine number
+  EXPECT_EQ(r.model.make()->stride(), 2);
+  ASSERT_EQ(r.loss.size(), 2U);
+  EXPECT_EQ(r.loss[1].first, 0.75);
+  EXPECT_EQ(r.loss[1].second.name, "tversky");
+}
+
+TEST(Recipe, WritesWhatItReadsBack) {
+  const Recipe r = parse_recipe(std::string(kSmall) + R"(
+[paper]
+title = "with \"quotes\" and a \\ stroke"
+differs = ["one", "two"]
+[preprocess]
+window_hu = [-1000.5, 400]
+[expect]
+table = "T"
+columns = ["a", "b"]
+mean = [1, 0.5]
+)",
+                                "r.toml");
+  const std::string text = r.resolved();
+  EXPECT_EQ(parse_recipe(text, "resolved.toml").resolved(), text);
+  EXPECT_TRUE(says(text, {"title = \"with \\\"quotes\\\"", "window_hu = [-1000.5, 400.0]",
+                          "a_fn = 0.8", "a_fp = 0.3", "mean = [1.0, 0.5]", "epochs = 50"}));
+}
+
+TEST(Recipe, PointsAtTheLineAndSaysWhatItWanted) {
+  const std::string s = kSmall;
+  EXPECT_EQ(refusal(s + "[train]\nlearning_rte = 0.1\n"),
+            "r.toml:8:16: unknown key 'learning_rte' in [train]; did you mean 'learning_rate'?");
+  EXPECT_EQ(refusal(s + "[train]\nepochs = 'many'\n"),
+            "r.toml:8:10: 'epochs' is a string, expected a whole number (passes over the training "
+            "entries)");
+  EXPECT_EQ(refusal(s + "[train]\nepochs = 0\n"),
+            "r.toml:8:10: 'epochs' is 0, expected 1 to 100000 (passes over the training entries)");
+  EXPECT_EQ(refusal("[model]\nname = \"unet\"\nwidths = [4, 'x']\n" + s.substr(s.find("[loss]"))),
+            "r.toml:3:14: 'widths' holds a string, expected whole numbers");
+  EXPECT_EQ(refusal(s + "[trian]\n"), "r.toml:7:1: unknown section [trian]; did you mean 'train'?");
+  EXPECT_TRUE(says(refusal(s + "[train\n"), {"r.toml:7:", "expected"}));
+  EXPECT_TRUE(
+      says(refusal(s + "[split]\nmode = \"fair\"\n"), {"r.toml", "[split] mode is 'fair'"}));
+  EXPECT_TRUE(says(refusal("train = 3\n" + s), {"r.toml:1:9", "'train' is no section"}));
+}
+
+TEST(Recipe, NamesTheNearestModelAndLoss) {
+  const std::string loss = "[loss]\nterms = [{name = \"dice\"}]\n";
+  EXPECT_TRUE(
+      says(refusal("[model]\nname = \"attention_unt\"\n" + loss),
+           {"r.toml:2:8", "unknown model 'attention_unt'", "did you mean 'attention_unet'"}));
+  EXPECT_TRUE(says(refusal("[model]\nwidths = [1]\n" + loss), {"[model] has no name"}));
+  EXPECT_TRUE(says(refusal("[model]\nname = \"unet\"\n[loss]\nterms = [{name = \"dyce\"}]\n"),
+                   {"r.toml:4:18", "unknown loss 'dyce'", "did you mean 'dice'"}));
+  EXPECT_TRUE(
+      says(refusal("[model]\nname = \"unet\"\n[loss]\nterms = [{name = \"dice\", a_fn = 1.0}]\n"),
+           {"unknown key 'a_fn' in [loss.terms]"}));
+  EXPECT_TRUE(says(refusal("[model]\nname = \"unet\"\n[loss]\n"), {"[loss] has no terms"}));
+  EXPECT_TRUE(says(refusal("[model]\nname = \"unet\"\n" + loss + "weight = 2\n"),
+                   {"unknown key 'weight' in [loss]"}));
+  EXPECT_TRUE(says(refusal("[model]\nname = \"unet\"\ngate_align = \"up_g\"\n" + loss),
+                   {"unknown key 'gate_align' in [model]"}));
+  EXPECT_TRUE(says(refusal("[model]\nname = \"attention_unet\"\ngate_align = \"up\"\n" + loss),
+                   {"r.toml:3:14", "'gate_align' is 'up', expected one of stride_x and up_g"}));
+}
+
+TEST(Recipe, RefusesExpectationsOfUnequalLength) {
+  EXPECT_TRUE(says(refusal(std::string(kSmall) + "[expect]\ncolumns = [\"a\"]\nmean = [1, 2]\n"),
+                   {"r.toml:9", "'mean' has 2 numbers, expected 1"}));
+}
+
+TEST(Recipe, TakesOverrides) {
+  const Recipe r = parse_recipe(kSmall, "r.toml",
+                                {"train.epochs=3", "split.mode=paper", "preprocess.size=[64, 96]",
+                                 "evaluate.threshold=0.25"});
+  EXPECT_EQ(r.train.epochs, 3);
+  EXPECT_EQ(r.split.mode, "paper");
+  EXPECT_EQ(r.preprocess.size, (std::vector<int64_t>{64, 96}));
+  EXPECT_EQ(r.evaluate.threshold, 0.25);
+  EXPECT_TRUE(
+      says(refusal(kSmall, {"train.epohcs=3"}), {"--set", "epohcs", "did you mean 'epochs'"}));
+  EXPECT_TRUE(says(refusal(kSmall, {"train.epochs=-3"}), {"--set", "'epochs' is -3"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { parse_recipe(kSmall, "r", {"epochs=3"}); }),
+                   {"--set 'epochs=3'", "section.key=value"}));
+}
+
+TEST(Recipe, ComputesTheWeightedSumOfItsTerms) {
+  const Recipe r = parse_recipe(kSmall, "r.toml");
+  const auto logits = torch::randn({2, 1, 8, 8});
+  const auto target = torch::randint(0, 2, {2, 8, 8}, torch::kUInt8);
+  const double sum = 0.25 * r.loss[0].second.function(logits, target).item<double>() +
+                     0.75 * r.loss[1].second.function(logits, target).item<double>();
+  EXPECT_NEAR(r.loss_function()(logits, target).item<double>(), sum, 1e-6);
+}
+
+TEST(Recipe, RefusesAFileThatIsNotThere) {
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { read_recipe("nowhere.toml"); }),
+                   {"nowhere.toml", "no such recipe"}));
+}
+
+TEST(Recipes, OfTheProjectReadBuildAndReadBack) {
+  const std::filesystem::path folder = std::filesystem::path(GROUNDGLASS_SOURCE_DIR) / "recipes";
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const Recipe r = read_recipe(entry.path());
+    EXPECT_EQ(parse_recipe(r.resolved(), "resolved").resolved(), r.resolved()) << entry.path();
+    const ModelPtr model = r.model.make();
+    EXPECT_EQ(r.preprocess.size[0] % model->stride(), 0) << entry.path();
+    const torch::NoGradGuard no_grad;
+    const auto logits = model->forward(torch::rand({1, model->in_channels(), 32, 32})).logits;
+    EXPECT_TRUE(torch::isfinite(r.loss_function()(logits, torch::ones({1, 32, 32}, torch::kUInt8)))
+                    .item<bool>());
+    ++found;
+  }
+  EXPECT_GE(found, 3);
+}
+
+TEST(Recipes, OfPaper000HoldsThePapersNumbers) {
+  const Recipe r = read_recipe(std::filesystem::path(GROUNDGLASS_SOURCE_DIR) /
+                               "recipes/attention_unet_2026.toml");
+  EXPECT_EQ(count_parameters(*r.model.make()).total(), 11'883'022);
+  EXPECT_EQ(r.train.batch_size, 16);
+  EXPECT_EQ(r.train.epochs, 50);
+  EXPECT_EQ(r.train.learning_rate, 1e-4);
+  EXPECT_EQ(r.train.adam_eps, 1e-7);
+  EXPECT_EQ(r.preprocess.clahe_clip, 2.0);
+  EXPECT_EQ(r.expect.rows.at("mean").front(), 0.8297);
+}
+
+}  // namespace
+}  // namespace groundglass

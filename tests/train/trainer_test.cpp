@@ -1,0 +1,270 @@
+#include <csignal>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "groundglass/core/files.h"
+#include "groundglass/core/process.h"
+#include "groundglass/data/phantom.h"
+#include "groundglass/losses/dice_loss.h"
+#include "groundglass/models/attention_unet.h"
+#include "groundglass/models/unet.h"
+#include "groundglass/train/trainer.h"
+#include "groundglass/train/training_state.h"
+#include "tests/complaint.h"
+#include "tests/data/made_up_set.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+/// A small job: dropout, augmentation and averaged weights on, so that all randomness takes part.
+TrainJob small_job(const PreparedSet& set, const fs::path& run) {
+  TrainJob job;
+  at::manual_seed(1);
+  job.model = AttentionUNet(AttentionUNetOptions{.widths = {4, 8, 8}, .dropout = 0.2}).ptr();
+  job.loss = [](const torch::Tensor& logits, const torch::Tensor& target) {
+    return dice_loss(logits, target);
+  };
+  job.options.epochs = 3;
+  job.options.batch_size = 8;
+  job.options.learning_rate = 1e-2;
+  job.options.ema_decay = 0.9;
+  job.set = &set;
+  job.split = make_splits(set.rows(), {}, 0).front();
+  job.run = run;
+  fs::create_directories(run);
+  return job;
+}
+
+std::map<std::string, torch::Tensor> weights_in(const fs::path& run) {
+  return read_safetensors(run / "weights.safetensors").tensors;
+}
+
+void expect_equal_weights(const fs::path& a, const fs::path& b) {
+  for (const char* file : {"weights.safetensors", "state.safetensors"}) {
+    const auto left = read_safetensors(a / file).tensors,
+               right = read_safetensors(b / file).tensors;
+    ASSERT_EQ(left.size(), right.size());
+    for (const auto& [name, tensor] : left) {
+      EXPECT_TRUE(torch::equal(tensor, right.at(name))) << file << ": " << name;
+    }
+  }
+}
+
+/// Asks for a stop at a step of an epoch.
+class StopAt final : public Observer {
+ public:
+  StopAt(int64_t epoch, int64_t step) : epoch_(epoch), step_(step) {}
+  void on(const EpochDone& e) override { done_ = e.epoch; }
+  void on(const Progress& e) override {
+    if (done_ == epoch_ && e.done == step_) request_stop(SIGTERM);
+  }
+
+ private:
+  int64_t epoch_, step_, done_ = 0;
+};
+
+class Collector final : public Observer {
+ public:
+  void on(const EpochDone& e) override { epochs.push_back(e); }
+  std::vector<EpochDone> epochs;
+};
+
+TEST(Train, EndsWithTheSameBitsWhetherItWasInterruptedOrNot) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  train(small_job(set, folder / "whole"));
+  const TrainJob job = small_job(set, folder / "parts");
+  StopAt first(0, 2);
+  try {
+    train(job, first);
+    FAIL() << "was not stopped";
+  } catch (const Stopped& e) {
+    EXPECT_EQ(e.exit_code(), 128 + SIGTERM);
+  }
+  request_stop(0);
+  EXPECT_TRUE(has_unfinished_state(folder / "parts"));
+  StopAt second(1, 3);
+  EXPECT_THROW(train(small_job(set, folder / "parts"), second), Stopped);
+  request_stop(0);
+  const TrainResult result = train(small_job(set, folder / "parts"));
+  EXPECT_EQ(result.epochs, 3);
+  EXPECT_FALSE(has_unfinished_state(folder / "parts"));
+  expect_equal_weights(folder / "whole", folder / "parts");
+  EXPECT_EQ(read_history(folder / "parts").size(), 3U);
+}
+
+TEST(Train, DoesNotDependOnTheNumberOfLoaderThreads) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  train(small_job(set, folder / "one"));
+  TrainJob job = small_job(set, folder / "three");
+  job.options.loader_threads = 3;
+  train(job);
+  const auto a = weights_in(folder / "one"), b = weights_in(folder / "three");
+  for (const auto& [name, tensor] : a) EXPECT_TRUE(torch::equal(tensor, b.at(name))) << name;
+}
+
+TEST(Train, KeepsTheEpochThatValidatedBest) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  TrainJob job = small_job(set, folder / "run");
+  job.options.epochs = 5;
+  Collector seen;
+  const TrainResult result = train(job, seen);
+  ASSERT_EQ(seen.epochs.size(), 5U);
+  double best = -1;
+  int64_t best_epoch = 0;
+  for (const auto& e : seen.epochs) {
+    EXPECT_EQ(e.best, e.monitor > best);
+    if (e.best) best_epoch = e.epoch;
+    best = std::max(best, e.monitor);
+    EXPECT_GT(e.images_per_s, 0);
+    EXPECT_GT(e.loader_images_per_s, 0);
+  }
+  EXPECT_EQ(result.best_epoch, best_epoch);
+  ScoreOptions options;
+  options.loader.batch_size = 8;
+  const Scores scores = score_entries(*job.model, set, job.split.validation, options);
+  EXPECT_NEAR(*soft_dice(scores.soft_pooled()), best, 1e-9);  // job.model holds the best weights
+}
+
+// SPEC-000 section 9, number 4.
+TEST(Train, OverfitsFourSlicesOfAPhantom) {
+  const ScratchFolder folder;
+  PreparedHeader header;
+  header.height = header.width = 64;
+  for (const char* name : {"0", "1", "2", "3"})
+    header.rows.push_back({name, name, name, "", "", true});
+  PreparedSetWriter writer(folder / "four.ggset", header);
+  const Phantom phantom({.seed = 2, .slices = 8, .side = 64});
+  for (int64_t i = 0; i < 4; ++i) {
+    const auto slice = phantom.slice(2 + i);
+    const auto gray = ((slice.hu.to(torch::kFloat32).clamp(-1000, 400) + 1000) * (255.0 / 1400));
+    writer.write(i, gray.to(torch::kUInt8).unsqueeze(0), (slice.lesions != 0).to(torch::kUInt8));
+  }
+  writer.finish();
+  const PreparedSet set(folder / "four.ggset");
+  TrainJob job = small_job(set, folder / "run");
+  job.model = AttentionUNet(AttentionUNetOptions{
+                                .widths = {16, 32, 64}, .dropout = 0, .batch_norm_momentum = 0.1})
+                  .ptr();
+  job.split.train = job.split.validation = {{0, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 0, 0}};
+  job.options.epochs = 1;
+  job.options.steps_per_epoch = 150;
+  job.options.batch_size = 4;
+  job.options.ema_decay = 0;
+  job.augment.mode = "none";
+  Collector seen;
+  train(job, seen);
+  EXPECT_GT(seen.epochs.back().hard_dice, 0.95);
+}
+
+TEST(Train, StopsWhenPatienceIsOver) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  TrainJob job = small_job(set, folder / "run");
+  job.options.epochs = 20;
+  job.options.learning_rate = 0;  // nothing ever gets better
+  job.options.ema_decay = 0;
+  job.options.patience = 2;
+  const TrainResult result = train(job);
+  EXPECT_LT(result.epochs, 20);
+  EXPECT_EQ(result.epochs, result.best_epoch + 2);
+}
+
+TEST(Train, UsesNoMoreMemoryWithMoreEpochs) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  TrainJob job = small_job(set, folder / "run");
+  job.options.epochs = 12;
+  Collector seen;
+  train(job, seen);
+  EXPECT_LT(seen.epochs.back().rss_mib, seen.epochs[3].rss_mib * 1.05 + 4);
+}
+
+TEST(Train, RefusesALossThatIsNoNumber) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  TrainJob job = small_job(set, folder / "run");
+  job.loss = [](const torch::Tensor& logits, const torch::Tensor&) { return logits.sum() * NAN; };
+  EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { train(job); }),
+                   {"not a number", "epoch 1", "learning_rate"}));
+}
+
+TEST(Train, RefusesAnEmptySplitAndAForeignState) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  TrainJob job = small_job(set, folder / "run");
+  job.split.train.clear();
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { train(job); }), {"no training rows"}));
+  job = small_job(set, folder / "run");
+  job.split.validation.clear();
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { train(job); }), {"no validation rows"}));
+  train(small_job(set, folder / "run"));
+  job = small_job(set, folder / "run");
+  job.model = UNet(UNetOptions{.widths = {2, 4}}).ptr();
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::checkpoint, [&] { train(job); }), {"do not fit", "missing"}));
+  write_file(folder / "run/state.safetensors",
+             read_file(folder / "run/state.safetensors").substr(0, 5000));
+  EXPECT_TRUE(says(complaint(ErrorKind::checkpoint, [&] { train(small_job(set, folder / "run")); }),
+                   {"state.safetensors"}));
+}
+
+TEST(ScoreEntries, AgreesWithCountingByHand) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  const ModelPtr model = UNet(UNetOptions{.widths = {2, 4}}).ptr();
+  model->eval();
+  const std::vector<Entry> entries = {{3, 0, 0}, {7, 0, 0}, {20, 0, 0}};
+  ScoreOptions options;
+  options.loader.batch_size = 2;
+  options.threshold = 0.4;
+  const Scores scores = score_entries(*model, set, entries, options);
+  ASSERT_EQ(scores.rows.size(), 3U);
+  const torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < 3; ++i) {
+    const auto x = set.image(entries[i].row).to(torch::kFloat32).unsqueeze(0) / 255;
+    const auto p = torch::sigmoid(model->forward(x).logits)[0][0];
+    const auto truth = set.mask(entries[i].row).to(torch::kBool), positive = p >= 0.4;
+    EXPECT_EQ(scores.rows[i].counts.tp, (positive & truth).sum().item<int64_t>());
+    EXPECT_EQ(scores.rows[i].counts.fp, (positive & ~truth).sum().item<int64_t>());
+    EXPECT_EQ(scores.rows[i].counts.fn, (~positive & truth).sum().item<int64_t>());
+    EXPECT_NEAR(scores.rows[i].soft.overlap, (p * truth).sum().item<double>(), 1e-3);
+    EXPECT_NEAR(scores.rows[i].soft.probability, p.sum().item<double>(), 1e-3);
+    EXPECT_EQ(scores.rows[i].histogram.at(40), scores.rows[i].counts);
+  }
+}
+
+TEST(BestThreshold, IsTheOneThatSeparatesBest) {
+  std::vector<PreparedRow> rows = {{"a", "a", "a", "d", "", true}};
+  Scores scores;
+  RowScore row;
+  row.histogram.rest[10] = 1000;
+  row.histogram.rest[29] = 60;
+  row.histogram.truth[30] = 100;  // everything true lies at or above 0.30
+  row.histogram.truth[80] = 100;
+  scores.rows.push_back(row);
+  EXPECT_DOUBLE_EQ(best_threshold(scores, rows), 0.30);
+}
+
+TEST(DomainMeanDice, WeighsDomainsAlike) {
+  std::vector<PreparedRow> rows = {{"a", "a", "a", "large", "", true},
+                                   {"b", "b", "b", "small", "", true},
+                                   {"c", "c", "c", "clean", "", true}};
+  Scores scores;
+  for (int64_t i = 0; i < 3; ++i) {
+    RowScore row;
+    row.row = i;
+    if (i == 0) row.counts = {9000, 1000, 1000, 0};  // Dice 0.9
+    if (i == 1) row.counts = {1, 1, 1, 0};           // Dice 0.5
+    if (i == 2) row.counts = {0, 0, 0, 50};          // undefined: left out
+    scores.rows.push_back(row);
+  }
+  EXPECT_NEAR(domain_mean_dice(scores, rows), 0.7, 1e-12);
+}
+
+}  // namespace
+}  // namespace groundglass

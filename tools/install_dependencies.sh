@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Installs what GroundGlass is built from, on Debian 12 (Ubuntu has most of it under the same names).
+# Does nothing where everything is there. With "core", only what the core preset needs.
+set -euo pipefail
+
+core=(cmake g++ git ninja-build libtorch-dev libopenblas0-openmp nlohmann-json3-dev
+  libtomlplusplus-dev libcli11-dev libxxhash-dev libgtest-dev libgmock-dev)
+full=(libinsighttoolkit5-dev libgdcm-dev libdcmtk-dev libniftiio-dev libcharls-dev
+  libopenjp2-7-dev zlib1g-dev libopencv-dev clang-format)
+
+wanted=("${core[@]}")
+if [ "${1:-full}" != core ]; then wanted+=("${full[@]}"); fi
+
+missing=()
+for package in "${wanted[@]}"; do
+  status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "error: these packages are missing and installing them needs root: ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+echo "installing: ${missing[*]}" >&2
+"${as_root[@]}" apt-get update -qq
+DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends \
+  "${missing[@]}" >/dev/null

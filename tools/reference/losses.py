@@ -1,0 +1,132 @@
+"""Loss values and gradients in plain Python, from the formulas of SPEC-SHARED section 3.
+
+Written from SPEC-SHARED section 3 and SPEC-000 section 5 alone, before the C++ was read. Run with
+
+    python3 tools/reference/losses.py
+
+It asserts the goldens that the specification prints for p = [.9, .8, .3, .1], g = [1, 1, 0, 1], and
+prints the constants of tests/losses/. Class 0 of a softmax is background and is left out. Two
+reductions: `batch` sums over images and pixels, per class; `per_image` sums over the pixels of one
+image and one class. What is left (classes, or images and classes) is averaged. Gradients are
+central differences, good to about 1e-9. It never runs at test time.
+"""
+import math
+
+P, G = [0.9, 0.8, 0.3, 0.1], [1, 1, 0, 1]
+
+# K = 3, two images of 1x3, asymmetric in image, pixel and class: LOGITS[n][k][pixel].
+LOGITS = [[[0.5, -1.0, 0.2], [1.5, 0.3, -0.7], [-0.4, 2.0, 0.1]],
+          [[-0.2, 0.9, 1.1], [0.6, -1.3, 0.4], [0.0, 0.8, -2.0]]]
+TARGET = [[1, 2, 0], [1, 0, 1]]
+IGNORED = [[1, 2, 255], [255, 0, 1]]
+SMOOTH = 1e-6
+
+
+def softmax(column):
+    top = max(column)
+    e = [math.exp(v - top) for v in column]
+    return [v / sum(e) for v in e]
+
+
+def pairs(logits, target, reduction):
+    """One list of (p, t) per reduction set, in the order image, class; label 255 is left out."""
+    sets = {}
+    for n, image in enumerate(logits):
+        for pixel in range(len(image[0])):
+            if target[n][pixel] == 255:
+                continue
+            p = softmax([image[k][pixel] for k in range(len(image))])
+            for k in range(1, len(image)):
+                key = k if reduction == "batch" else (n, k)
+                sets.setdefault(key, []).append((p[k], float(target[n][pixel] == k)))
+    return [sets[key] for key in sorted(sets)]
+
+
+def overlap(s):
+    tp = sum(p * t for p, t in s)
+    return tp, sum(p * (1 - t) for p, t in s), sum((1 - p) * t for p, t in s)
+
+
+def dice_loss(s, smooth):
+    tp, fp, fn = overlap(s)
+    return 1 - (2 * tp + smooth) / (2 * tp + fp + fn + smooth)
+
+
+def tversky_loss(s, a_fn, a_fp, smooth):
+    tp, fp, fn = overlap(s)
+    return 1 - (tp + smooth) / (tp + a_fn * fn + a_fp * fp + smooth)
+
+
+def hybrid_loss(s, smooth, a_fn=0.7, a_fp=0.3):
+    return 0.5 * dice_loss(s, smooth) + 0.5 * tversky_loss(s, a_fn, a_fp, smooth)
+
+
+def cross_entropy(logits, target):
+    """Mean over the pixels that count of -log softmax of the true class."""
+    terms = [-math.log(softmax([image[k][i] for k in range(len(image))])[target[n][i]])
+             for n, image in enumerate(logits) for i in range(len(image[0])) if target[n][i] != 255]
+    return sum(terms) / len(terms)
+
+
+def gradient(loss, logits, h=1e-5):
+    flat = []
+    for image in logits:
+        for row in image:
+            for i, old in enumerate(row):
+                row[i] = old + h
+                up = loss(logits)
+                row[i] = old - h
+                down = loss(logits)
+                row[i] = old
+                flat.append((up - down) / (2 * h))
+    return flat
+
+
+def near(got, want, name):
+    assert abs(got - want) < 6e-8, (name, got, want)
+    print(f"golden ok: {name} = {got:.10f}")
+
+
+def goldens():
+    s = list(zip(P, map(float, G)))
+    near(overlap(s)[0], 1.8, "TP"), near(overlap(s)[1], 0.3, "FP"), near(overlap(s)[2], 1.2, "FN")
+    near(1 - dice_loss(s, 0), 0.7058824, "Dice")
+    near(2 * 1.8 / (sum(g * g for g in G) + sum(p * p for p in P)), 0.7912088, "Dice-sq")
+    ti = 1 - tversky_loss(s, 0.7, 0.3, 0)
+    near(ti, 0.6593407, "TI(fn .7, fp .3)")
+    near(1 - tversky_loss(s, 0.3, 0.7, 0), 0.7594937, "TI(fn .3, fp .7)")
+    near((1 - ti) ** 0.75, 0.4459028, "focal Tversky 1/gamma")
+    near(1 - ti, 1 - 0.6593407, "focal Tversky with gamma 1 is Tversky")
+    near((1 - (1 - tversky_loss(s, 0.3, 0.7, 0))) ** 0.75, 0.3434353, "focal Tversky, swapped")
+    bce = [-math.log(p if g else 1 - p) for p, g in zip(P, G)]
+    near(sum(bce) / 4, 0.7469410, "BCE mean")
+    focal = [-(0.25 * (1 - p) ** 2 * math.log(p) if g else 0.75 * p ** 2 * math.log(1 - p))
+             for p, g in zip(P, G)]
+    near(sum(focal) / 4, 0.1232110, "binary focal(.25, 2)")
+    near(hybrid_loss(s, 0), 0.3173885, "000 hybrid")
+    near(1 - (3.6 + 1e-5) / (5.1 + 1e-5) + sum(focal) / 4, 0.4173280, "004 hybrid (dice + focal)")
+
+
+def main():
+    goldens()
+    print("logits of p:", [f"{math.log(p / (1 - p)):.17g}" for p in P])
+    losses = {
+        "dice": lambda s: dice_loss(s, SMOOTH),
+        "tversky fn .7 fp .3": lambda s: tversky_loss(s, 0.7, 0.3, SMOOTH),
+        "hybrid": lambda s: hybrid_loss(s, SMOOTH),
+    }
+    for label, target in (("all", TARGET), ("with 255", IGNORED)):
+        for name, loss in losses.items():
+            for reduction in ("batch", "per_image"):
+                def value(logits, loss=loss, reduction=reduction, target=target):
+                    sets = pairs(logits, target, reduction)
+                    return sum(map(loss, sets)) / len(sets)
+                print(f"K=3 {label}, {name}, {reduction}: {value(LOGITS):.15f}")
+                print("   gradient:", [f"{v:.9f}" for v in gradient(value, LOGITS)])
+        print(f"K=3 {label}, cross entropy: {cross_entropy(LOGITS, target):.15f}")
+        print("   gradient:", [f"{v:.9f}" for v in gradient(
+            lambda z, target=target: cross_entropy(z, target), LOGITS)])
+
+
+if __name__ == "__main__":
+    main()
