@@ -45,6 +45,7 @@ int run(int count, char** words) {
   add_explain(app, context);
   add_report(app, context);
 #endif
+  add_export(app, context);
   add_bench(app, context);
   try {
     app.parse(count, words);

@@ -43,7 +43,9 @@ fs::path find_model(const std::string& word) {
 }  // namespace
 
 TrainedModel load_chosen_model(const std::string& word, const Context& context) {
-  TrainedModel trained = load_trained_model(find_model(word.empty() ? kDefaultModel : word));
+  const std::string chosen = word.empty() ? kDefaultModel : word;
+  TrainedModel trained = load_trained_model(find_model(chosen));
+  trained.name = chosen;
   if (context.overrides.empty()) return trained;
   for (const auto& text : context.overrides) {
     if (text.rfind("preprocess.", 0) != 0) {

@@ -14,6 +14,7 @@ void add_predict(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
+void add_export(CLI::App& app, Context& context);
 void add_phantom(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 
