@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <new>
 
@@ -6,6 +7,7 @@
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 
 namespace groundglass {
@@ -19,6 +21,17 @@ int speak(const std::string& message, int code) {
 /// The first line of LibTorch's message; the rest is its call stack.
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
+}
+
+/// What was wrong with the line; CLI11 only says that a verb is missing if it does not know one.
+std::string parse_complaint(const CLI::App& app, const CLI::ParseError& e, const char* verb) {
+  std::vector<std::string> verbs;
+  for (const auto* known : app.get_subcommands({})) verbs.push_back(known->get_name());
+  const bool word = verb != nullptr && verb[0] != '-';
+  if (word && std::find(verbs.begin(), verbs.end(), verb) == verbs.end()) {
+    return "unknown verb " + in_quotes(verb) + did_you_mean(verb, verbs);
+  }
+  return std::string(e.what()) + "; see groundglass --help";
 }
 
 int run(int count, char** words) {
@@ -51,7 +64,7 @@ int run(int count, char** words) {
     app.parse(count, words);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    return speak(std::string(e.what()) + "; see groundglass --help",
+    return speak(parse_complaint(app, e, count > 1 ? words[1] : nullptr),
                  static_cast<int>(ErrorKind::usage));
   }
   set_threads(context.threads);

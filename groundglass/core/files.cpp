@@ -45,7 +45,9 @@ void rename_over(const fs::path& from, const fs::path& to) {
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  if (fs::is_directory(path)) fail(ErrorKind::data, path.string() + ": is a folder, not a file");
+  std::error_code unknown;
+  if (fs::is_directory(path, unknown))
+    fail(ErrorKind::data, path.string() + ": is a folder, not a file");
   std::ifstream in(path, std::ios::binary);
   if (!in) fail(ErrorKind::data, path.string() + ": cannot be opened (" + reason() + ")");
   std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());

@@ -36,7 +36,7 @@ void parallel_for_each(int64_t n, int64_t threads, const std::function<void(int6
     }
   };
   std::vector<std::thread> team;
-  for (int64_t t = 0; t < std::min(threads, n); ++t) team.emplace_back(loop);
+  for (int64_t t = 0; t < std::min(std::max<int64_t>(threads, 1), n); ++t) team.emplace_back(loop);
   for (auto& thread : team) thread.join();
   if (first_error) std::rethrow_exception(first_error);
 }

@@ -110,8 +110,11 @@ std::string sha256(std::string_view bytes) {
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
+  std::error_code ignored;
   std::ifstream in(path, std::ios::binary);
-  if (!in) fail(ErrorKind::data, path.string() + ": cannot be opened");
+  if (!in || std::filesystem::is_directory(path, ignored)) {
+    fail(ErrorKind::data, path.string() + ": cannot be opened");
+  }
   Sha256 hash;
   std::vector<char> buffer(1 << 16);
   while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {

@@ -15,24 +15,39 @@ class Autocast {
   Autocast(const torch::Device& device, torch::ScalarType dtype)
       : kind_(device.type()), active_(dtype != torch::kFloat32) {
     if (!active_) return;
+    was_on_ = enabled(kind_);
+    former_dtype_ = current_dtype(kind_);
     enable(kind_, true, dtype);
     at::autocast::increment_nesting();
   }
   ~Autocast() {
     if (!active_) return;
     if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    enable(kind_, false, torch::kBFloat16);
+    enable(kind_, was_on_, former_dtype_);
   }
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
 
  private:
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+  static bool enabled(torch::DeviceType kind) {
+    return at::autocast::is_autocast_enabled(kind);
+  }
+  static torch::ScalarType current_dtype(torch::DeviceType kind) {
+    return at::autocast::get_autocast_dtype(kind);
+  }
   static void enable(torch::DeviceType kind, bool on, torch::ScalarType dtype) {
     at::autocast::set_autocast_dtype(kind, dtype);
     at::autocast::set_autocast_enabled(kind, on);
   }
 #else
+  static bool enabled(torch::DeviceType kind) {
+    return kind == torch::kCUDA ? at::autocast::is_enabled() : at::autocast::is_cpu_enabled();
+  }
+  static torch::ScalarType current_dtype(torch::DeviceType kind) {
+    return kind == torch::kCUDA ? at::autocast::get_autocast_gpu_dtype()
+                                : at::autocast::get_autocast_cpu_dtype();
+  }
   static void enable(torch::DeviceType kind, bool on, torch::ScalarType dtype) {
     if (kind == torch::kCUDA) {
       at::autocast::set_autocast_gpu_dtype(dtype);
@@ -45,17 +60,17 @@ class Autocast {
 #endif
 
   torch::DeviceType kind_;
-  bool active_;
+  bool active_, was_on_ = false;
+  torch::ScalarType former_dtype_ = torch::kFloat32;
+
+  friend torch::ScalarType cpu_compute_type(torch::ScalarType own);
 };
 
-/// The type that convolutions run in on the CPU right now: bfloat16 under an Autocast, else `own`.
+/// The type that convolutions of `own` run in on the CPU right now: bfloat16 for float32 under an
+/// Autocast, else `own`.
 inline torch::ScalarType cpu_compute_type(torch::ScalarType own) {
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
-  const bool on = at::autocast::is_autocast_enabled(at::kCPU);
-  return on ? at::autocast::get_autocast_dtype(at::kCPU) : own;
-#else
-  return at::autocast::is_cpu_enabled() ? at::autocast::get_autocast_cpu_dtype() : own;
-#endif
+  const bool cast = own == torch::kFloat32 && Autocast::enabled(torch::kCPU);
+  return cast ? Autocast::current_dtype(torch::kCPU) : own;
 }
 
 }  // namespace groundglass

@@ -101,19 +101,18 @@ class Writer {
     const int64_t side = options_.phantom.side;
     LabelVolumeWriter labels(folder_ / (name + "_mask.nii.gz"), {phantom.slices(), side, side},
                              phantom.geometry());
-    std::vector<torch::Tensor> slices;
-    for (int64_t k = 0; k < phantom.slices(); ++k) {
-      stop_if_asked();
-      auto slice = phantom.slice(k);
-      labels.write_slice((slice.lesions != 0).to(torch::kUInt8));
-      slices.push_back(slice.hu);
-    }
-    labels.commit();
     DicomSeriesOptions dicom;
     dicom.seed = mix_keys(options_.seed, 0xd1c0);
     dicom.patient_id = "PHANTOM_" + name;
-    write_dicom_series(folder_ / name,
-                       {torch::stack(slices), phantom.geometry(), Units::hu, 255, {}}, dicom);
+    DicomSeriesWriter series(folder_ / name, {phantom.slices(), side, side}, phantom.geometry(),
+                             dicom);
+    for (int64_t k = 0; k < phantom.slices(); ++k) {
+      stop_if_asked();
+      const auto slice = phantom.slice(k);
+      series.write_slice(slice.hu);
+      labels.write_slice((slice.lesions != 0).to(torch::kUInt8));
+    }
+    labels.commit();
   }
 
   /// The chest from the front: what the rays lose, brighter where more is lost.

@@ -100,7 +100,14 @@ Rows rows_of(const std::vector<Patient>& patients) {
 /// A share of the patients as validation, the others for training, at least one patient in each.
 void divide_rest(const std::vector<Patient>& rest, const SplitOptions& o, int64_t copies, Rng& rng,
                  Split& split) {
-  const auto parts = deal(rest, {1 - o.validation_fraction, o.validation_fraction}, rng);
+  auto parts = deal(rest, {1 - o.validation_fraction, o.validation_fraction}, rng);
+  if (parts[1].empty() && parts[0].size() > 1) {  // one patient of each domain goes to training
+    const auto smallest = std::min_element(parts[0].begin(), parts[0].end(), [](auto& a, auto& b) {
+      return a.rows.size() < b.rows.size();
+    });
+    parts[1].push_back(*smallest);
+    parts[0].erase(smallest);
+  }
   split.train = with_copies(rows_of(parts[0]), copies);
   split.validation = with_copies(rows_of(parts[1]), 0);
   if (split.train.empty() || split.validation.empty()) {

@@ -12,8 +12,7 @@ torch::Tensor cross_entropy_loss(const torch::Tensor& logits, const torch::Tenso
   if (logits.size(1) == 1) {
     const auto x = logits.select(1, 0);
     const auto t = target.to(x.scalar_type());
-    // log(1 + exp(-|x|)) + max(x,0) - x t never overflows
-    const auto each = torch::relu(x) - x * t + torch::log1p(torch::exp(-x.abs()));
+    const auto each = torch::binary_cross_entropy_with_logits(x, t, {}, {}, at::Reduction::None);
     return (each * valid).sum() / count;
   }
   const auto known = target.to(torch::kInt64).masked_fill(valid.logical_not(), 0);

@@ -37,7 +37,7 @@ TORCH_MODULE(Block);
 }  // namespace
 
 AttentionUNetImpl::AttentionUNetImpl(const AttentionUNetOptions& options) : options_(options) {
-  const auto& w = options.widths;
+  const auto& w = checked_widths(options.widths);
   for (size_t i = 0; i < w.size(); ++i) {
     enc->push_back(Block(i == 0 ? options.in_channels : w[i - 1], w[i], options));
     if (i + 1 < w.size()) down->push_back(TfSameConv2d(w[i], w[i], 3, 2));

@@ -12,8 +12,9 @@ namespace groundglass {
 
 Prediction SegmentationModel::forward(const torch::Tensor& image) {
   const int64_t s = stride(), c = in_channels();
-  const auto up = [s](int64_t n) { return (n + s - 1) / s * s; };
-  if (image.dim() != 4 || image.size(1) != c || image.size(2) % s != 0 || image.size(3) % s != 0) {
+  const auto up = [s](int64_t n) { return std::max<int64_t>(1, (n + s - 1) / s) * s; };
+  const auto fits = [s](int64_t n) { return n > 0 && n % s == 0; };
+  if (image.dim() != 4 || image.size(1) != c || !fits(image.size(2)) || !fits(image.size(3))) {
     std::ostringstream text;
     text << name() << ": image is " << image.sizes() << ", expected [N," << c
          << ",H,W] with H and W multiples of " << s;
@@ -24,6 +25,12 @@ Prediction SegmentationModel::forward(const torch::Tensor& image) {
     fail(ErrorKind::usage, text.str());
   }
   return decode(encode(image));
+}
+
+const std::vector<int64_t>& checked_widths(const std::vector<int64_t>& widths) {
+  if (widths.empty())
+    fail(ErrorKind::recipe, "widths is empty, expected one number for each scale");
+  return widths;
 }
 
 ParameterCount count_parameters(const torch::nn::Module& module) {

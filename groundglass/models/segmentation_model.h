@@ -54,6 +54,9 @@ class SegmentationModel : public torch::nn::Module {
   LayerWatcher watcher_;
 };
 
+/// The widths of a network's scales as they are. Throws Error(recipe) if there are none.
+const std::vector<int64_t>& checked_widths(const std::vector<int64_t>& widths);
+
 using ModelPtr = std::shared_ptr<SegmentationModel>;
 
 /// Keras' way of counting: batch norm's moving statistics are non-trainable parameters.

@@ -34,7 +34,7 @@ TORCH_MODULE(DoubleConv);
 }  // namespace
 
 UNetImpl::UNetImpl(const UNetOptions& options) : options_(options) {
-  const auto& w = options.widths;
+  const auto& w = checked_widths(options.widths);
   for (size_t i = 0; i < w.size(); ++i) {
     down->push_back(DoubleConv(i == 0 ? options.in_channels : w[i - 1], w[i]));
   }

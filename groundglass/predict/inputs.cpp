@@ -1,12 +1,12 @@
 #include "groundglass/predict/inputs.h"
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <set>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/io/dicom_slice.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
 
@@ -27,6 +27,8 @@ bool is_our_output(const fs::path& path) {
   return ends_with(stem, "_mask") || ends_with(stem, "_overlay") || ends_with(stem, "_probability");
 }
 
+}  // namespace
+
 void check_outputs_differ(const std::vector<PredictInput>& inputs) {
   std::map<std::string, fs::path> taken;
   for (const auto& input : inputs) {
@@ -39,21 +41,11 @@ void check_outputs_differ(const std::vector<PredictInput>& inputs) {
   }
 }
 
-}  // namespace
-
-bool is_dicom_file(const fs::path& path) {
-  if (ends_with(path.string(), ".dcm")) return true;
-  std::ifstream in(path, std::ios::binary);
-  char mark[4] = {};
-  in.seekg(128);
-  return in.read(mark, 4) && std::string_view(mark, 4) == "DICM";
-}
-
 std::vector<PredictInput> find_inputs(const fs::path& input) {
   if (!fs::exists(input)) fail(ErrorKind::data, input.string() + ": no such file or folder");
   if (!fs::is_directory(input)) {
     const bool picture = is_picture_name(input);
-    if (!picture && !is_volume_name(input) && !is_dicom_file(input)) {
+    if (!picture && !is_volume_name(input) && !has_dicom_mark(input)) {
       fail(ErrorKind::data, input.string() +
                                 ": is no picture (PNG, JPEG, TIFF), volume (NIfTI, NRRD, "
                                 "MHA), DICOM file or table");
@@ -72,7 +64,7 @@ std::vector<PredictInput> find_inputs(const fs::path& input) {
       if (!is_our_output(path)) found.push_back({path, stem, false});
     } else if (is_volume_name(path)) {
       if (!is_our_output(path)) found.push_back({path, stem, true});
-    } else if (is_dicom_file(path)) {
+    } else if (has_dicom_mark(path)) {
       series.insert(path.parent_path());
     }
   }
@@ -86,7 +78,6 @@ std::vector<PredictInput> find_inputs(const fs::path& input) {
     fail(ErrorKind::data, input.string() + ": holds no picture, volume or DICOM file");
   }
   std::sort(found.begin(), found.end(), [](auto& a, auto& b) { return a.stem < b.stem; });
-  check_outputs_differ(found);
   return found;
 }
 

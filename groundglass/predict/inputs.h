@@ -13,13 +13,13 @@ struct PredictInput {
   bool volume = false;
 };
 
-/// True for files that DICOM's marker at byte 128 or a .dcm name gives away.
-bool is_dicom_file(const std::filesystem::path& path);
-
 /// Finds what there is to segment in a picture, a volume, a DICOM file or folder, or a folder of
 /// any of these (searched through; the relative paths are kept). Our own outputs (names that end in
 /// _mask, _overlay or _probability) are left out.
-/// Throws Error(data) if there is nothing, or two inputs would write the same output.
+/// Throws Error(data) if there is nothing.
 std::vector<PredictInput> find_inputs(const std::filesystem::path& input);
+
+/// Throws Error(data) if two inputs would write the same output.
+void check_outputs_differ(const std::vector<PredictInput>& inputs);
 
 }  // namespace groundglass

@@ -147,6 +147,7 @@ class Run {
 }  // namespace
 
 PredictSummary predict(Segmenter& segmenter, const PredictJob& job, Observer& observer) {
+  check_outputs_differ(job.inputs);
   return Run(segmenter, job, observer).run();
 }
 

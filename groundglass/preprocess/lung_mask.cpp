@@ -9,6 +9,7 @@ namespace groundglass {
 namespace {
 
 constexpr double kAirHu = -320;
+constexpr double kCloseMm = 8;
 
 torch::Tensor coarse(const torch::Tensor& slice) {
   const int64_t c = LungEstimator::kCoarseness;
@@ -18,54 +19,22 @@ torch::Tensor coarse(const torch::Tensor& slice) {
       .squeeze(0);
 }
 
-/// 3-D pieces of a mask: for each voxel the number of its piece (0 outside), and their sizes.
-struct Pieces {
-  std::vector<int32_t> piece;
-  std::vector<int64_t> size = {0};
-  std::vector<bool> at_border = {true};
-};
-
-Pieces connected_pieces(const torch::Tensor& mask) {
-  const int64_t d = mask.size(0), h = mask.size(1), w = mask.size(2);
-  const uint8_t* inside = mask.data_ptr<uint8_t>();
-  Pieces out;
-  out.piece.assign(static_cast<size_t>(d * h * w), 0);
-  std::vector<int64_t> stack;
-  for (int64_t seed = 0; seed < d * h * w; ++seed) {
-    if (inside[seed] == 0 || out.piece[static_cast<size_t>(seed)] != 0) continue;
-    const auto number = static_cast<int32_t>(out.size.size());
-    out.size.push_back(0);
-    out.at_border.push_back(false);
-    stack = {seed};
-    out.piece[static_cast<size_t>(seed)] = number;
-    while (!stack.empty()) {
-      const int64_t at = stack.back();
-      stack.pop_back();
-      ++out.size.back();
-      const int64_t x = at % w, y = at / w % h, z = at / (w * h);
-      if (x == 0 || y == 0 || x == w - 1 || y == h - 1) out.at_border.back() = true;
-      const auto visit = [&](bool exists, int64_t next) {
-        if (!exists || inside[next] == 0 || out.piece[static_cast<size_t>(next)] != 0) return;
-        out.piece[static_cast<size_t>(next)] = number;
-        stack.push_back(next);
-      };
-      visit(x > 0, at - 1);
-      visit(x < w - 1, at + 1);
-      visit(y > 0, at - w);
-      visit(y < h - 1, at + w);
-      visit(z > 0, at - w * h);
-      visit(z < d - 1, at + w * h);
-    }
-  }
-  return out;
+std::vector<bool> bits_of(const torch::Tensor& mask) {
+  const auto flat = mask.contiguous();
+  const bool* first = flat.data_ptr<bool>();
+  return std::vector<bool>(first, first + flat.numel());
 }
 
-/// Closes gaps up to the radius and fills what is enclosed, in one slice.
-void close_and_fill(torch::Tensor slice, double pixel_mm) {
-  constexpr double kCloseMm = 8;
-  cv::Mat mask(static_cast<int>(slice.size(0)), static_cast<int>(slice.size(1)), CV_8U,
-               slice.data_ptr());
-  if (cv::countNonZero(mask) == 0) return;
+/// Connected pieces of air in one slice, numbered from 1; the same slice gives the same numbers.
+cv::Mat numbered_pieces(const std::vector<bool>& air, int64_t height, int64_t width) {
+  cv::Mat mask(static_cast<int>(height), static_cast<int>(width), CV_8U), pieces;
+  std::copy(air.begin(), air.end(), mask.ptr<uint8_t>());
+  cv::connectedComponents(mask, pieces, 4, CV_32S);
+  return pieces;
+}
+
+/// Closes gaps up to the radius and fills what is enclosed.
+void close_and_fill(cv::Mat& mask, double pixel_mm) {
   const int r = std::max(1, static_cast<int>(std::lround(kCloseMm / pixel_mm)));
   const cv::Mat disc = cv::getStructuringElement(cv::MORPH_ELLIPSE, {2 * r + 1, 2 * r + 1});
   cv::morphologyEx(mask, mask, cv::MORPH_CLOSE, disc, {-1, -1}, 1, cv::BORDER_CONSTANT, 0);
@@ -76,38 +45,86 @@ void close_and_fill(torch::Tensor slice, double pixel_mm) {
 
 }  // namespace
 
-void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesions) {
-  air_.push_back((coarse(hu) < kAirHu).to(torch::kUInt8).contiguous());
-  lesions_.push_back((coarse(lesions != 0) >= 0.5).to(torch::kUInt8).contiguous());
+size_t LungEstimator::root_of(size_t piece) {
+  while (pieces_[piece].parent != piece) {
+    pieces_[piece].parent = pieces_[pieces_[piece].parent].parent;  // halves the way of the next
+    piece = pieces_[piece].parent;
+  }
+  return piece;
 }
 
-LungEstimate LungEstimator::finish(const Geometry& geometry) const {
+void LungEstimator::join(size_t a, size_t b) {
+  a = root_of(a);
+  b = root_of(b);
+  if (a == b) return;
+  pieces_[b].parent = a;
+  pieces_[a].voxels += pieces_[b].voxels;
+  pieces_[a].at_border = pieces_[a].at_border || pieces_[b].at_border;
+}
+
+void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesions) {
+  const auto air = coarse(hu) < kAirHu;
+  height_ = air.size(0);
+  width_ = air.size(1);
+  air_.push_back(bits_of(air));
+  lesions_.push_back(bits_of(coarse(lesions != 0) >= 0.5));
+
+  const cv::Mat pieces = numbered_pieces(air_.back(), height_, width_);
+  const size_t first = pieces_.size();
+  const size_t first_below = first_piece_.empty() ? 0 : first_piece_.back();
+  const int32_t* below = below_.defined() ? below_.data_ptr<int32_t>() : nullptr;
+  auto numbers = torch::empty({height_, width_}, torch::kInt32);
+  int32_t* number = numbers.data_ptr<int32_t>();
+  for (int64_t y = 0; y < height_; ++y) {
+    for (int64_t x = 0; x < width_; ++x) {
+      const int64_t at = y * width_ + x;
+      number[at] = pieces.at<int32_t>(static_cast<int>(y), static_cast<int>(x));
+      if (number[at] == 0) continue;
+      const size_t piece = first + static_cast<size_t>(number[at]) - 1;
+      while (pieces_.size() <= piece) pieces_.push_back({pieces_.size(), 0, false});
+      Piece& root = pieces_[root_of(piece)];
+      ++root.voxels;
+      if (x == 0 || y == 0 || x == width_ - 1 || y == height_ - 1) root.at_border = true;
+      if (below != nullptr && below[at] != 0) {
+        join(piece, first_below + static_cast<size_t>(below[at]) - 1);
+      }
+    }
+  }
+  first_piece_.push_back(first);
+  below_ = numbers;
+}
+
+LungEstimate LungEstimator::finish(const Geometry& geometry) {
   LungEstimate out;
-  if (air_.empty()) return out;
   const double voxel_ml = voxel_mm3(geometry) * kCoarseness * kCoarseness / 1000;
-  const auto air = torch::stack(air_).contiguous();
-  const Pieces pieces = connected_pieces(air);
   int64_t largest = 0;
-  for (size_t i = 1; i < pieces.size.size(); ++i) {
-    if (!pieces.at_border[i]) largest = std::max(largest, pieces.size[i]);
+  for (size_t i = 0; i < pieces_.size(); ++i) {
+    const Piece& root = pieces_[root_of(i)];
+    if (!root.at_border) largest = std::max(largest, root.voxels);
   }
   // A lone slice is thin: the bound in millilitres is for volumes.
   const double least_ml = air_.size() > 4 ? 20 : 0.2;
-  const auto keep = [&](size_t i) {
-    return !pieces.at_border[i] && pieces.size[i] * 20 >= largest &&
-           static_cast<double>(pieces.size[i]) * voxel_ml >= least_ml;
+  const auto keep = [&](size_t piece) {
+    const Piece& root = pieces_[root_of(piece)];
+    return !root.at_border && root.voxels * 20 >= largest &&
+           static_cast<double>(root.voxels) * voxel_ml >= least_ml;
   };
-  out.lungs = torch::zeros_like(air);
-  uint8_t* lungs = out.lungs.data_ptr<uint8_t>();
-  for (size_t at = 0; at < pieces.piece.size(); ++at) {
-    lungs[at] = keep(static_cast<size_t>(pieces.piece[at])) ? 1 : 0;
-    out.found = out.found || lungs[at] != 0;
+  int64_t voxels = 0;
+  for (size_t z = 0; z < air_.size(); ++z) {
+    const cv::Mat pieces = numbered_pieces(air_[z], height_, width_);
+    cv::Mat lungs(pieces.size(), CV_8U);
+    for (int at = 0; at < static_cast<int>(pieces.total()); ++at) {
+      const int32_t number = pieces.ptr<int32_t>()[at];
+      const bool lung = number != 0 && keep(first_piece_[z] + static_cast<size_t>(number) - 1);
+      lungs.ptr<uint8_t>()[at] = lung ? 1 : 0;
+      out.found = out.found || lung;
+    }
+    close_and_fill(lungs, geometry.spacing_mm[0] * kCoarseness);
+    for (size_t at = 0; at < lesions_[z].size(); ++at) {
+      if (lungs.ptr<uint8_t>()[at] != 0 || lesions_[z][at]) ++voxels;
+    }
   }
-  for (int64_t z = 0; z < out.lungs.size(0); ++z) {
-    close_and_fill(out.lungs[z], geometry.spacing_mm[0] * kCoarseness);
-  }
-  const auto whole = out.lungs | torch::stack(lesions_);
-  out.lung_ml = whole.sum().item<double>() * voxel_ml;
+  out.lung_ml = static_cast<double>(voxels) * voxel_ml;
   return out;
 }
 

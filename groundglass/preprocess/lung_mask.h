@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include <torch/types.h>
@@ -10,15 +11,15 @@ namespace groundglass {
 
 /// Lungs found without a network, for the share of the lungs that is infected.
 struct LungEstimate {
-  torch::Tensor lungs;  ///< [D,h,w] uint8 on a grid `coarseness` times coarser in-plane
-  double lung_ml = 0;   ///< lungs and lesions together
-  bool found = false;   ///< false if nothing looks like a lung
+  double lung_ml = 0;  ///< lungs and lesions together
+  bool found = false;  ///< false if nothing looks like a lung
 };
 
-/// Collects a volume slice by slice on a coarse grid, so that memory stays small, and finds the
-/// lungs at the end: air (below -320 HU) that does not reach the border of the slice, in 3-D
-/// connected pieces of at least 20 ml and a twentieth of the largest; closed by 8 mm and filled in
-/// each slice, so that vessels and lesions at the wall belong to it; lesions are added.
+/// Collects a volume slice by slice and finds the lungs at the end: air (below -320 HU) that does
+/// not reach the border of a slice, in 3-D connected pieces of at least 20 ml and a twentieth of
+/// the largest; closed by 8 mm and filled in each slice, so that vessels and lesions at the wall
+/// belong to it; lesions are added. Works on a grid four times coarser in-plane and keeps two bits
+/// for each of its voxels: 4 KiB for a slice of 512 x 512.
 ///
 /// The idea of many CT pipelines, e.g. Hu, Hoffman, Reinhardt, IEEE TMI 20 (2001) 490.
 /// Differs: windpipe and main bronchi are not taken away.
@@ -30,10 +31,24 @@ class LungEstimator {
   void add_slice(const torch::Tensor& hu, const torch::Tensor& lesions);
 
   /// geometry  of the full grid; its in-plane axes must be those of the slices.
-  LungEstimate finish(const Geometry& geometry) const;
+  LungEstimate finish(const Geometry& geometry);
 
  private:
-  std::vector<torch::Tensor> air_, lesions_;  // [h,w] uint8
+  /// A connected piece of air in one slice; pieces of a volume are trees of them.
+  struct Piece {
+    size_t parent = 0;
+    int64_t voxels = 0;
+    bool at_border = false;
+  };
+
+  size_t root_of(size_t piece);
+  void join(size_t a, size_t b);
+
+  int64_t height_ = 0, width_ = 0;                ///< of the coarse grid
+  std::vector<std::vector<bool>> air_, lesions_;  ///< one entry per slice
+  std::vector<size_t> first_piece_;               ///< of each slice, in pieces_
+  std::vector<Piece> pieces_;
+  torch::Tensor below_;  ///< [h,w] int32: pieces of the latest slice, 0 is no air
 };
 
 }  // namespace groundglass

@@ -68,7 +68,7 @@ TEST(Cli, RefusesWithOneLineAndTheRightCode) {
   expect_one_error_line(run("groundglass train r.toml"), 2, {"--data"});
   expect_one_error_line(run("groundglass train no.toml --data x -o run"), 2, {"no such recipe"});
   expect_one_error_line(run("groundglass train bad.toml --data x -o run"), 3,
-                        {"bad.toml:18:", "'epohcs'", "did you mean 'epochs'"});
+                        {"bad.toml:16:", "'epohcs'", "did you mean 'epochs'"});
   expect_one_error_line(run("groundglass train r.toml --data x.ggset -o run"), 4,
                         {"x.ggset", "no such file"});
   expect_one_error_line(run("groundglass bench --device gpu"), 2, {"'gpu'", "auto, cpu, cuda"});

@@ -24,8 +24,8 @@ inline Outcome run_shell(const std::string& command, const std::filesystem::path
   const ScratchFolder scratch;
   const std::string binary_folder =
       std::filesystem::path(GROUNDGLASS_BINARY).parent_path().string();
-  const std::string line =
-      "cd '" + folder.string() + "' && PATH='" + binary_folder + "':\"$PATH\" && " + command;
+  const std::string line = "cd '" + folder.string() + "' || exit 1\nexport PATH='" + binary_folder +
+                           "':\"$PATH\"\n" + command;
   std::ofstream(scratch / "script") << line << "\n";
   const int status =
       std::system(("bash '" + (scratch / "script").string() + "' > '" + (scratch / "out").string() +

@@ -168,7 +168,7 @@ TEST(AttentionUNetDeathTest, RefusesToHaveNoScales) {
         }
         std::_Exit(code);
       },
-      testing::ExitedWithCode(2), "");
+      testing::ExitedWithCode(3), "");
 }
 
 TEST(AttentionUNet, StartsAsKerasStarts) {

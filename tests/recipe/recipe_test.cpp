@@ -54,16 +54,16 @@ mean = [1, 0.5]
 TEST(Recipe, PointsAtTheLineAndSaysWhatItWanted) {
   const std::string s = kSmall;
   EXPECT_EQ(refusal(s + "[train]\nlearning_rte = 0.1\n"),
-            "r.toml:8:16: unknown key 'learning_rte' in [train]; did you mean 'learning_rate'?");
+            "r.toml:9:16: unknown key 'learning_rte' in [train]; did you mean 'learning_rate'?");
   EXPECT_EQ(refusal(s + "[train]\nepochs = 'many'\n"),
-            "r.toml:8:10: 'epochs' is a string, expected a whole number (passes over the training "
+            "r.toml:9:10: 'epochs' is a string, expected a whole number (passes over the training "
             "entries)");
   EXPECT_EQ(refusal(s + "[train]\nepochs = 0\n"),
-            "r.toml:8:10: 'epochs' is 0, expected 1 to 100000 (passes over the training entries)");
+            "r.toml:9:10: 'epochs' is 0, expected 1 to 100000 (passes over the training entries)");
   EXPECT_EQ(refusal("[model]\nname = \"unet\"\nwidths = [4, 'x']\n" + s.substr(s.find("[loss]"))),
             "r.toml:3:14: 'widths' holds a string, expected whole numbers");
-  EXPECT_EQ(refusal(s + "[trian]\n"), "r.toml:7:1: unknown section [trian]; did you mean 'train'?");
-  EXPECT_TRUE(says(refusal(s + "[train\n"), {"r.toml:7:", "expected"}));
+  EXPECT_EQ(refusal(s + "[trian]\n"), "r.toml:8:1: unknown section [trian]; did you mean 'train'?");
+  EXPECT_TRUE(says(refusal(s + "[train\n"), {"r.toml:8:", "expected"}));
   EXPECT_TRUE(
       says(refusal(s + "[split]\nmode = \"fair\"\n"), {"r.toml", "[split] mode is 'fair'"}));
   EXPECT_TRUE(says(refusal("train = 3\n" + s), {"r.toml:1:9", "'train' is no section"}));
@@ -91,7 +91,7 @@ TEST(Recipe, NamesTheNearestModelAndLoss) {
 
 TEST(Recipe, RefusesExpectationsOfUnequalLength) {
   EXPECT_TRUE(says(refusal(std::string(kSmall) + "[expect]\ncolumns = [\"a\"]\nmean = [1, 2]\n"),
-                   {"r.toml:9", "'mean' has 2 numbers, expected 1"}));
+                   {"r.toml:10", "'mean' has 2 numbers, expected 1"}));
 }
 
 TEST(Recipe, TakesOverrides) {

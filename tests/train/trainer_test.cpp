@@ -6,6 +6,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
 #include "groundglass/data/phantom.h"
+#include "groundglass/io/safetensors.h"
 #include "groundglass/losses/dice_loss.h"
 #include "groundglass/models/attention_unet.h"
 #include "groundglass/models/unet.h"
@@ -31,7 +32,9 @@ TrainJob small_job(const PreparedSet& set, const fs::path& run) {
   job.options.learning_rate = 1e-2;
   job.options.ema_decay = 0.9;
   job.set = &set;
-  job.split = make_splits(set.rows(), {}, 0).front();
+  SplitOptions split;
+  split.folds = 2;
+  job.split = make_splits(set.rows(), split, 0).front();
   job.run = run;
   fs::create_directories(run);
   return job;
@@ -165,6 +168,7 @@ TEST(Train, StopsWhenPatienceIsOver) {
   const ScratchFolder folder;
   const PreparedSet set = made_up_set(folder);
   TrainJob job = small_job(set, folder / "run");
+  job.model = AttentionUNet(AttentionUNetOptions{.widths = {4, 8}, .batch_norm_momentum = 0}).ptr();
   job.options.epochs = 20;
   job.options.learning_rate = 0;  // nothing ever gets better
   job.options.ema_decay = 0;

@@ -78,8 +78,8 @@ struct Augmentation {
   WarpKind warp = WarpKind::none;
   uint64_t elastic_key = 0;  ///< seeds the displacement fields
   double elastic_alpha = 0, elastic_sigma = 6;
-  std::vector<double> elastic_corners_px;  ///< six numbers: x and y of three corners
-  std::vector<double> grid_x, grid_y;      ///< factors of the cells' widths, one per cell
+  std::vector<double> elastic_corners_px = {};   ///< six numbers: x and y of three corners
+  std::vector<double> grid_x = {}, grid_y = {};  ///< factors of the cells' widths, one per cell
   double optical_k = 0;
 
   double brightness = 0;  ///< added, share of white

@@ -1,0 +1,49 @@
+"""What every benchmark needs: where the program is, what machine this is, how to write it down."""
+import argparse
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def arguments(description, **extra):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--binary", default=str(ROOT / "build/release/bin/groundglass"))
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=3)
+    for name, default in extra.items():
+        parser.add_argument("--" + name, default=default, type=type(default))
+    return parser.parse_args()
+
+
+def program(args, *words, check=True):
+    """Runs a verb; returns its JSON document and the wall time in seconds."""
+    begin = time.perf_counter()
+    done = subprocess.run([args.binary, *map(str, words), "--threads", str(args.threads)],
+                          check=check, capture_output=True, text=True)
+    seconds = time.perf_counter() - begin
+    return (json.loads(done.stdout) if done.stdout.startswith(("[", "{")) else done.stdout), seconds
+
+
+def machine():
+    names = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
+             if line.startswith("model name")]
+    return f"{names[0] if names else 'unknown processor'}, {os.cpu_count()} logical cores"
+
+
+def commit(args):
+    return subprocess.run([args.binary, "--version"], capture_output=True, text=True).stdout.strip()
+
+
+def median(values):
+    return sorted(values)[len(values) // 2]
+
+
+def report(args, rows):
+    """Prints one line for each row, (name, ours, peer, unit, ratio), under machine and commit."""
+    print(f"{machine()}; {args.threads} threads; {commit(args)}; {args.rounds} interleaved rounds")
+    for name, ours, peer, unit, ratio in rows:
+        print(f"{name}: {ours:.3g} {unit}, peer {peer:.3g} {unit}, ratio {ratio:.2f}")
