@@ -135,6 +135,9 @@ std::vector<MaskPair> pair_masks(const fs::path& predictions, const fs::path& re
   if (!fs::exists(references)) {
     fail(ErrorKind::data, references.string() + ": no such file or folder");
   }
+  if (!fs::is_directory(references) && !is_dataset(references)) {
+    fail(ErrorKind::data, references.string() + ": is neither a folder of masks nor a table");
+  }
   Problems problems;
   const auto pairs =
       is_dataset(references)

@@ -19,16 +19,16 @@ torch::Tensor coarse(const torch::Tensor& slice) {
       .squeeze(0);
 }
 
-std::vector<bool> bits_of(const torch::Tensor& mask) {
+void append(const torch::Tensor& mask, std::vector<bool>& bits) {
   const auto flat = mask.contiguous();
   const bool* first = flat.data_ptr<bool>();
-  return std::vector<bool>(first, first + flat.numel());
+  bits.insert(bits.end(), first, first + flat.numel());
 }
 
 /// Connected pieces of air in one slice, numbered from 1; the same slice gives the same numbers.
-cv::Mat numbered_pieces(const std::vector<bool>& air, int64_t height, int64_t width) {
+cv::Mat numbered_pieces(std::vector<bool>::const_iterator air, int64_t height, int64_t width) {
   cv::Mat mask(static_cast<int>(height), static_cast<int>(width), CV_8U), pieces;
-  std::copy(air.begin(), air.end(), mask.ptr<uint8_t>());
+  std::copy_n(air, height * width, mask.ptr<uint8_t>());
   cv::connectedComponents(mask, pieces, 4, CV_32S);
   return pieces;
 }
@@ -66,10 +66,10 @@ void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesi
   const auto air = coarse(hu) < kAirHu;
   height_ = air.size(0);
   width_ = air.size(1);
-  air_.push_back(bits_of(air));
-  lesions_.push_back(bits_of(coarse(lesions != 0) >= 0.5));
+  append(air, air_);
+  append(coarse(lesions != 0) >= 0.5, lesions_);
 
-  const cv::Mat pieces = numbered_pieces(air_.back(), height_, width_);
+  const cv::Mat pieces = numbered_pieces(air_.end() - height_ * width_, height_, width_);
   const size_t first = pieces_.size();
   const size_t first_below = first_piece_.empty() ? 0 : first_piece_.back();
   const int32_t* below = below_.defined() ? below_.data_ptr<int32_t>() : nullptr;
@@ -103,15 +103,16 @@ LungEstimate LungEstimator::finish(const Geometry& geometry) {
     if (!root.at_border) largest = std::max(largest, root.voxels);
   }
   // A lone slice is thin: the bound in millilitres is for volumes.
-  const double least_ml = air_.size() > 4 ? 20 : 0.2;
+  const double least_ml = first_piece_.size() > 4 ? 20 : 0.2;
   const auto keep = [&](size_t piece) {
     const Piece& root = pieces_[root_of(piece)];
     return !root.at_border && root.voxels * 20 >= largest &&
            static_cast<double>(root.voxels) * voxel_ml >= least_ml;
   };
   int64_t voxels = 0;
-  for (size_t z = 0; z < air_.size(); ++z) {
-    const cv::Mat pieces = numbered_pieces(air_[z], height_, width_);
+  for (size_t z = 0; z < first_piece_.size(); ++z) {
+    const int64_t begin = static_cast<int64_t>(z) * height_ * width_;
+    const cv::Mat pieces = numbered_pieces(air_.begin() + begin, height_, width_);
     cv::Mat lungs(pieces.size(), CV_8U);
     for (int at = 0; at < static_cast<int>(pieces.total()); ++at) {
       const int32_t number = pieces.ptr<int32_t>()[at];
@@ -120,8 +121,8 @@ LungEstimate LungEstimator::finish(const Geometry& geometry) {
       out.found = out.found || lung;
     }
     close_and_fill(lungs, geometry.spacing_mm[0] * kCoarseness);
-    for (size_t at = 0; at < lesions_[z].size(); ++at) {
-      if (lungs.ptr<uint8_t>()[at] != 0 || lesions_[z][at]) ++voxels;
+    for (int64_t at = 0; at < height_ * width_; ++at) {
+      if (lungs.ptr<uint8_t>()[at] != 0 || lesions_[static_cast<size_t>(begin + at)]) ++voxels;
     }
   }
   out.lung_ml = static_cast<double>(voxels) * voxel_ml;

@@ -44,11 +44,12 @@ class LungEstimator {
   size_t root_of(size_t piece);
   void join(size_t a, size_t b);
 
-  int64_t height_ = 0, width_ = 0;                ///< of the coarse grid
-  std::vector<std::vector<bool>> air_, lesions_;  ///< one entry per slice
-  std::vector<size_t> first_piece_;               ///< of each slice, in pieces_
+  int64_t height_ = 0, width_ = 0;   // of the coarse grid
+  std::vector<bool> air_, lesions_;  // slice after slice: small blocks of their own would keep
+                                     // the heap from reusing large ones
+  std::vector<size_t> first_piece_;  // of each slice, in pieces_
   std::vector<Piece> pieces_;
-  torch::Tensor below_;  ///< [h,w] int32: pieces of the latest slice, 0 is no air
+  torch::Tensor below_;  // [h,w] int32: pieces of the latest slice, 0 is no air
 };
 
 }  // namespace groundglass

@@ -49,6 +49,19 @@ TEST(PairMasks, ListsEveryReferenceWithoutAPrediction) {
                    {"no such file"}));
 }
 
+TEST(PairMasks, RefusesWhatIsNoFolderOfMasks) {
+  const ScratchFolder folder;
+  write_png(folder / "ref/a.png", mask_of({0, 1, 0, 1}));
+  const auto refusal = [&](const std::string& predictions, const std::string& references) {
+    return complaint(ErrorKind::data,
+                     [&] { pair_masks(folder / predictions, folder / references); });
+  };
+  EXPECT_TRUE(says(refusal("ref/a.png", "ref"), {"a.png", "no folder of predictions"}));
+  EXPECT_TRUE(says(refusal("ref", "nowhere"), {"nowhere", "no such file or folder"}));
+  EXPECT_TRUE(
+      says(refusal("ref", "ref/a.png"), {"a.png", "neither a folder of masks nor a table"}));
+}
+
 TEST(ScorePairs, RefusesMasksOfAnotherSizeOrGrid) {
   const ScratchFolder folder;
   write_png(folder / "ref/a.png", mask_of({0, 1, 0, 1}));

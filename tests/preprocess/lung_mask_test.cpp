@@ -30,6 +30,33 @@ TEST(LungEstimator, FindsNoLungsInALumpOfMuscle) {
   EXPECT_FALSE(estimator.finish({}).found);
 }
 
+TEST(LungEstimator, FollowsAirThroughTheSlices) {
+  Geometry geometry;
+  geometry.spacing_mm = {2, 2, 5};
+  const auto estimate =
+      [&](int64_t pocket_slice) {  // a pocket in the body; opens in the last slice
+        LungEstimator estimator;
+        for (int64_t k = 0; k < 8; ++k) {
+          auto slice = torch::full({128, 128}, 40.0F);
+          if (k >= pocket_slice) slice.narrow(0, 32, 64).narrow(1, 32, 64).fill_(-850);
+          if (k == 7 && pocket_slice == 0) slice.narrow(0, 0, 64).narrow(1, 60, 8).fill_(-1000);
+          estimator.add_slice(slice, torch::zeros({128, 128}, torch::kUInt8));
+        }
+        return estimator.finish(geometry);
+      };
+  EXPECT_FALSE(estimate(0).found);  // outside air, seen in one slice only
+  EXPECT_TRUE(estimate(1).found);
+  EXPECT_NEAR(estimate(1).lung_ml, 7 * 64 * 64 * 2 * 2 * 5 / 1000.0, 1);
+}
+
+TEST(LungEstimator, AddsUpWhatIsTooSmallInOneSlice) {
+  LungEstimator estimator;
+  auto slice = torch::full({128, 128}, 40.0F);
+  slice.narrow(0, 40, 48).narrow(1, 40, 48).fill_(-850);  // 2.3 ml at 1 mm
+  for (int k = 0; k < 12; ++k) estimator.add_slice(slice, torch::zeros({128, 128}, torch::kUInt8));
+  EXPECT_TRUE(estimator.finish({}).found);
+}
+
 TEST(LungEstimator, CountsALesionAtTheWallAsLung) {
   Geometry geometry;
   geometry.spacing_mm = {2, 2, 5};

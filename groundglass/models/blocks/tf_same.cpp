@@ -12,7 +12,7 @@ namespace {
 /// A transposed convolution is the gradient of a convolution with respect to its input, and the
 /// other way round. LibTorch 1.13 runs the transposed one as matrix products and scattered sums,
 /// but convolutions and their gradients in oneDNN: expressed through those, the four up-samplings
-/// of the Attention U-Net train about 1.4 times faster (bench/model_bench.cpp).
+/// of the Attention U-Net train faster (bench/training_step.py).
 class TransposedByGradient final : public torch::autograd::Function<TransposedByGradient> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
