@@ -3,7 +3,9 @@
     python3 bench/training_step.py [--size 256] [--batch 2] [--rounds 3] [--precision fp32]
 
 Forward, Dice loss, backward, Adam. The peer is the network as a PyTorch user would write it; before
-anything is timed it loads our weights and must give our logits to 1e-4.
+anything is timed it loads our weights and must give our logits to 1e-4. --peer_dropout 0 shows what
+dropout costs the peer; GLIBC_TUNABLES=glibc.malloc.mmap_max=0:glibc.malloc.top_pad=67108864 before
+the command, what keeping freed memory would give it.
 """
 import json
 import math
@@ -32,11 +34,11 @@ class SeparableConv(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, cin, cout):
+    def __init__(self, cin, cout, dropout):
         super().__init__()
         self.conv = SeparableConv(cin, cout)
         self.norm = nn.BatchNorm2d(cout, eps=1e-3, momentum=0.01)
-        self.dropout = nn.Dropout(0.2)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x):
         return self.dropout(F.relu(self.norm(self.conv(x))))
@@ -55,14 +57,14 @@ class Gate(nn.Module):
 
 
 class AttentionUNet(nn.Module):
-    def __init__(self, w=WIDTHS):
+    def __init__(self, w=WIDTHS, dropout=0.2):
         super().__init__()
         deep = range(len(w) - 1, 0, -1)
-        self.enc = nn.ModuleList(Block(1 if i == 0 else w[i - 1], w[i]) for i in range(len(w)))
+        self.enc = nn.ModuleList(Block(w[i - 1] if i else 1, w[i], dropout) for i in range(len(w)))
         self.down = nn.ModuleList(nn.Conv2d(c, c, 3, stride=2) for c in w[:-1])
         self.gate = nn.ModuleList(Gate(w[i - 1], w[i]) for i in deep)
         self.up = nn.ModuleList(nn.ConvTranspose2d(w[i], w[i - 1], 3, stride=2) for i in deep)
-        self.dec = nn.ModuleList(Block(2 * w[i - 1], w[i - 1]) for i in deep)
+        self.dec = nn.ModuleList(Block(2 * w[i - 1], w[i - 1], dropout) for i in deep)
         self.head = nn.Conv2d(w[0], 1, 1)
 
     def forward(self, x):
@@ -129,9 +131,10 @@ def check_same_network(args, net):
 
 
 def main():
-    args = common.arguments(__doc__, size=256, batch=2, repeats=3, precision="fp32")
+    args = common.arguments(__doc__, size=256, batch=2, repeats=3, precision="fp32",
+                            peer_dropout=0.2)
     torch.set_num_threads(args.threads)
-    net = AttentionUNet()
+    net = AttentionUNet(dropout=args.peer_dropout)
     assert sum(p.numel() for p in net.parameters()) == 11_877_134
     check_same_network(args, net)
     step = PeerStep(net, args.batch, args.size, args.precision == "bf16")

@@ -38,6 +38,7 @@ std::string cpuinfo(const std::string& key) {
 
 void keep_freed_memory() {
   mallopt(M_MMAP_MAX, 0);
+  mallopt(M_ARENA_MAX, 1);  // threads come and go: each with an arena of its own, memory would grow
   mallopt(M_TRIM_THRESHOLD, -1);
   mallopt(M_TOP_PAD, 64 << 20);
 }

@@ -8,7 +8,7 @@ namespace groundglass {
 
 /// Keeps big freed blocks in the process instead of giving them back to the system. A training
 /// step allocates and frees the same gigabytes again and again, and each fresh page costs a fault:
-/// measured in docs/results/training_speed.md. Called once, first thing in `main`.
+/// measured in docs/results/speed.md. Called once, first thing in `main`.
 void keep_freed_memory();
 
 /// Number of threads that LibTorch and its libraries use; Debian's LibTorch starts with one.

@@ -150,7 +150,9 @@ void begin_run(const fs::path& run, const Recipe& recipe, const Split& split,
     }
   }
   write_file(run / "split.json", split_text);
-  write_file(run / "environment.json", environment_json(set, engine));
+  if (!fs::exists(run / "environment.json")) {  // a later call goes on with this run, or reads it
+    write_file(run / "environment.json", environment_json(set, engine));
+  }
   write_file(run / "recipe.toml", resolved);
 }
 

@@ -191,6 +191,7 @@ TEST(Predict, MeasuresTheShareOfTheLungsOfADicomSeries) {
 }
 
 TEST(Predict, NeedsNoMoreMemoryForManySlices) {
+  keep_freed_memory();  // as the program does: one arena for all threads
   const ScratchFolder folder;
   const auto slice = torch::randint(-1000, 100, {512, 512}, torch::kInt16);
   const auto write = [&](const std::string& name, int64_t depth) {

@@ -9,7 +9,7 @@ namespace groundglass {
 /// Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, JMLR 2014.
 /// Differs: on the CPU the decisions are a hash of (one draw from LibTorch's generator, position),
 /// made on all threads at once; LibTorch draws them one after the other from one generator, which
-/// took a fifth of the Attention U-Net's training step (docs/results/training_speed.md). The
+/// took a fifth of the Attention U-Net's training step (docs/results/speed.md). The
 /// probability is rounded to 1/65536.
 ///
 /// x       any shape, float.
