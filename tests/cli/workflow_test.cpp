@@ -62,6 +62,16 @@ TEST_F(Workflow, FromAPhantomToItsReport) {
   run("groundglass report out");
   run("groundglass report run --data set.ggset");
   EXPECT_GT(fs::file_size(folder / "run/report.html"), 20000U);
+  const json exported =
+      json::parse(run("groundglass export --model run/fold_0 -o handed_on.safetensors --json").out);
+  EXPECT_EQ(exported["bytes"], fs::file_size(folder / "handed_on.safetensors"));
+  EXPECT_LT(fs::file_size(folder / "handed_on.safetensors"),
+            fs::file_size(folder / "run/fold_0/weights.safetensors"));
+  run("groundglass predict data/cases.csv --model run/fold_0 -o plain -q");
+  run("groundglass predict data/cases.csv --model handed_on.safetensors -o same -q");
+  EXPECT_GT(json::parse(run("groundglass evaluate same plain --json -q").out)["pooled"]["accuracy"],
+            0.999);  // half precision moves a pixel here and there
+  EXPECT_TRUE(says(run("groundglass export --model run/fold_0 -o x.pth", 2).err, {".safetensors"}));
   const Outcome choose = run("groundglass predict data/case_000/z001.png --model run -o x", 5);
   EXPECT_TRUE(says(choose.err, {"run/fold_0", "run/fold_1", "choose one"}));
 }
