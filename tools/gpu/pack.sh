@@ -14,4 +14,5 @@ cp /usr/include/xxhash.h .gpu/include/
 if [ -f /usr/include/xxh3.h ]; then cp /usr/include/xxh3.h .gpu/include/; fi
 cp "$recipe" .gpu/recipe.toml
 build/release/bin/groundglass prepare "$data" --recipe "$recipe" -o .gpu/set.ggset -q
+gzip -f .gpu/set.ggset  # 89 MiB of 256 x 256 slices are too many to carry
 du -sh .gpu

@@ -12,6 +12,7 @@ cmake --preset core -DCMAKE_PREFIX_PATH="$torch" -DGROUNDGLASS_HEADERS="$PWD/.gp
   -DGROUNDGLASS_TESTS=OFF -DGROUNDGLASS_WERROR=OFF >"$OUT/configure.log" 2>&1
 cmake --build --preset core -j "$(nproc)" --target groundglass >"$OUT/build.log" 2>&1
 groundglass=build/core/bin/groundglass
+if [ ! -f .gpu/set.ggset ]; then gunzip -k .gpu/set.ggset.gz; fi
 
 "$groundglass" info --json >"$OUT/info.json"
 for precision in fp32 bf16; do
