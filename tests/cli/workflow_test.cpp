@@ -122,6 +122,18 @@ TEST_F(Workflow, AKilledPreparationAndPredictionGoOn) {
   EXPECT_EQ(json::parse(read_file(folder / "out/summary.json"))["cases"].size(), 36U);
 }
 
+TEST_F(Workflow, ManySlicesNeedNoMoreMemoryThanFew) {
+  run("groundglass train r.toml --data data/cases.csv -o run -q");
+  const auto peak_mib = [&](const std::string& slices) {
+    run("groundglass phantom v" + slices + " --format nifti --cases 1 --side 256 -q --slices " +
+        slices);
+    run("groundglass predict v" + slices + "/imagesTr -o o" + slices + " --model run -q");
+    return json::parse(read_file(folder / ("o" + slices + "/summary.json")))["peak_rss_mib"]
+        .get<double>();
+  };
+  EXPECT_LT(peak_mib("240") - peak_mib("24"), 20);  // the voxels alone are 28 MiB more, as float 57
+}
+
 TEST_F(Workflow, ARunFolderIsNotGivenToAnotherRecipe) {
   run("groundglass prepare data/cases.csv --recipe r.toml -o set.ggset -q");
   run("groundglass train r.toml --data set.ggset -q -o run");

@@ -190,25 +190,6 @@ TEST(Predict, MeasuresTheShareOfTheLungsOfADicomSeries) {
   EXPECT_TRUE(same_geometry(written.geometry, open_volume(series)->info().geometry, 1e-2));
 }
 
-TEST(Predict, NeedsNoMoreMemoryForManySlices) {
-  keep_freed_memory();  // as the program does: one arena for all threads
-  const ScratchFolder folder;
-  const auto slice = torch::randint(-1000, 100, {512, 512}, torch::kInt16);
-  const auto write = [&](const std::string& name, int64_t depth) {
-    NiftiWriter writer(folder / name, NiftiWriter::Content::image, torch::kInt16, {depth, 512, 512},
-                       {});
-    for (int64_t k = 0; k < depth; ++k) writer.write_slice(slice);
-    writer.commit();
-  };
-  write("small.nii.gz", 20);
-  write("large.nii.gz", 200);
-  Segmenter segmenter = bright_segmenter(64);
-  predict(segmenter, job_for(folder / "small.nii.gz", folder / "out"));
-  const double before = peak_rss_mib();
-  predict(segmenter, job_for(folder / "large.nii.gz", folder / "out"));
-  EXPECT_LT(peak_rss_mib() - before, 20);  // the voxels alone are 100 MiB, the mask 50
-}
-
 TEST(FindInputs, RefusesWhatCannotBeSegmented) {
   const ScratchFolder folder;
   const auto refusal = [&](const std::string& name) {
