@@ -50,7 +50,13 @@ std::string read_file(const fs::path& path) {
     fail(ErrorKind::data, path.string() + ": is a folder, not a file");
   std::ifstream in(path, std::ios::binary);
   if (!in) fail(ErrorKind::data, path.string() + ": cannot be opened (" + reason() + ")");
-  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  std::string bytes;
+  const auto size = fs::file_size(path, unknown);
+  if (!unknown) bytes.resize(static_cast<size_t>(size));
+  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<size_t>(in.gcount()));
+  // What has no size beforehand (pipes, /proc) or has grown.
+  if (in) bytes.append(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
   if (in.bad()) fail(ErrorKind::data, path.string() + ": cannot be read (" + reason() + ")");
   return bytes;
 }

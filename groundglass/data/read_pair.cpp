@@ -22,8 +22,8 @@ std::string size_text(const torch::Tensor& t) {
 
 torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& options,
                            const std::string& name) {
-  const auto top = stored.max().item<uint8_t>();
   if (options.labels == "any") return (stored != 0).to(torch::kUInt8);
+  const auto top = stored.max().item<uint8_t>();
   torch::Tensor unknown;
   if (options.labels == "binary") {
     const uint8_t one = top <= 1 ? 1 : 255;

@@ -110,6 +110,8 @@ Box body_box(const torch::Tensor& gray) {
 }
 
 NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& options) {
+  // Callers work on slices side by side; OpenCV's own threads would only get in their way.
+  [[maybe_unused]] static const bool once = (cv::setNumThreads(1), true);
   const auto gray = to_gray(image, options).contiguous();
   NetworkSlice out{torch::empty({gray.size(0), options.size[0], options.size[1]}, torch::kUInt8),
                    {0, 0, gray.size(1), gray.size(2)}};
