@@ -51,9 +51,7 @@ UNetImpl::UNetImpl(const UNetOptions& options) : options_(options) {
 Features UNetImpl::encode(torch::Tensor x) {
   Features f;
   for (size_t i = 0; i < down->size(); ++i) {
-    // Without gradients max_pool2d goes through XNNPACK, whose idle thread spins for tens of
-    // milliseconds on the processor that the next slices are read with.
-    if (i > 0) x = std::get<0>(torch::max_pool2d_with_indices(x, 2));  // [N,w(i-1),H/2^i,W/2^i]
+    if (i > 0) x = torch::max_pool2d(x, 2);  // [N,w(i-1),H/2^i,W/2^i]
     x = watched("enc" + std::to_string(i + 1), down[i]->as<DoubleConv>()->forward(x));
     f.maps.push_back(x);
   }
