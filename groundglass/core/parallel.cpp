@@ -6,8 +6,6 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <thread>
-#include <vector>
 
 #include <ATen/Parallel.h>
 
@@ -20,24 +18,27 @@ void use_one_openmp_thread() {
 }
 
 void parallel_for_each(int64_t n, int64_t threads, const std::function<void(int64_t)>& work) {
-  std::atomic<int64_t> next{0};
+  if (n <= 0) return;
   std::exception_ptr first_error;
   std::mutex guard;
-  const auto loop = [&] {
+  std::atomic<bool> failed{false};
+  const auto team = static_cast<int>(std::min(std::max<int64_t>(threads, 1), n));
+  // OpenMP's own threads, since those of the network that ran before still turn round, waiting for
+  // work: others beside them would share the processors with idlers.
+#pragma omp parallel num_threads(team)
+  {
     use_one_openmp_thread();
-    for (int64_t i = next++; i < n; i = next++) {
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t i = 0; i < n; ++i) {
+      if (failed) continue;
       try {
         work(i);
       } catch (...) {
         const std::lock_guard lock(guard);
-        if (!first_error) first_error = std::current_exception();
-        next = n;
+        if (!failed.exchange(true)) first_error = std::current_exception();
       }
     }
-  };
-  std::vector<std::thread> team;
-  for (int64_t t = 0; t < std::min(std::max<int64_t>(threads, 1), n); ++t) team.emplace_back(loop);
-  for (auto& thread : team) thread.join();
+  }
   if (first_error) std::rethrow_exception(first_error);
 }
 

@@ -1,11 +1,14 @@
 #include "groundglass/data/read_pair.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <mutex>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
+#include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/problems.h"
 #include "groundglass/io/picture.h"
@@ -22,29 +25,36 @@ std::string size_text(const torch::Tensor& t) {
 
 torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& options,
                            const std::string& name) {
-  if (options.labels == "any") return (stored != 0).to(torch::kUInt8);
-  const auto top = stored.max().item<uint8_t>();
-  torch::Tensor unknown;
-  if (options.labels == "binary") {
-    const uint8_t one = top <= 1 ? 1 : 255;
-    unknown = (stored != 0) & (stored != one);
-  } else {
-    unknown = (stored >= options.classes) & (stored != 255);
-  }
-  if (unknown.any().item<bool>()) {
-    const auto values = std::get<0>(at::_unique(stored.masked_select(unknown)));
-    std::vector<std::string> words;
-    for (int64_t i = 0; i < std::min<int64_t>(values.numel(), 5); ++i) {
-      words.push_back(std::to_string(values[i].item<int64_t>()));
+  const auto source = stored.contiguous();
+  const auto* value = source.data_ptr<uint8_t>();
+  const int64_t n = source.numel();
+  std::array<uint8_t, 256> seen{};  // one pass over the bytes: tensor operations took five
+  for (int64_t i = 0; i < n; ++i) seen[value[i]] = 1;
+  const bool binary = options.labels == "binary";
+  if (options.labels != "any") {
+    const bool any_above_one = std::find(seen.begin() + 2, seen.end(), 1) != seen.end();
+    std::vector<std::string> unknown;
+    for (int64_t v = 1; v < 256; ++v) {
+      const bool known =
+          binary ? v == (any_above_one ? 255 : 1) : v < options.classes || v == kIgnoreLabel;
+      if (seen[static_cast<size_t>(v)] != 0 && !known) unknown.push_back(std::to_string(v));
     }
-    fail(ErrorKind::data, name + ": holds the label" + (values.numel() > 1 ? "s " : " ") +
-                              listed(words) + (values.numel() > 5 ? ", ..." : "") + ", expected " +
-                              (options.labels == "binary"
-                                   ? "0 and 255 (or 0 and 1)"
-                                   : "class numbers below " + std::to_string(options.classes)) +
-                              "; see [data] labels in the recipe");
+    if (!unknown.empty()) {
+      const size_t count = unknown.size();
+      unknown.resize(std::min<size_t>(count, 5));
+      fail(ErrorKind::data,
+           name + ": holds the label" + (count > 1 ? "s " : " ") + listed(unknown) +
+               (count > 5 ? ", ..." : "") + ", expected " +
+               (binary ? "0 and 255 (or 0 and 1)"
+                       : "class numbers below " + std::to_string(options.classes)) +
+               "; see [data] labels in the recipe");
+    }
+    if (!binary) return source;
   }
-  return options.labels == "binary" ? (stored != 0).to(torch::kUInt8) : stored;
+  auto labels = torch::empty_like(source);
+  auto* label = labels.data_ptr<uint8_t>();
+  for (int64_t i = 0; i < n; ++i) label[i] = value[i] != 0;
+  return labels;
 }
 
 PicturePair read_picture_pair(const DataRow& row, const DataOptions& options) {

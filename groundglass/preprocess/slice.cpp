@@ -132,15 +132,20 @@ NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& option
 torch::Tensor mask_to_network_grid(const torch::Tensor& labels, const Box& box,
                                    const PreprocessOptions& options) {
   const auto source = cropped(labels, box);
+  const cv::Mat classes = as_mat(source);
   auto out = torch::empty({options.size[0], options.size[1]}, torch::kUInt8);
   cv::Mat resized = as_mat(out);
-  if (source.max().item<uint8_t>() > 1) {
-    cv::resize(as_mat(source), resized, network_size(options), 0, 0, cv::INTER_NEAREST_EXACT);
+  double top = 0;
+  cv::minMaxIdx(classes, nullptr, &top);
+  if (top > 1) {
+    cv::resize(classes, resized, network_size(options), 0, 0, cv::INTER_NEAREST_EXACT);
     return out;
   }
-  const auto scaled = source * 254;  // 127 is one half
-  cv::resize(as_mat(scaled), resized, network_size(options), 0, 0, cv::INTER_LINEAR);
-  return (out >= 127).to(torch::kUInt8);
+  cv::Mat scaled;
+  classes.convertTo(scaled, CV_8U, 254);  // 127 is one half
+  cv::resize(scaled, resized, network_size(options), 0, 0, cv::INTER_LINEAR);
+  cv::threshold(resized, resized, 126, 1, cv::THRESH_BINARY);
+  return out;
 }
 
 torch::Tensor to_slice_grid(const torch::Tensor& probabilities, const Box& box, int64_t height,

@@ -20,6 +20,12 @@ void expect_one_error_line(const Outcome& outcome, int code,
   EXPECT_TRUE(says(outcome.err, words));
 }
 
+TEST(Cli, SaysWhenItsAnswerCannotBeWritten) {
+  const ScratchFolder folder;
+  const Outcome full = run_shell("groundglass info > /dev/full", folder.path());
+  expect_one_error_line(full, 4, {"standard output cannot be written"});
+}
+
 TEST(Cli, SaysWhatItIsAndWhatItIsNot) {
   const ScratchFolder folder;
   const Outcome help = run_shell("groundglass --help", folder.path());
