@@ -26,6 +26,7 @@ const std::vector<Room> kRooms = {
     {"losses", {"core"}},
     {"metrics", {"core"}},
     {"train", {"core", "io", "data", "models", "metrics"}},
+    {"infer", {"core", "models"}},
     {"predict", {"core", "io", "preprocess", "data", "models"}},
     {"evaluate", {"core", "io", "data", "metrics", "train"}},
     {"explain", {"core", "models"}},
@@ -33,7 +34,7 @@ const std::vector<Room> kRooms = {
     {"recipe", {"core", "preprocess", "data", "models", "losses", "train", "evaluate"}},
     {"cli",
      {"core", "io", "preprocess", "data", "models", "losses", "metrics", "train", "predict",
-      "evaluate", "explain", "report", "recipe"}},
+      "evaluate", "explain", "report", "recipe", "infer"}},
 };
 
 const Room* room_named(const std::string& name) {

@@ -4,34 +4,138 @@
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+#include "groundglass/infer/torchscript.h"
+#include "groundglass/recipe/recipe_writer.h"
 #include "groundglass/train/weights.h"
+#ifdef GROUNDGLASS_IO
+#include "groundglass/infer/onnx.h"
+#endif
 
 namespace groundglass {
 namespace {
 
 struct ExportArguments {
   std::string model, output;
+  std::string outputs = "probabilities";
+  bool random_weights = false;
 };
 
-void run_export(const ExportArguments& a, const Context& context) {
-  const std::filesystem::path path = a.output;
-  if (path.extension() != ".safetensors") {
-    fail(ErrorKind::usage, "-o " + a.output + ": expected a name that ends in .safetensors");
+/// A network to export; without a recipe if its weights are random.
+struct Source {
+  std::string name;
+  ModelPtr model;
+  int64_t height = 0, width = 0;  ///< of the image it is made for
+  double threshold = 0.5;
+  ExportNotes notes;
+};
+
+std::string class_names(int64_t logits) {
+  if (logits == 1) return "infection";
+  std::vector<std::string> names;
+  for (int64_t k = 1; k < logits; ++k) {
+    names.push_back(logits == 2 ? "infection" : "class " + std::to_string(k));
   }
+  return joined(names, ",");
+}
+
+Source random_source(const ExportArguments& a, const Context& context) {
+  at::manual_seed(context.seed >= 0 ? static_cast<uint64_t>(context.seed) : 1);
+  const CatalogModel& entry = catalog_model(a.model);
+  Source source{entry.name, make_default_model(entry.name), entry.input[1], entry.input[2], 0.5,
+                {}};
+  source.model->eval();
+  source.notes = {{"model", entry.name},  {"weights", "random"}, {"threshold", "0.5"},
+                  {"version", version()}, {"commit", commit()},  {"note", kNotAMedicalDevice}};
+  return source;
+}
+
+Source trained_source(const ExportArguments& a, const Context& context) {
   const TrainedModel trained = load_chosen_model(a.model, context);
-  write_safetensors(path, {halved(named_weights(*trained.model)),
-                           weights_notes(trained.recipe, trained.threshold)});
+  const auto& size = trained.recipe.preprocess.size;
+  Source source{trained.recipe.model.name,
+                trained.model,
+                size[0],
+                size[1],
+                trained.threshold,
+                weights_notes(trained.recipe, trained.threshold)};
+  source.notes["preprocess"] = "[preprocess]\n" + written_fields(trained.recipe.preprocess);
+  source.notes["weights_sha256"] = trained.weights_sha256;
+  return source;
+}
+
+Source chosen_source(const ExportArguments& a, const Context& context) {
+  return a.random_weights ? random_source(a, context) : trained_source(a, context);
+}
+
+ExportOutput wanted_output(const std::string& word) {
+  if (word == "logits") return ExportOutput::logits;
+  return word == "both" ? ExportOutput::both : ExportOutput::probabilities;
+}
+
+void write_weights(const std::filesystem::path& path, const Source& source) {
+  auto notes = source.notes;
+  notes.erase("preprocess");  // part of the recipe, which is a note as well
+  notes.erase("weights_sha256");
+  write_safetensors(path, {halved(named_weights(*source.model)), notes});
+}
+
+void write_graph(const std::filesystem::path& path, Source& source, const ExportArguments& a) {
+  const auto traced =
+      trace_model(*source.model, wanted_output(a.outputs), source.height, source.width);
+  auto& notes = source.notes;
+  notes["format"] = "groundglass-export-1";
+  notes["image"] = image_shape(traced) + ", float32, as [preprocess] leaves it";
+  notes["outputs"] = joined(traced.outputs, ",");
+  notes["classes"] = class_names(source.model->out_channels());
+#ifdef GROUNDGLASS_IO
+  if (path.extension() == ".onnx") return export_onnx(traced, path, notes);
+#endif
+  export_torchscript(traced, path, notes);
+}
+
+void check_ending(const ExportArguments& a) {
+  const std::string ending = std::filesystem::path(a.output).extension().string();
+  if (ending == ".onnx" && build_shape() == "core") {
+    fail(ErrorKind::usage, "-o " + a.output +
+                               ": the core build writes no ONNX; expected .pt or "
+                               ".safetensors");
+  }
+  if (ending != ".safetensors" && ending != ".pt" && ending != ".onnx") {
+    fail(ErrorKind::usage,
+         "-o " + a.output + ": expected a name that ends in .pt, .onnx or .safetensors");
+  }
+  if (ending == ".safetensors" && a.random_weights) {
+    fail(ErrorKind::usage,
+         "--random-weights: no recipe goes with them, and weights without one are "
+         "of no use; expected -o FILE.pt or FILE.onnx");
+  }
+}
+
+void run_export(const ExportArguments& a, const Context& context) {
+  check_ending(a);
+  Source source = chosen_source(a, context);
+  const std::filesystem::path path = a.output;
+  const bool weights = path.extension() == ".safetensors";
+  if (weights) {
+    write_weights(path, source);
+  } else {
+    write_graph(path, source, a);
+  }
   const auto bytes = std::filesystem::file_size(path);
   const std::string digest = sha256_of_file(path);
   if (context.json) {
-    return print_json({{"model", trained.recipe.model.name},
-                       {"output", a.output},
-                       {"bytes", bytes},
-                       {"threshold", trained.threshold},
-                       {"weights_sha256", digest}});
+    nlohmann::ordered_json document = {{"model", source.name},
+                                       {"output", a.output},
+                                       {"bytes", bytes},
+                                       {"threshold", source.threshold},
+                                       {weights ? "weights_sha256" : "sha256", digest}};
+    if (!weights) document["image"] = source.notes["image"];
+    return print_json(document);
   }
-  std::cout << a.output << ": " << trained.recipe.model.name << ", " << bytes / 1024
-            << " KiB, SHA-256 " << digest << std::endl;
+  std::cout << a.output << ": " << source.name << ", " << bytes / 1024 << " KiB, SHA-256 " << digest
+            << std::endl;
 }
 
 }  // namespace
@@ -39,10 +143,17 @@ void run_export(const ExportArguments& a, const Context& context) {
 void add_export(CLI::App& app, Context& context) {
   auto a = std::make_shared<ExportArguments>();
   auto* verb = add_verb(app, context, "export",
-                        "weights in half precision with recipe and threshold, one file to hand on",
+                        "one file to hand on: TorchScript (.pt), ONNX (.onnx, full build), or "
+                        "weights in half precision (.safetensors), each with recipe and threshold",
                         [a, &context] { run_export(*a, context); });
   verb->add_option("--model", a->model, "run folder, weights file, or name; default: bundled");
-  verb->add_option("-o,--output", a->output, "FILE.safetensors")->required();
+  verb->add_option("-o,--output", a->output, "FILE.pt, FILE.onnx or FILE.safetensors")->required();
+  verb->add_option("--outputs", a->outputs, "what .pt and .onnx give for an image")
+      ->check(CLI::IsMember({"probabilities", "logits", "both"}))
+      ->capture_default_str();
+  verb->add_flag("--random-weights", a->random_weights,
+                 "--model names a network of the catalog, exported untrained (seed 1 unless "
+                 "--seed): to check or time a network elsewhere, not to use");
 }
 
 }  // namespace groundglass

@@ -1,39 +1,77 @@
 #include <iostream>
 
 #include "groundglass/cli/verbs.h"
+#include "groundglass/core/parallel.h"
+#include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
+#include "groundglass/models/encoder_classifier.h"
+#include "groundglass/models/encoders/encoder.h"
+#include "groundglass/models/multiply_accumulates.h"
 #include "groundglass/recipe/catalog.h"
 
 namespace groundglass {
 namespace {
 
-void show_models(const Context& context) {
-  auto list = nlohmann::ordered_json::array();
-  for (const auto& entry : model_catalog()) {
-    const ModelPtr model = make_default_model(entry.name);
-    const ParameterCount count = count_parameters(*model);
-    list.push_back({{"name", entry.name},
-                    {"family", entry.family},
-                    {"encoder", entry.encoder},
-                    {"paper", entry.paper},
-                    {"input", entry.input},
-                    {"parameters",
-                     {{"trainable", count.trainable},
-                      {"non_trainable", count.non_trainable},
-                      {"total", count.total()}}},
-                    {"parameters_frozen", nullptr},
-                    {"gmacs", count_gmacs(*model, entry.input[1], entry.input[2])}});
+nlohmann::ordered_json as_json(const ParameterCount& count) {
+  return {{"trainable", count.trainable},
+          {"non_trainable", count.non_trainable},
+          {"total", count.total()}};
+}
+
+nlohmann::ordered_json described(const CatalogModel& entry) {
+  const ModelPtr model = make_default_model(entry.name);
+  nlohmann::ordered_json row = {{"name", entry.name},
+                                {"family", entry.family},
+                                {"encoder", entry.encoder},
+                                {"paper", entry.paper},
+                                {"input", entry.input},
+                                {"parameters", as_json(count_parameters(*model))},
+                                {"parameters_frozen", nullptr},
+                                {"gmacs", count_gmacs(*model, entry.input[1], entry.input[2])}};
+  const auto parts = model->named_children();
+  if (const auto* encoder = parts.find("encoder")) {
+    freeze_convolutions(**encoder);
+    row["parameters_frozen"] = as_json(count_parameters(*model));
   }
+  return row;
+}
+
+nlohmann::ordered_json described(const ClassifierPreset& entry) {
+  EncoderClassifier model(entry.options);
+  const auto& input = entry.input;
+  nlohmann::ordered_json row = {
+      {"name", entry.name},       {"family", "classifier"},
+      {"encoder", entry.encoder}, {"paper", entry.paper},
+      {"input", input},           {"parameters", as_json(count_parameters(*model))}};
+  freeze_convolutions(*model->named_children()["encoder"]);
+  row["parameters_frozen"] = as_json(count_parameters(*model));
+  row["gmacs"] =
+      count_gmacs(*model, [&](const torch::Tensor& image) { return model->forward(image); },
+                  model->in_channels(), model->stride(), {input[1], input[2]});
+  return row;
+}
+
+void show_models(const Context& context) {
+  const auto& networks = model_catalog();
+  const auto& classifiers = classifier_presets();
+  std::vector<nlohmann::ordered_json> list(networks.size() + classifiers.size());
+  parallel_for_each(static_cast<int64_t>(list.size()), usable_processors(), [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    list[at] = at < networks.size() ? described(networks[at])
+                                    : described(classifiers[at - networks.size()]);
+  });
   if (context.json) return print_json(list);
-  std::cout
-      << "name             paper  input          trainable  non-trainable       total   GMACs\n";
+  std::cout << "name                         paper  input           trainable  non-trainable       "
+               "total   frozen: trainable   GMACs\n";
   for (const auto& m : list) {
     const auto& p = m["parameters"];
-    char line[160];
-    std::snprintf(line, sizeof line, "%-16s %-6s %-13s %10lld %14lld %11lld %7.2f\n",
+    const auto& frozen = m["parameters_frozen"];
+    char line[200];
+    std::snprintf(line, sizeof line, "%-28s %-6s %-13s %11lld %14lld %11lld %19s %7.2f\n",
                   m["name"].get<std::string>().c_str(), m["paper"].get<std::string>().c_str(),
                   m["input"].dump().c_str(), p["trainable"].get<long long>(),
                   p["non_trainable"].get<long long>(), p["total"].get<long long>(),
+                  frozen.is_null() ? "" : frozen["trainable"].dump().c_str(),
                   m["gmacs"].get<double>());
     std::cout << line;
   }

@@ -27,14 +27,31 @@ Foreground foreground(const torch::Tensor& logits, const torch::Tensor& target) 
   return {p * valid, (label == classes).to(p.scalar_type())};
 }
 
+Foreground every_class(const torch::Tensor& logits, const torch::Tensor& target) {
+  check_shapes(logits, target);
+  // sigmoid(-x) and not 1 - sigmoid(x), which is 0 in float32 from x = 17 on.
+  const auto p = logits.size(1) == 1 ? torch::sigmoid(torch::cat({-logits, logits}, 1)).flatten(2)
+                                     : torch::softmax(logits, 1).flatten(2);
+  const auto label = target.flatten(1).unsqueeze(1);  // [N,1,H*W]
+  const auto classes = torch::arange(0, p.size(1), label.options()).view({1, -1, 1});
+  const auto valid = (label != kIgnoreLabel).to(p.scalar_type());
+  return {p * valid, (label == classes).to(p.scalar_type())};
+}
+
+torch::Tensor summed(const torch::Tensor& each, Reduction reduction) {
+  return reduction == Reduction::batch ? each.sum(torch::IntArrayRef{0, 2}) : each.sum(2);
+}
+
 SoftConfusion soft_confusion(const torch::Tensor& logits, const torch::Tensor& target,
-                             Reduction reduction) {
-  const auto [p, t] = foreground(logits, target);
-  const auto sum = [&](const torch::Tensor& x) {
-    return reduction == Reduction::batch ? x.sum(torch::IntArrayRef{0, 2}) : x.sum(2);
-  };
-  const auto tp = sum(p * t);
-  return {tp, sum(p) - tp, sum(t) - tp};
+                             Reduction reduction, Classes classes) {
+  const auto [p, t] =
+      classes == Classes::all ? every_class(logits, target) : foreground(logits, target);
+  const auto tp = summed(p * t, reduction);
+  return {tp, summed(p, reduction) - tp, summed(t, reduction) - tp};
+}
+
+torch::Tensor over_classes(const torch::Tensor& each, Classes classes) {
+  return classes == Classes::all ? each.sum(-1).mean() : each.mean();
 }
 
 }  // namespace groundglass

@@ -10,6 +10,12 @@ enum class Reduction {
   per_image,  ///< one ratio per image and class, then the mean
 };
 
+/// Whose ratios an overlap loss adds up.
+enum class Classes {
+  foreground,  ///< the mean over all classes but the background
+  all,         ///< the sum over all classes, the background being one; a sigmoid counts as two
+};
+
 /// Throws Error(usage) naming both shapes unless they are [N,K,H,W] and [N,H,W] of one size.
 void check_shapes(const torch::Tensor& logits, const torch::Tensor& target);
 
@@ -27,7 +33,15 @@ struct Foreground {
 /// throws Error(usage) if the shapes do not agree.
 Foreground foreground(const torch::Tensor& logits, const torch::Tensor& target);
 
-/// Soft confusion sums over the reduction set: [F] for batch, [N,F] for per_image.
+/// The same for every class: the background (1 - p of a sigmoid, class 0 of a softmax) stands
+/// before the others, so both tensors are [N,max(K,2),H*W].
+Foreground every_class(const torch::Tensor& logits, const torch::Tensor& target);
+
+/// [N,F,pixels] summed over the reduction set: [F] for batch, [N,F] for per_image.
+torch::Tensor summed(const torch::Tensor& each, Reduction reduction);
+
+/// Soft confusion sums over the reduction set: [F] for batch, [N,F] for per_image; F counts the
+/// classes asked for.
 struct SoftConfusion {
   torch::Tensor tp;  ///< sum p t
   torch::Tensor fp;  ///< sum p (1 - t)
@@ -35,6 +49,10 @@ struct SoftConfusion {
 };
 
 SoftConfusion soft_confusion(const torch::Tensor& logits, const torch::Tensor& target,
-                             Reduction reduction);
+                             Reduction reduction, Classes classes = Classes::foreground);
+
+/// One number per class ([F], or [N,F] with images apart) -> the loss: for the foreground the mean,
+/// for all classes their sum, averaged over the images.
+torch::Tensor over_classes(const torch::Tensor& each, Classes classes);
 
 }  // namespace groundglass

@@ -2,16 +2,15 @@
 
 #include <sstream>
 
-#include <torch/csrc/jit/frontend/tracer.h>
-#include <torch/csrc/jit/ir/constants.h>
-#include <torch/csrc/jit/ir/ir.h>
-
 #include "groundglass/core/error.h"
+#include "groundglass/models/multiply_accumulates.h"
 
 namespace groundglass {
 
-Prediction SegmentationModel::forward(const torch::Tensor& image) {
+Prediction SegmentationModel::forward(const torch::Tensor& given) {
   const int64_t s = stride(), c = in_channels();
+  const bool gray = given.dim() == 4 && given.size(1) == 1 && c == 3;
+  const auto image = gray ? given.expand({-1, 3, -1, -1}) : given;
   const auto up = [s](int64_t n) { return std::max<int64_t>(1, (n + s - 1) / s) * s; };
   const auto fits = [s](int64_t n) { return n > 0 && n % s == 0; };
   if (image.dim() != 4 || image.size(1) != c || !fits(image.size(2)) || !fits(image.size(3))) {
@@ -46,38 +45,8 @@ ParameterCount count_parameters(const torch::nn::Module& module) {
 }
 
 double count_gmacs(SegmentationModel& model, int64_t height, int64_t width) {
-  const torch::NoGradGuard no_grad;
-  const bool training = model.is_training();
-  model.eval();
-  std::vector<std::pair<torch::Tensor, bool>> frozen;  // the tracer refuses trainable constants
-  for (auto& p : model.parameters()) {
-    frozen.emplace_back(p, p.requires_grad());
-    p.set_requires_grad(false);
-  }
-  const auto traced = torch::jit::tracer::trace(
-      {torch::zeros({1, model.in_channels(), height, width})},
-      [&](torch::jit::Stack inputs) {
-        return torch::jit::Stack{model.forward(inputs.front().toTensor()).logits};
-      },
-      [](const torch::autograd::Variable&) { return std::string(); });
-  for (auto& [parameter, needed] : frozen) parameter.set_requires_grad(needed);
-  model.train(training);
-
-  double macs = 0;
-  for (const auto* node : traced.first->graph->nodes()) {
-    if (node->kind() != c10::Symbol::fromQualString("aten::_convolution")) continue;
-    const auto sizes = [](const torch::jit::Value* v) {
-      return *v->type()->expectRef<c10::TensorType>().sizes().concrete_sizes();
-    };
-    // weight is [out, in / groups, kh, kw], or [in, out / groups, kh, kw] when transposed
-    const auto weight = sizes(node->input(1)), input = sizes(node->input(0));
-    const auto output = sizes(node->output());
-    const bool transposed = *torch::jit::constant_as<bool>(node->input(6));
-    const auto& places = transposed ? input : output;  // one kernel is applied at each of these
-    const double kernel = static_cast<double>(weight[0] * weight[1] * weight[2] * weight[3]);
-    macs += kernel * static_cast<double>(places[0] * places[2] * places[3]);
-  }
-  return macs / 1e9;
+  return count_gmacs(model, [&](const torch::Tensor& image) { return model.forward(image).logits; },
+                     model.in_channels(), model.stride(), {height, width});
 }
 
 }  // namespace groundglass

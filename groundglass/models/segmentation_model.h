@@ -12,6 +12,7 @@ namespace groundglass {
 struct Features {
   std::vector<torch::Tensor> maps;     ///< map i is [N, C_i, H / s_i, W / s_i]
   std::vector<torch::Tensor> indices;  ///< places of pooled maxima, for networks that unpool
+  std::vector<torch::Tensor> coarse;   ///< what nested decoders widen, if not the maps themselves
 };
 
 /// What a network says about a batch.
@@ -27,7 +28,8 @@ using LayerWatcher = std::function<torch::Tensor(const std::string& layer, torch
 /// multiples of `stride()` gives logits of the same height and width.
 class SegmentationModel : public torch::nn::Module {
  public:
-  /// encode, then decode. Throws Error(usage) naming the size found and a size that would work.
+  /// encode, then decode. A network of three channels shows a gray image to each of them. Throws
+  /// Error(usage) naming the size found and a size that would work.
   Prediction forward(const torch::Tensor& image);
 
   virtual Features encode(torch::Tensor image) = 0;
@@ -69,7 +71,9 @@ struct ParameterCount {
 ParameterCount count_parameters(const torch::nn::Module& module);
 
 /// Multiply-accumulates of all convolutions for one image [1,C,H,W], in units of 1e9. The network
-/// is traced once, so this works for any of them; normalisation and pointwise steps do not count.
+/// is traced, so this works for any of them; normalisation and pointwise steps do not count. Large
+/// images are worked out from two small ones: the maps of a network are as large as the image
+/// demands, in proportion to its area, or of a fixed size.
 double count_gmacs(SegmentationModel& model, int64_t height, int64_t width);
 
 }  // namespace groundglass

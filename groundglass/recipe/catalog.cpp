@@ -6,22 +6,16 @@
 #include "groundglass/core/text.h"
 #include "groundglass/losses/cross_entropy_loss.h"
 #include "groundglass/losses/dice_loss.h"
+#include "groundglass/losses/focal_loss.h"
+#include "groundglass/losses/focal_tversky_loss.h"
+#include "groundglass/losses/squared_dice_loss.h"
 #include "groundglass/losses/tversky_loss.h"
 #include "groundglass/models/attention_unet.h"
 #include "groundglass/models/unet.h"
-#include "groundglass/recipe/recipe_reader.h"
-#include "groundglass/recipe/recipe_writer.h"
+#include "groundglass/recipe/model_presets.h"
 
 namespace groundglass {
 namespace {
-
-/// Reads a network's options and keeps them for building.
-template <class Net, class Options>
-ModelSpec read_model(RecipeReader& reader) {
-  Options options;
-  options.fields(reader);
-  return {"", [options] { return Net(options).ptr(); }, written_fields(options)};
-}
 
 template <auto function, class Options>
 LossSpec read_loss(RecipeReader& reader) {
@@ -34,10 +28,6 @@ LossSpec read_loss(RecipeReader& reader) {
             return function(logits, target, options);
           },
           writer.text()};
-}
-
-LossSpec read_cross_entropy(RecipeReader&) {
-  return {"", cross_entropy_loss, ""};
 }
 
 /// Throws for a name that is not in the list.
@@ -55,15 +45,22 @@ const Entry& find(const std::vector<Entry>& all, const char* what, const std::st
 }  // namespace
 
 const std::vector<CatalogModel>& model_catalog() {
-  static const std::vector<CatalogModel> all = {
-      {"attention_unet",
-       "Attention U-Net",
-       "separable convolutions",
-       "000",
-       {1, 256, 256},
-       read_model<AttentionUNet, AttentionUNetOptions>},
-      {"unet", "U-Net", "plain", "", {1, 256, 256}, read_model<UNet, UNetOptions>},
-  };
+  static const std::vector<CatalogModel> all = [] {
+    std::vector<CatalogModel> models = {
+        {"attention_unet",
+         "Attention U-Net",
+         "separable convolutions",
+         "000",
+         {1, 256, 256},
+         preset<AttentionUNet>(AttentionUNetOptions{})},
+        {"unet", "U-Net", "plain", "", {1, 256, 256}, read_unet},
+    };
+    add_raiu_models(models);
+    add_segnet_models(models);
+    add_linknet_models(models);
+    add_encoder_models(models);
+    return models;
+  }();
   return all;
 }
 
@@ -72,7 +69,14 @@ const std::vector<CatalogLoss>& loss_catalog() {
       {"dice", "1 - 2TP / (2TP + FP + FN), soft", read_loss<dice_loss, DiceLossOptions>},
       {"tversky", "1 - TP / (TP + a_fn FN + a_fp FP), soft",
        read_loss<tversky_loss, TverskyLossOptions>},
-      {"cross_entropy", "mean over pixels", read_cross_entropy},
+      {"cross_entropy", "mean or sum over pixels",
+       read_loss<cross_entropy_loss, CrossEntropyLossOptions>},
+      {"squared_dice", "1 - 2TP / (sum p^2 + sum t^2), soft",
+       read_loss<squared_dice_loss, SquaredDiceLossOptions>},
+      {"focal_tversky", "(1 - Tversky index)^(1/gamma)",
+       read_loss<focal_tversky_loss, FocalTverskyLossOptions>},
+      {"focal", "cross-entropy that counts easy pixels less",
+       read_loss<focal_loss, FocalLossOptions>},
   };
   return all;
 }

@@ -26,6 +26,33 @@ toml::table parsed(const std::string& text, const std::string& name) {
   }
 }
 
+/// A recipe laid over the one it names as its base: its keys win, and its [expect] stands alone.
+toml::table with_base(toml::table recipe, const std::filesystem::path& path, int depth = 0) {
+  const toml::node* base = recipe.get("base");
+  if (base == nullptr) return recipe;
+  if (!base->is_string()) {
+    refuse_recipe(*base, "base is no word; expected the name of a recipe beside this one");
+  }
+  const auto file = path.parent_path() / *base->value<std::string>();
+  if (!std::filesystem::is_regular_file(file)) {
+    refuse_recipe(*base, "base: there is no recipe " + file.string());
+  }
+  if (depth == 8) refuse_recipe(*base, "base: more than 8 recipes lie over each other");
+  toml::table whole = with_base(parsed(read_file(file), file.string()), file, depth + 1);
+  recipe.erase("base");
+  for (auto&& [key, node] : recipe) {
+    auto* below = whole[key].as_table();
+    if (below == nullptr || !node.is_table() || key == "expect") {
+      whole.insert_or_assign(key, std::move(node));
+      continue;
+    }
+    for (auto&& [inner, value] : *node.as_table()) {
+      below->insert_or_assign(inner, std::move(value));  // moved, it keeps where it is from
+    }
+  }
+  return whole;
+}
+
 /// A value as TOML, or, where that fails, as a plain word.
 toml::table parsed_value(const std::string& value, const std::string& name) {
   try {
@@ -74,16 +101,19 @@ auto& chosen(const toml::table& table, const char* where, const Find& find) {
   }
 }
 
-ModelSpec read_model_section(const toml::table& recipe) {
+/// The network, and the weights it starts from.
+std::pair<ModelSpec, ImportOptions> read_model_section(const toml::table& recipe) {
   const toml::table& table = section(recipe, "model");
   const CatalogModel& model = chosen(table, "model", catalog_model);
   RecipeReader reader(table, "model");
   std::string name;
   reader.field({"name", "of the catalog; see `groundglass models`"}, name);
   ModelSpec spec = model.read(reader);
+  ImportOptions start;
+  start.fields(reader);
   reader.finish();
   spec.name = name;
-  return spec;
+  return {std::move(spec), start};
 }
 
 std::vector<std::pair<double, LossSpec>> read_loss_section(const toml::table& recipe) {
@@ -191,7 +221,8 @@ std::string Recipe::resolved() const {
   return written_section("paper", paper) + written_section("data", data) +
          written_section("preprocess", preprocess) + written_section("augment", augment) +
          written_section("split", split) + "[model]\nname = " + toml_string(model.name) + "\n" +
-         model.fields + "\n[loss]\nterms = [" + joined(terms, ",\n         ") + "]\n\n" +
+         model.fields + (start.weights.empty() ? "" : written_fields(start)) +
+         "\n[loss]\nterms = [" + joined(terms, ",\n         ") + "]\n\n" +
          written_section("train", train) + written_section("evaluate", evaluate) +
          written_expect(expect);
 }
@@ -203,7 +234,7 @@ std::string preprocess_text(PreprocessOptions options) {
 
 Recipe parse_recipe(const std::string& text, const std::string& name,
                     const std::vector<std::string>& overrides) {
-  toml::table table = parsed(text, name);
+  toml::table table = with_base(parsed(text, name), name);
   for (const auto& override_text : overrides) apply_override(table, override_text);
   for (const auto& [key, node] : table) {
     const std::string found(key.str());
@@ -217,7 +248,7 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
   recipe.preprocess = read_options<PreprocessOptions>(section(table, "preprocess"), "preprocess");
   recipe.augment = read_options<AugmentOptions>(section(table, "augment"), "augment");
   recipe.split = read_options<SplitOptions>(section(table, "split"), "split");
-  recipe.model = read_model_section(table);
+  std::tie(recipe.model, recipe.start) = read_model_section(table);
   recipe.loss = read_loss_section(table);
   recipe.train = read_options<TrainOptions>(section(table, "train"), "train");
   recipe.evaluate = read_options<EvaluateOptions>(section(table, "evaluate"), "evaluate");

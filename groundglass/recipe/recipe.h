@@ -10,6 +10,7 @@
 #include "groundglass/data/split.h"
 #include "groundglass/preprocess/preprocess_options.h"
 #include "groundglass/recipe/catalog.h"
+#include "groundglass/train/import_weights.h"
 #include "groundglass/train/train_options.h"
 
 namespace groundglass {
@@ -61,6 +62,7 @@ struct Recipe {
   AugmentOptions augment;
   SplitOptions split;
   ModelSpec model;
+  ImportOptions start;                            ///< weights that a training begins with
   std::vector<std::pair<double, LossSpec>> loss;  ///< weight and term
   TrainOptions train;
   EvaluateOptions evaluate;
@@ -77,9 +79,10 @@ struct Recipe {
 /// `normalise`, which is done when a batch is made.
 std::string preprocess_text(PreprocessOptions options);
 
-/// Reads a recipe. `overrides` are "section.key=value" as given by --set; a value that is no TOML
-/// is taken as a word. Throws Error(recipe) with file, line and column for a wrong key, kind, range
-/// or name, and Error(usage) if there is no such file.
+/// Reads a recipe. A recipe that begins with base = "other.toml" lies over that one, which stands
+/// in the same folder: only what differs is written down. `overrides` are "section.key=value" as
+/// given by --set; a value that is no TOML is taken as a word. Throws Error(recipe) with file, line
+/// and column for a wrong key, kind, range or name, and Error(usage) if there is no such file.
 Recipe read_recipe(const std::filesystem::path& path,
                    const std::vector<std::string>& overrides = {});
 

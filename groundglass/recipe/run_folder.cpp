@@ -71,7 +71,8 @@ std::map<std::string, torch::Tensor> widened(std::map<std::string, torch::Tensor
 void check_images_fit(const Recipe& recipe, const PreparedHeader& header) {
   const ModelPtr model = recipe.model.make();
   const int64_t stride = model->stride();
-  if (header.channels != model->in_channels()) {
+  const bool gray = header.channels == 1 && model->in_channels() == 3;  // shown to each channel
+  if (header.channels != model->in_channels() && !gray) {
     fail(ErrorKind::recipe, "[model] in_channels is " + std::to_string(model->in_channels()) +
                                 " and the prepared images have " + std::to_string(header.channels));
   }
@@ -167,6 +168,10 @@ FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedS
   at::manual_seed(static_cast<uint64_t>(recipe.train.seed));
   TrainJob job;
   job.model = recipe.model.make();
+  if (!recipe.start.weights.empty() && !fs::exists(run / "state.safetensors")) {
+    const auto report = import_weights(*job.model, recipe.start.weights, recipe.start.layout);
+    observer.on(Warning{recipe.start.weights + ": " + report.text()});
+  }
   job.loss = recipe.loss_function();
   job.options = recipe.train;
   job.augment = recipe.augment;

@@ -6,9 +6,6 @@
 #include "groundglass/core/text.h"
 
 namespace groundglass {
-namespace {
-
-/// "a, b and c", or the first few and how many more.
 std::string some_of(std::vector<std::string> names) {
   constexpr size_t kShown = 4;
   if (names.size() <= kShown) return listed(names);
@@ -17,8 +14,6 @@ std::string some_of(std::vector<std::string> names) {
   return joined(names, ", ") + " and " + std::to_string(more) + " more";
 }
 
-}  // namespace
-
 std::map<std::string, torch::Tensor> named_weights(const torch::nn::Module& module) {
   std::map<std::string, torch::Tensor> all;
   for (const auto& p : module.named_parameters()) all[p.key()] = p.value().detach();
@@ -26,30 +21,40 @@ std::map<std::string, torch::Tensor> named_weights(const torch::nn::Module& modu
   return all;
 }
 
+std::string WeightsDifference::text() const {
+  std::vector<std::string> parts;
+  if (!missing.empty()) parts.push_back("missing: " + some_of(missing));
+  if (!unexpected.empty()) parts.push_back("unexpected: " + some_of(unexpected));
+  if (!mismatched.empty()) parts.push_back("of another shape: " + some_of(mismatched));
+  return joined(parts, "; ");
+}
+
+WeightsDifference difference(const std::map<std::string, torch::Tensor>& wanted,
+                             const std::map<std::string, torch::Tensor>& stored) {
+  WeightsDifference found;
+  for (const auto& [name, tensor] : wanted) {
+    const auto other = stored.find(name);
+    if (other == stored.end()) {
+      found.missing.push_back(name);
+    } else if (other->second.sizes() != tensor.sizes()) {
+      found.mismatched.push_back((std::ostringstream() << name << " " << other->second.sizes()
+                                                       << " for " << tensor.sizes())
+                                     .str());
+    }
+  }
+  for (const auto& [name, tensor] : stored) {
+    if (wanted.count(name) == 0) found.unexpected.push_back(name);
+  }
+  return found;
+}
+
 void load_weights(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& stored,
                   const std::string& origin) {
   const torch::NoGradGuard no_grad;
   auto wanted = named_weights(module);
-  std::vector<std::string> missing, unexpected, mismatched;
-  for (const auto& [name, tensor] : wanted) {
-    const auto found = stored.find(name);
-    if (found == stored.end()) {
-      missing.push_back(name);
-    } else if (found->second.sizes() != tensor.sizes()) {
-      mismatched.push_back(name + " " + (std::ostringstream() << found->second.sizes()).str() +
-                           " for " + (std::ostringstream() << tensor.sizes()).str());
-    }
-  }
-  for (const auto& [name, tensor] : stored) {
-    if (wanted.count(name) == 0) unexpected.push_back(name);
-  }
-  if (!missing.empty() || !unexpected.empty() || !mismatched.empty()) {
-    std::string text = origin + ": the weights do not fit the network;";
-    if (!missing.empty()) text += " missing: " + some_of(missing) + ";";
-    if (!unexpected.empty()) text += " unexpected: " + some_of(unexpected) + ";";
-    if (!mismatched.empty()) text += " of another shape: " + some_of(mismatched) + ";";
-    text.pop_back();
-    fail(ErrorKind::checkpoint, text);
+  const auto found = difference(wanted, stored);
+  if (!found.none()) {
+    fail(ErrorKind::checkpoint, origin + ": the weights do not fit the network; " + found.text());
   }
   for (auto& [name, tensor] : wanted) tensor.copy_(stored.at(name));
 }

@@ -1,5 +1,6 @@
 // Every network of the catalog keeps these promises. A new one joins by its catalog line and by its
-// parameter counts in kCounts.
+// parameter counts in kCounts. The tests are registered network by network, since building one
+// takes longer than most of the promises.
 #include <cmath>
 #include <filesystem>
 
@@ -12,6 +13,7 @@
 #include "groundglass/recipe/catalog.h"
 #include "groundglass/train/weights.h"
 #include "tests/complaint.h"
+#include "tests/contract/counts.h"
 
 namespace groundglass {
 namespace {
@@ -20,14 +22,6 @@ struct Case {
   std::string name;
   std::function<ModelPtr()> make;
   int64_t trainable, moving;  ///< from the paper or from tools/reference/
-};
-void PrintTo(const Case& c, std::ostream* os) {
-  *os << c.name;
-}
-
-const std::map<std::string, std::pair<int64_t, int64_t>> kCounts = {
-    {"attention_unet", {11'877'134, 5'888}},
-    {"unet", {31'036'481, 11'776}},
 };
 
 std::vector<Case> cases() {
@@ -56,34 +50,54 @@ std::vector<Case> cases() {
   return all;
 }
 
-class ModelContract : public testing::TestWithParam<Case> {
- protected:
-  void SetUp() override {
-    torch::manual_seed(1);
-    model = GetParam().make();
-    h = model->stride();
-    w = 2 * h;
+/// A network under test, built once and shown to one promise after the other.
+class Candidate {
+ public:
+  explicit Candidate(Case c) : about(std::move(c)) {}
+  SegmentationModel& operator*() {
+    if (!model_) {
+      torch::manual_seed(1);
+      model_ = about.make();
+    }
+    return *model_;
   }
-  torch::Tensor image(int64_t n) const { return torch::randn({n, model->in_channels(), h, w}); }
-  ModelPtr model;
-  int64_t h = 0, w = 0;  // the smallest image worth testing, not square
+  SegmentationModel* operator->() { return &**this; }
+  int64_t height() { return (**this).stride(); }  // the smallest image worth testing, not square
+  int64_t width() { return 2 * height(); }
+  torch::Tensor image(int64_t n) {
+    return torch::randn({n, (**this).in_channels(), height(), width()});
+  }
+  void forget() { model_.reset(); }
+
+  const Case about;
+
+ private:
+  ModelPtr model_;
 };
 
-TEST_P(ModelContract, LogitsHaveTheSizeOfTheImage) {
+/// The logits and whatever a network says besides, as one number that all of it moves.
+torch::Tensor everything(const Prediction& p) {
+  auto sum = p.logits.to(torch::kFloat32).square().mean();
+  for (const auto& side : p.side) sum = sum + side.to(torch::kFloat32).square().mean();
+  return sum;
+}
+
+void LogitsHaveTheSizeOfTheImage(Candidate& model) {
+  const int64_t h = model.height(), w = model.width();
   model->eval();
   const torch::NoGradGuard no_grad;
-  const auto logits = model->forward(image(2)).logits;
+  const auto logits = model->forward(model.image(2)).logits;
   EXPECT_EQ(logits.sizes(), (std::vector<int64_t>{2, model->out_channels(), h, w}));
   EXPECT_TRUE(torch::isfinite(logits).all().item<bool>());
   EXPECT_GT(logits.std().item<double>(), 0);
 }
 
 // In training a bias before batch norm has a gradient of zero, so eval mode decides who is reached.
-TEST_P(ModelContract, EveryParameterReceivesAGradient) {
+void EveryParameterReceivesAGradient(Candidate& model) {
   for (const bool training : {true, false}) {
     model->train(training);
     model->zero_grad();
-    model->forward(image(2)).logits.square().mean().backward();
+    everything(model->forward(model.image(2))).backward();
     for (const auto& p : model->named_parameters()) {
       ASSERT_TRUE(p.value().grad().defined()) << p.key();
       EXPECT_TRUE(torch::isfinite(p.value().grad()).all().item<bool>()) << p.key();
@@ -94,10 +108,10 @@ TEST_P(ModelContract, EveryParameterReceivesAGradient) {
   }
 }
 
-TEST_P(ModelContract, OneCaseDoesNotSeeItsBatchNeighbours) {
+void OneCaseDoesNotSeeItsBatchNeighbours(Candidate& model) {
   model->eval();
   const torch::NoGradGuard no_grad;
-  auto pair = image(2);
+  auto pair = model.image(2);
   const auto first = model->forward(pair).logits.narrow(0, 0, 1);
   pair[1] = 100 * torch::randn_like(pair[1]);
   EXPECT_TRUE(torch::equal(first, model->forward(pair).logits.narrow(0, 0, 1)));
@@ -106,20 +120,20 @@ TEST_P(ModelContract, OneCaseDoesNotSeeItsBatchNeighbours) {
       torch::allclose(first, model->forward(pair.flip(0)).logits.narrow(0, 1, 1), 1e-4, 1e-5));
 }
 
-TEST_P(ModelContract, HasTheStatedNumberOfParameters) {
-  ASSERT_GT(GetParam().trainable, 0) << "state the counts of this network in kCounts";
+void HasTheStatedNumberOfParameters(Candidate& model) {
+  ASSERT_GT(model.about.trainable, 0) << "state the counts of this network in kCounts";
   const auto count = count_parameters(*model);
-  EXPECT_EQ(count.trainable, GetParam().trainable);
-  EXPECT_EQ(count.non_trainable, GetParam().moving);
+  EXPECT_EQ(count.trainable, model.about.trainable);
+  EXPECT_EQ(count.non_trainable, model.about.moving);
 }
 
-TEST_P(ModelContract, SurvivesSaveAndLoadBitByBitWithBuffers) {
+void SurvivesSaveAndLoadBitByBitWithBuffers(Candidate& model) {
   const torch::NoGradGuard no_grad;
   model->train();
-  model->forward(image(2));  // moves the statistics of batch norm
-  const auto path = std::filesystem::path(testing::TempDir()) / (GetParam().name + ".safetensors");
+  model->forward(model.image(2));  // moves the statistics of batch norm
+  const auto path = std::filesystem::path(testing::TempDir()) / (model.about.name + ".safetensors");
   write_safetensors(path, {named_weights(*model), {}});
-  const auto copy = GetParam().make();
+  const auto copy = model.about.make();
   load_weights(*copy, read_safetensors(path).tensors, path.string());
   std::filesystem::remove(path);
   const auto wanted = named_weights(*model), found = named_weights(*copy);
@@ -133,11 +147,12 @@ TEST_P(ModelContract, SurvivesSaveAndLoadBitByBitWithBuffers) {
   EXPECT_GT(moved, 0);
   model->eval();
   copy->eval();
-  const auto x = image(1);
+  const auto x = model.image(1);
   EXPECT_TRUE(torch::equal(model->forward(x).logits, copy->forward(x).logits));
 }
 
-TEST_P(ModelContract, RefusesASizeItCannotHalveAndSaysWhichWouldWork) {
+void RefusesASizeItCannotHalveAndSaysWhichWouldWork(Candidate& model) {
+  const int64_t h = model.height(), w = model.width();
   const int64_t c = model->in_channels();
   const auto text = complaint(ErrorKind::usage, [&] {
     model->forward(torch::randn({1, c, h + 1, w}));
@@ -154,17 +169,26 @@ TEST_P(ModelContract, RefusesASizeItCannotHalveAndSaysWhichWouldWork) {
   complaint(ErrorKind::usage, [&] { model->forward(torch::randn({c, h, w})); });
 }
 
-TEST_P(ModelContract, RefusesAnImageWithoutPixels) {
+void RefusesAnImageWithoutPixels(Candidate& model) {
+  const int64_t h = model.height(), w = model.width();
   const int64_t c = model->in_channels();
   complaint(ErrorKind::usage, [&] { model->forward(torch::zeros({1, c, 0, w})); });
   complaint(ErrorKind::usage, [&] { model->forward(torch::zeros({1, c, h, 0})); });
 }
 
-TEST_P(ModelContract, ShowsEveryLayerOnceInOrderAndGoesOnWithWhatItIsGiven) {
+void ShowsEveryLayerOnceInOrderAndGoesOnWithWhatItIsGiven(Candidate& model) {
   model->eval();
   const torch::NoGradGuard no_grad;
-  const auto x = image(1);
-  const auto before = model->forward(x).logits;
+  const auto x = model.image(1);
+  const auto said = model->forward(x);
+  const auto before = said.logits;
+  const auto as_before = [&](const Prediction& now) {
+    bool same = torch::equal(now.logits, before);
+    for (size_t i = 0; i < said.side.size(); ++i) {
+      same = same && torch::equal(now.side[i], said.side[i]);
+    }
+    return same;
+  };
   std::vector<std::string> seen;
   model->watch_layers([&](const std::string& layer, torch::Tensor output) {
     seen.push_back(layer);
@@ -176,16 +200,16 @@ TEST_P(ModelContract, ShowsEveryLayerOnceInOrderAndGoesOnWithWhatItIsGiven) {
     model->watch_layers([&](const std::string& layer, const torch::Tensor& output) {
       return layer == name ? output + 10 * torch::randn_like(output) : output;
     });
-    EXPECT_FALSE(torch::equal(model->forward(x).logits, before)) << name;
+    EXPECT_FALSE(as_before(model->forward(x))) << name;
   }
   model->watch_layers({});
   EXPECT_TRUE(torch::equal(model->forward(x).logits, before));
 }
 
-TEST_P(ModelContract, RunsInBfloat16NearlyAsInSinglePrecision) {
+void RunsInBfloat16NearlyAsInSinglePrecision(Candidate& model) {
   model->eval();
   const torch::NoGradGuard no_grad;
-  const auto x = image(2);
+  const auto x = model.image(2);
   const auto exact = model->forward(x).logits;
   torch::Tensor rough;
   {
@@ -195,20 +219,23 @@ TEST_P(ModelContract, RunsInBfloat16NearlyAsInSinglePrecision) {
   EXPECT_EQ(rough.scalar_type(), torch::kBFloat16);
   ASSERT_TRUE(torch::isfinite(rough).all().item<bool>());
   const double apart = (rough.to(torch::kFloat32) - exact).abs().mean().item<double>();
-  EXPECT_LT(apart, 0.1 * exact.abs().mean().item<double>());  // 0.1 to 6 % at random weights
+  // 0.1 to 6 % at random weights. A network that unpools puts a value a pixel further where rounding
+  // changes which of two neighbours is the larger: SegNet's five levels were 12 % apart.
+  const double near = model->encode(x).indices.empty() ? 0.1 : 0.25;
+  EXPECT_LT(apart, near * exact.abs().mean().item<double>());
   EXPECT_GT(apart, 0);
   EXPECT_TRUE(torch::equal(model->forward(x).logits, exact));  // over with the Autocast
   const Autocast no_change(torch::kCPU, torch::kFloat32);
   EXPECT_TRUE(torch::equal(model->forward(x).logits, exact));
 }
 
-TEST_P(ModelContract, TrainsInBfloat16WithFiniteGradientsInSinglePrecision) {
-  torch::Tensor logits;
+void TrainsInBfloat16WithFiniteGradientsInSinglePrecision(Candidate& model) {
+  Prediction said;
   {
     const Autocast autocast(torch::kCPU, torch::kBFloat16);
-    logits = model->forward(image(2)).logits;
+    said = model->forward(model.image(2));
   }
-  logits.to(torch::kFloat32).square().mean().backward();
+  everything(said).backward();
   for (const auto& p : model->named_parameters()) {
     ASSERT_TRUE(p.value().grad().defined()) << p.key();
     EXPECT_EQ(p.value().grad().scalar_type(), torch::kFloat32) << p.key();
@@ -216,43 +243,55 @@ TEST_P(ModelContract, TrainsInBfloat16WithFiniteGradientsInSinglePrecision) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ModelContract, testing::ValuesIn(cases()),
-                         [](const auto& test) { return test.param.name; });
+using Promise = void (*)(Candidate&);
 
-TEST(LoadWeights, ListsWhatIsMissingUnexpectedAndOfAnotherShape) {
-  UNet net(UNetOptions{.widths = {2}});
-  auto stored = named_weights(*net);
-  stored.erase("head.bias");
-  stored["tail.bias"] = torch::zeros({1});
-  stored["head.weight"] = torch::zeros({3, 2, 1, 1});
-  EXPECT_EQ(
-      complaint(ErrorKind::checkpoint, [&] { load_weights(*net, stored, "old.safetensors"); }),
-      "old.safetensors: the weights do not fit the network; missing: head.bias; unexpected: "
-      "tail.bias; of another shape: head.weight [3, 2, 1, 1] for [1, 2, 1, 1]");
-  complaint(ErrorKind::checkpoint, [&] { load_weights(*net, {}, "empty"); });
-}
+class ModelContract : public testing::Test {
+ public:
+  ModelContract(std::shared_ptr<Candidate> candidate, Promise promise, bool last)
+      : candidate_(std::move(candidate)), promise_(promise), last_(last) {}
+  void SetUp() override {
+    (**candidate_).train();
+    (**candidate_).zero_grad();
+  }
+  void TestBody() override { promise_(*candidate_); }
+  void TearDown() override {
+    (**candidate_).watch_layers({});
+    if (last_) candidate_->forget();
+  }
 
-TEST(LoadWeights, ChangesNothingWhenItRefuses) {
-  UNet net(UNetOptions{.widths = {2}});
-  std::map<std::string, torch::Tensor> stored;
-  for (const auto& [name, tensor] : named_weights(*net)) stored[name] = tensor + 1;
-  stored.erase("head.bias");
-  const auto before = net->named_parameters()["head.weight"].clone();
-  complaint(ErrorKind::checkpoint, [&] { load_weights(*net, stored, "x"); });
-  EXPECT_TRUE(torch::equal(before, net->named_parameters()["head.weight"]));
-}
+ private:
+  std::shared_ptr<Candidate> candidate_;
+  Promise promise_;
+  bool last_;
+};
 
-TEST(LoadWeights, WidensKernelsInHalfPrecision) {
-  UNet net(UNetOptions{.widths = {2}}), copy(UNetOptions{.widths = {2}});
-  const auto half = halved(named_weights(*net));
-  EXPECT_EQ(half.at("head.weight").scalar_type(), torch::kFloat16);
-  EXPECT_EQ(half.at("head.bias").scalar_type(), torch::kFloat32);
-  EXPECT_EQ(half.at("down.0.norm1.running_var").scalar_type(), torch::kFloat32);
-  load_weights(*copy, half, "half");
-  EXPECT_EQ(copy->named_parameters()["head.weight"].scalar_type(), torch::kFloat32);
-  EXPECT_TRUE(torch::allclose(copy->named_parameters()["head.weight"],
-                              net->named_parameters()["head.weight"], 1.0 / 2048, 1e-7));
-}
+[[maybe_unused]] const bool registered = [] {
+  const std::vector<std::pair<const char*, Promise>> promises = {
+      {"LogitsHaveTheSizeOfTheImage", LogitsHaveTheSizeOfTheImage},
+      {"EveryParameterReceivesAGradient", EveryParameterReceivesAGradient},
+      {"OneCaseDoesNotSeeItsBatchNeighbours", OneCaseDoesNotSeeItsBatchNeighbours},
+      {"HasTheStatedNumberOfParameters", HasTheStatedNumberOfParameters},
+      {"SurvivesSaveAndLoadBitByBitWithBuffers", SurvivesSaveAndLoadBitByBitWithBuffers},
+      {"RefusesASizeItCannotHalveAndSaysWhichWouldWork",
+       RefusesASizeItCannotHalveAndSaysWhichWouldWork},
+      {"RefusesAnImageWithoutPixels", RefusesAnImageWithoutPixels},
+      {"ShowsEveryLayerOnceInOrderAndGoesOnWithWhatItIsGiven",
+       ShowsEveryLayerOnceInOrderAndGoesOnWithWhatItIsGiven},
+      {"RunsInBfloat16NearlyAsInSinglePrecision", RunsInBfloat16NearlyAsInSinglePrecision},
+      {"TrainsInBfloat16WithFiniteGradientsInSinglePrecision",
+       TrainsInBfloat16WithFiniteGradientsInSinglePrecision},
+  };
+  for (const auto& c : cases()) {
+    const auto candidate = std::make_shared<Candidate>(c);
+    for (const auto& [name, promise] : promises) {
+      const bool last = name == promises.back().first;
+      testing::RegisterTest(
+          "ModelContract", (c.name + "/" + name).c_str(), nullptr, nullptr, __FILE__, __LINE__,
+          [=]() -> testing::Test* { return new ModelContract(candidate, promise, last); });
+    }
+  }
+  return true;
+}();
 
 TEST(Catalog, NamesTheNearestNetwork) {
   EXPECT_EQ(complaint(ErrorKind::recipe, [] { make_default_model("atention_unet"); }),

@@ -9,14 +9,25 @@ namespace groundglass {
 namespace {
 
 // Named in full, since at::cross_entropy_loss is found for tensors as well.
-double value(const torch::Tensor& logits, const torch::Tensor& target) {
-  return groundglass::cross_entropy_loss(logits, target).item<double>();
+double value(const torch::Tensor& logits, const torch::Tensor& target,
+             const CrossEntropyLossOptions& options = {}) {
+  return groundglass::cross_entropy_loss(logits, target, options).item<double>();
 }
 
 TEST(CrossEntropyLoss, GivesTheGoldenNumber) {
   const double sum = std::log(0.9) + std::log(0.8) + std::log(0.7) + std::log(0.1);
   EXPECT_NEAR(value(golden_logits(), golden_target()), -sum / 4, 1e-12);
   EXPECT_NEAR(value(golden_logits(), golden_target()), 0.7469410, 5e-8);  // SPEC-SHARED section 3
+}
+
+// Paper 001 prints a sum over the pixels.
+TEST(CrossEntropyLoss, SumsOverThePixelsThatCountIfAsked) {
+  const CrossEntropyLossOptions sum{.reduction = PixelReduction::sum};
+  EXPECT_NEAR(value(golden_logits(), golden_target(), sum),
+              4 * value(golden_logits(), golden_target()), 1e-12);
+  EXPECT_NEAR(value(three_class_logits(), ignoring_target(), sum),
+              4 * value(three_class_logits(), ignoring_target()), 1e-12);
+  EXPECT_EQ(value(golden_logits(), torch::full({1, 2, 2}, 255, torch::kInt64), sum), 0);
 }
 
 TEST(CrossEntropyLoss, OfOneLogitIsThatOfTwoWithABackgroundOfZero) {
@@ -70,11 +81,19 @@ TEST(CrossEntropyLoss, GrowsLinearlyWhereTheNetworkIsSureAndWrong) {
 }
 
 TEST(CrossEntropyLoss, HasTheGradientOfItsDifferences) {
-  expect_gradient_of_differences(cross_entropy_loss);
+  for (const auto reduction : {PixelReduction::mean, PixelReduction::sum}) {
+    expect_gradient_of_differences([&](const torch::Tensor& x, const torch::Tensor& target) {
+      return groundglass::cross_entropy_loss(x, target, {.reduction = reduction});
+    });
+  }
 }
 
 TEST(CrossEntropyLoss, IsFiniteWhereTheNetworkIsSure) {
-  expect_finite_at_extremes(cross_entropy_loss);
+  for (const auto reduction : {PixelReduction::mean, PixelReduction::sum}) {
+    expect_finite_at_extremes([&](const torch::Tensor& x, const torch::Tensor& target) {
+      return groundglass::cross_entropy_loss(x, target, {.reduction = reduction});
+    });
+  }
 }
 
 TEST(CrossEntropyLoss, HasASlopeAtZero) {  // where |x| and relu have none

@@ -92,6 +92,51 @@ TEST(DiceLoss, DoesNotLookAtIgnoredPixels) {
   EXPECT_NEAR(value(golden_logits(), nothing), 0, 1e-12);
 }
 
+// tools/reference/losses.py, "dice, all classes"
+TEST(DiceLoss, AddsUpTheClassesIfAsked) {
+  expect_value_and_gradient(
+      [](const torch::Tensor& x) {
+        return dice_loss(x, three_class_target(),
+                         {.reduction = Reduction::per_image, .classes = Classes::all});
+      },
+      three_class_logits(), 1.567714092855075,
+      {0.077130477, 0.013916404, -0.145697923, -0.109098277, 0.054109747, 0.046914631, 0.031967800,
+       -0.068026151, 0.098783291, 0.043330202, -0.086116984, 0.071990287, -0.071987209, 0.014260257,
+       -0.072651620, 0.028657007, 0.071856727, 0.000661334});
+  expect_value_and_gradient(
+      [](const torch::Tensor& x) {
+        return dice_loss(x, ignoring_target(),
+                         {.reduction = Reduction::per_image, .classes = Classes::all});
+      },
+      three_class_logits(), 1.745305133129062,
+      {0.050852963, 0.008662783, 0, -0.093451049, 0.061693135, 0, 0.042598086, -0.070355919, 0, 0,
+       -0.094226957, 0.140816947, 0, 0.018598518, -0.144009138, 0, 0.075628439, 0.003192191});
+}
+
+// Paper 002 prints the overlap without its factor 2 in one of two places.
+TEST(DiceLoss, CanLeaveTheFactorOfTwoOut) {
+  EXPECT_NEAR(value(golden_logits(), golden_target(), {.smooth = 0, .dice_factor = 1}),
+              1 - 1.8 / 5.1, 1e-12);
+  const auto mask = golden_target();
+  EXPECT_NEAR(value(certain(mask), mask, {.classes = Classes::all, .dice_factor = 1}), 1, 1e-6);
+  const auto slope = [](double factor) {
+    const auto x = golden_logits().requires_grad_();
+    dice_loss(x, golden_target(), {.smooth = 0, .dice_factor = factor}).backward();
+    return x.grad();
+  };
+  EXPECT_TRUE(torch::allclose(slope(1) * 2, slope(2)));
+}
+
+TEST(DiceLoss, CountsASigmoidAsTwoClasses) {
+  const auto x = golden_logits();
+  const DiceLossOptions both{.classes = Classes::all};
+  // The background's own Dice: TP .7, FP 1.2, FN .3.
+  EXPECT_NEAR(value(x, golden_target(), {.smooth = 0, .classes = Classes::all}),
+              (1 - 3.6 / 5.1) + (1 - 1.4 / 2.9), 1e-12);
+  EXPECT_NEAR(value(torch::cat({torch::zeros_like(x), x}, 1), golden_target(), both),
+              value(x, golden_target(), both), 1e-12);
+}
+
 TEST(DiceLoss, TakesMasksOfBytes) {
   EXPECT_EQ(value(three_class_logits(), ignoring_target().to(torch::kUInt8)),
             value(three_class_logits(), ignoring_target()));
@@ -99,15 +144,22 @@ TEST(DiceLoss, TakesMasksOfBytes) {
 
 TEST(DiceLoss, HasTheGradientOfItsDifferences) {
   for (const auto reduction : {Reduction::batch, Reduction::per_image}) {
-    expect_gradient_of_differences([&](const torch::Tensor& x, const torch::Tensor& target) {
-      return dice_loss(x, target, {.smooth = 0.5, .reduction = reduction});
-    });
+    for (const auto classes : {Classes::foreground, Classes::all}) {
+      expect_gradient_of_differences([&](const torch::Tensor& x, const torch::Tensor& target) {
+        return dice_loss(x, target, {.smooth = 0.5, .reduction = reduction, .classes = classes});
+      });
+    }
   }
 }
 
 TEST(DiceLoss, IsFiniteWhereTheNetworkIsSure) {
-  expect_finite_at_extremes(
-      [](const torch::Tensor& x, const torch::Tensor& target) { return dice_loss(x, target); });
+  for (const auto reduction : {Reduction::batch, Reduction::per_image}) {
+    for (const auto classes : {Classes::foreground, Classes::all}) {
+      expect_finite_at_extremes([&](const torch::Tensor& x, const torch::Tensor& target) {
+        return dice_loss(x, target, {.reduction = reduction, .classes = classes});
+      });
+    }
+  }
 }
 
 TEST(DiceLoss, SaysWhichShapesDisagree) {

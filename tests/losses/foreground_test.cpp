@@ -27,6 +27,25 @@ TEST(Foreground, IsZeroInBothWherePixelsAreIgnored) {
   EXPECT_GT(p[1].select(1, 1).sum().item<double>(), 0);
 }
 
+TEST(EveryClass, PutsTheBackgroundFirst) {
+  const auto [p, t] = every_class(golden_logits(), golden_target());
+  EXPECT_EQ(p.sizes(), (std::vector<int64_t>{1, 2, 4}));
+  EXPECT_TRUE(
+      torch::allclose(p.flatten(), torch::tensor({.1, .2, .7, .9, .9, .8, .3, .1}, kDouble)));
+  EXPECT_TRUE(torch::equal(t.flatten(), torch::tensor({0., 0., 1., 0., 1., 1., 0., 1.}, kDouble)));
+  const auto three = every_class(three_class_logits(), ignoring_target());
+  EXPECT_TRUE(
+      torch::equal(three.p.narrow(1, 1, 2), foreground(three_class_logits(), ignoring_target()).p));
+  const auto counted = torch::tensor({1., 1., 0., 0., 1., 1.}, kDouble).view({2, 3});
+  EXPECT_TRUE(torch::allclose(three.p.sum(1), counted));
+  EXPECT_TRUE(torch::equal(three.t.sum(1), counted));
+}
+
+TEST(EveryClass, KeepsTheSmallBackgroundOfACertainSigmoid) {
+  const auto p = every_class(torch::full({1, 1, 1, 1}, 40.f), torch::ones({1, 1, 1})).p;
+  EXPECT_GT(p[0][0][0].item<float>(), 0);
+}
+
 TEST(SoftConfusion, CountsTheGoldenExample) {
   const auto sums = soft_confusion(golden_logits(), golden_target(), Reduction::batch);
   EXPECT_EQ(sums.tp.sizes(), (std::vector<int64_t>{1}));

@@ -34,13 +34,39 @@ TEST(TverskyLoss, SmoothsAboveAndBelow) {
 
 TEST(TverskyLoss, IsDiceAtOneHalfEach) {
   for (const auto reduction : {Reduction::batch, Reduction::per_image}) {
-    EXPECT_NEAR(
-        value(three_class_logits(), three_class_target(),
-              {.a_fn = 0.5, .a_fp = 0.5, .smooth = 0, .reduction = reduction}),
-        dice_loss(three_class_logits(), three_class_target(), {.smooth = 0, .reduction = reduction})
-            .item<double>(),
-        1e-12);
+    for (const auto classes : {Classes::foreground, Classes::all}) {
+      EXPECT_NEAR(
+          value(
+              three_class_logits(), three_class_target(),
+              {.a_fn = 0.5, .a_fp = 0.5, .smooth = 0, .reduction = reduction, .classes = classes}),
+          dice_loss(three_class_logits(), three_class_target(),
+                    {.smooth = 0, .reduction = reduction, .classes = classes})
+              .item<double>(),
+          1e-12);
+    }
   }
+}
+
+// SPEC-002 section 3: over both classes a false alarm of one is a miss of the other, so swapping
+// the weights changes little, and for one class much.
+TEST(TverskyLoss, IsNearlySymmetricOverBothClasses) {
+  const auto swing = [](Classes classes) {
+    const auto x = golden_logits();
+    return value(x, golden_target(), {.a_fn = 0.7, .a_fp = 0.3, .classes = classes}) -
+           value(x, golden_target(), {.a_fn = 0.3, .a_fp = 0.7, .classes = classes});
+  };
+  EXPECT_NEAR(swing(Classes::foreground), 0.1001531, 1e-6);
+  EXPECT_LT(std::abs(swing(Classes::all)), 0.1);
+}
+
+TEST(TverskyLoss, CostsAMissMoreTheMoreMissesWeigh) {
+  const auto truth = torch::tensor({1, 1, 0, 0}, torch::kInt64).view({1, 2, 2});
+  const auto missing_one = torch::tensor({1, 0, 0, 0}, torch::kInt64).view({1, 2, 2});
+  const auto one_too_many = torch::tensor({1, 1, 1, 0}, torch::kInt64).view({1, 2, 2});
+  EXPECT_GT(value(certain(missing_one), truth, {.a_fn = 0.7, .a_fp = 0.3}),
+            value(certain(missing_one), truth, {.a_fn = 0.3, .a_fp = 0.3}));
+  EXPECT_NEAR(value(certain(one_too_many), truth, {.a_fn = 0.7, .a_fp = 0.3}),
+              value(certain(one_too_many), truth, {.a_fn = 0.3, .a_fp = 0.3}), 1e-12);
 }
 
 // The loss of system 000, half Dice and half Tversky, and the focal exponent of system 002.
@@ -100,17 +126,45 @@ TEST(TverskyLoss, DoesNotLookAtIgnoredPixels) {
        -0.059156485, 0.000000000, -0.000900782, 0.002550176});
 }
 
+// tools/reference/losses.py, "tversky fn .7 fp .3, all classes"
+TEST(TverskyLoss, AddsUpTheClassesIfAsked) {
+  expect_value_and_gradient(
+      [](const torch::Tensor& x) {
+        return tversky_loss(x, three_class_target(),
+                            {.reduction = Reduction::per_image, .classes = Classes::all});
+      },
+      three_class_logits(), 1.589689167422197,
+      {0.076135634, 0.014083474, -0.140078542, -0.109533016, 0.054979646, 0.043124525, 0.033397382,
+       -0.069063120, 0.096954017, 0.039322711, -0.098657312, 0.067235020, -0.070789802, 0.012947375,
+       -0.068501866, 0.031467091, 0.085709936, 0.001266846});
+  expect_value_and_gradient(
+      [](const torch::Tensor& x) {
+        return tversky_loss(x, ignoring_target(),
+                            {.reduction = Reduction::per_image, .classes = Classes::all});
+      },
+      three_class_logits(), 1.797503119998213,
+      {0.063925910, 0.011963610, 0, -0.102585756, 0.060401001, 0, 0.038659846, -0.072364611, 0, 0,
+       -0.104697162, 0.128789881, 0, 0.015000736, -0.132594630, 0, 0.089696426, 0.003804748});
+}
+
 TEST(TverskyLoss, HasTheGradientOfItsDifferences) {
   for (const auto reduction : {Reduction::batch, Reduction::per_image}) {
-    expect_gradient_of_differences([&](const torch::Tensor& x, const torch::Tensor& target) {
-      return tversky_loss(x, target, {.smooth = 0.5, .reduction = reduction});
-    });
+    for (const auto classes : {Classes::foreground, Classes::all}) {
+      expect_gradient_of_differences([&](const torch::Tensor& x, const torch::Tensor& target) {
+        return tversky_loss(x, target, {.smooth = 0.5, .reduction = reduction, .classes = classes});
+      });
+    }
   }
 }
 
 TEST(TverskyLoss, IsFiniteWhereTheNetworkIsSure) {
-  expect_finite_at_extremes(
-      [](const torch::Tensor& x, const torch::Tensor& target) { return tversky_loss(x, target); });
+  for (const auto reduction : {Reduction::batch, Reduction::per_image}) {
+    for (const auto classes : {Classes::foreground, Classes::all}) {
+      expect_finite_at_extremes([&](const torch::Tensor& x, const torch::Tensor& target) {
+        return tversky_loss(x, target, {.reduction = reduction, .classes = classes});
+      });
+    }
+  }
 }
 
 TEST(TverskyLoss, SaysWhichShapesDisagree) {

@@ -8,7 +8,7 @@ namespace groundglass {
 /// A network whose answer is known: what is brighter than half of white is infected.
 class BrightIsLesion final : public SegmentationModel {
  public:
-  Features encode(torch::Tensor image) override { return {{image}, {}}; }
+  Features encode(torch::Tensor image) override { return {{image}, {}, {}}; }
   Prediction decode(const Features& f) override { return {(f.maps[0] - 0.5) * 200, {}}; }
   int64_t stride() const override { return 1; }
   int64_t in_channels() const override { return 1; }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "groundglass/core/files.h"
 #include "groundglass/recipe/recipe.h"
 #include "tests/complaint.h"
 #include "tests/scratch_folder.h"
@@ -30,6 +31,43 @@ TEST(Recipe, KeepsDefaultsAndReadsValues) {
   ASSERT_EQ(r.loss.size(), 2U);
   EXPECT_EQ(r.loss[1].first, 0.75);
   EXPECT_EQ(r.loss[1].second.name, "tversky");
+}
+
+TEST(Recipe, LiesOverItsBase) {
+  const ScratchFolder folder;
+  write_file(folder / "base.toml", std::string(kSmall) + R"(
+[train]
+epochs = 7
+batch_size = 3
+[expect]
+columns = ["Dice"]
+mean = [0.5]
+)");
+  write_file(folder / "middle.toml", "base = \"base.toml\"\n[train]\nepochs = 9\n");
+  write_file(folder / "top.toml",
+             "base = \"middle.toml\"\n[model]\nwidths = [4, 8, 16]\n"
+             "[expect]\ncolumns = [\"IoU\", \"Dice\"]\nfold = [0.1, 0.2]\n");
+  const Recipe r = read_recipe(folder.path() / "top.toml", {"train.seed=5"});
+  EXPECT_EQ(r.train.epochs, 9);
+  EXPECT_EQ(r.train.batch_size, 3);
+  EXPECT_EQ(r.train.seed, 5);
+  EXPECT_EQ(r.model.make()->stride(), 4);
+  EXPECT_EQ(r.expect.rows.size(), 1U);
+  EXPECT_EQ(r.expect.rows.at("fold"), (std::vector<double>{0.1, 0.2}));
+  EXPECT_EQ(parse_recipe(r.resolved(), "again.toml").resolved(), r.resolved());
+}
+
+TEST(Recipe, SaysWhichBaseIsMissingOrGoesRound) {
+  const ScratchFolder folder;
+  write_file(folder / "a.toml", "base = \"b.toml\"\n");
+  write_file(folder / "round.toml", "base = \"round.toml\"\n");
+  write_file(folder / "wrong.toml", "base = 3\n");
+  const auto text = [&](const char* name) {
+    return complaint(ErrorKind::recipe, [&] { read_recipe(folder.path() / name); });
+  };
+  EXPECT_TRUE(says(text("a.toml"), {"a.toml:1:8", "there is no recipe", "b.toml"}));
+  EXPECT_TRUE(says(text("round.toml"), {"round.toml:1:8", "more than 8 recipes"}));
+  EXPECT_TRUE(says(text("wrong.toml"), {"wrong.toml:1:8", "base is no word"}));
 }
 
 TEST(Recipe, WritesWhatItReadsBack) {

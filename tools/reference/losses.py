@@ -1,12 +1,14 @@
 """Loss values and gradients in plain Python, from the formulas of SPEC-SHARED section 3.
 
-Written from SPEC-SHARED section 3 and SPEC-000 section 5 alone, before the C++ was read. Run with
+Written from section 3 of SPEC-SHARED, SPEC-001, SPEC-002 and SPEC-004 and section 5 of SPEC-000
+alone, before the C++ was read or written. Run with
 
     python3 tools/reference/losses.py
 
 It asserts the goldens that the specification prints for p = [.9, .8, .3, .1], g = [1, 1, 0, 1], and
-prints the constants of tests/losses/. Class 0 of a softmax is background and is left out. Two
-reductions: `batch` sums over images and pixels, per class; `per_image` sums over the pixels of one
+prints the constants of tests/losses/. Class 0 of a softmax is background and is left out, except
+where "all classes" says that the ratios of every class, the background being one, are added up and
+averaged over the images. Two reductions: `batch` sums over images and pixels, per class; `per_image` sums over the pixels of one
 image and one class. What is left (classes, or images and classes) is averaged. Gradients are
 central differences, good to about 1e-9. It never runs at test time.
 """
@@ -57,6 +59,16 @@ def tversky_loss(s, a_fn, a_fp, smooth):
     return 1 - (tp + smooth) / (tp + a_fn * fn + a_fp * fp + smooth)
 
 
+def squared_dice_loss(s, smooth):
+    """Paper 001: squares in the denominator."""
+    overlap_sum = sum(p * t for p, t in s)
+    return 1 - (2 * overlap_sum + smooth) / (sum(p * p + t * t for p, t in s) + smooth)
+
+
+def focal_tversky_loss(s, a_fn, a_fp, exponent, smooth):
+    return tversky_loss(s, a_fn, a_fp, smooth) ** exponent
+
+
 def hybrid_loss(s, smooth, a_fn=0.7, a_fp=0.3):
     return 0.5 * dice_loss(s, smooth) + 0.5 * tversky_loss(s, a_fn, a_fp, smooth)
 
@@ -65,6 +77,30 @@ def cross_entropy(logits, target):
     """Mean over the pixels that count of -log softmax of the true class."""
     terms = [-math.log(softmax([image[k][i] for k in range(len(image))])[target[n][i]])
              for n, image in enumerate(logits) for i in range(len(image[0])) if target[n][i] != 255]
+    return sum(terms) / len(terms)
+
+
+def every_class(logits, target, loss):
+    """Paper 002: per image and class, summed over the classes, mean over the images."""
+    images = []
+    for n, image in enumerate(logits):
+        counted = [i for i in range(len(image[0])) if target[n][i] != 255]
+        columns = {i: softmax([row[i] for row in image]) for i in counted}
+        images.append(sum(loss([(columns[i][k], float(target[n][i] == k)) for i in counted])
+                          for k in range(len(image))))
+    return sum(images) / len(images)
+
+
+def focal_loss(logits, target, alpha, gamma):
+    """Mean over the pixels that count of -a (1 - q)^gamma log q of the true class."""
+    terms = []
+    for n, image in enumerate(logits):
+        for i in range(len(image[0])):
+            label = target[n][i]
+            if label == 255:
+                continue
+            q = softmax([row[i] for row in image])[label]
+            terms.append(-(alpha if label else 1 - alpha) * (1 - q) ** gamma * math.log(q))
     return sum(terms) / len(terms)
 
 
@@ -97,7 +133,14 @@ def goldens():
     near(1 - tversky_loss(s, 0.3, 0.7, 0), 0.7594937, "TI(fn .3, fp .7)")
     near((1 - ti) ** 0.75, 0.4459028, "focal Tversky 1/gamma")
     near(1 - ti, 1 - 0.6593407, "focal Tversky with gamma 1 is Tversky")
-    near((1 - (1 - tversky_loss(s, 0.3, 0.7, 0))) ** 0.75, 0.3434353, "focal Tversky, swapped")
+    gamma = 4 / 3
+    # The specification prints .1495667 for the last one; the value is .14956685.
+    for name, e, fn_first, fp_first in (("1/gamma", 1 / gamma, 0.4459028, 0.3434353),
+                                        ("gamma - 1", gamma - 1, 0.6984041, 0.6218832),
+                                        ("gamma", gamma, 0.2379179, 0.1495668)):
+        near(focal_tversky_loss(s, 0.7, 0.3, e, 0), fn_first, f"focal Tversky fn .7, {name}")
+        near(focal_tversky_loss(s, 0.3, 0.7, e, 0), fp_first, f"focal Tversky fn .3, {name}")
+    near(tversky_loss(s, 0.5, 0.5, 0), dice_loss(s, 0), "Tversky(.5, .5) is Dice")
     bce = [-math.log(p if g else 1 - p) for p, g in zip(P, G)]
     near(sum(bce) / 4, 0.7469410, "BCE mean")
     focal = [-(0.25 * (1 - p) ** 2 * math.log(p) if g else 0.75 * p ** 2 * math.log(1 - p))
@@ -105,6 +148,8 @@ def goldens():
     near(sum(focal) / 4, 0.1232110, "binary focal(.25, 2)")
     near(hybrid_loss(s, 0), 0.3173885, "000 hybrid")
     near(1 - (3.6 + 1e-5) / (5.1 + 1e-5) + sum(focal) / 4, 0.4173280, "004 hybrid (dice + focal)")
+    near(0.5 * sum(bce) / 4 + 0.5 * squared_dice_loss(s, 0), 0.4778661, "001 hybrid, mean of BCE")
+    near(0.5 * sum(bce) + 0.5 * squared_dice_loss(s, 0), 1.5982776, "001 hybrid, sum of BCE")
 
 
 def main():
@@ -114,6 +159,8 @@ def main():
         "dice": lambda s: dice_loss(s, SMOOTH),
         "tversky fn .7 fp .3": lambda s: tversky_loss(s, 0.7, 0.3, SMOOTH),
         "hybrid": lambda s: hybrid_loss(s, SMOOTH),
+        "squared dice": lambda s: squared_dice_loss(s, SMOOTH),
+        "focal tversky fn .7 fp .3": lambda s: focal_tversky_loss(s, 0.7, 0.3, 0.75, SMOOTH),
     }
     for label, target in (("all", TARGET), ("with 255", IGNORED)):
         for name, loss in losses.items():
@@ -123,6 +170,15 @@ def main():
                     return sum(map(loss, sets)) / len(sets)
                 print(f"K=3 {label}, {name}, {reduction}: {value(LOGITS):.15f}")
                 print("   gradient:", [f"{v:.9f}" for v in gradient(value, LOGITS)])
+        for name, loss in losses.items():
+            def summed(logits, loss=loss, target=target):
+                return every_class(logits, target, loss)
+            print(f"K=3 {label}, {name}, all classes: {summed(LOGITS):.15f}")
+            print("   gradient:", [f"{v:.9f}" for v in gradient(summed, LOGITS)])
+        def focal(logits, target=target):
+            return focal_loss(logits, target, 0.25, 2)
+        print(f"K=3 {label}, focal: {focal(LOGITS):.15f}")
+        print("   gradient:", [f"{v:.9f}" for v in gradient(focal, LOGITS)])
         print(f"K=3 {label}, cross entropy: {cross_entropy(LOGITS, target):.15f}")
         print("   gradient:", [f"{v:.9f}" for v in gradient(
             lambda z, target=target: cross_entropy(z, target), LOGITS)])

@@ -1,0 +1,21 @@
+#include "groundglass/models/blocks/batch_norm_no_scale.h"
+
+namespace groundglass {
+
+BatchNormNoScaleImpl::BatchNormNoScaleImpl(int64_t channels, double eps, double momentum)
+    : eps_(eps), momentum_(momentum) {
+  bias = register_parameter("bias", torch::zeros({channels}));
+  running_mean = register_buffer("running_mean", torch::zeros({channels}));
+  running_var = register_buffer("running_var", torch::ones({channels}));
+  num_batches_tracked =
+      register_buffer("num_batches_tracked", torch::zeros({}, torch::TensorOptions(torch::kLong)));
+}
+
+torch::Tensor BatchNormNoScaleImpl::forward(const torch::Tensor& image) {
+  if (is_training()) num_batches_tracked += 1;
+  const torch::Tensor no_scale;
+  return torch::batch_norm(image, no_scale, bias, running_mean, running_var, is_training(),
+                           momentum_, eps_, /*cudnn_enabled=*/true);
+}
+
+}  // namespace groundglass

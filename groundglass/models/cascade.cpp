@@ -1,0 +1,68 @@
+#include "groundglass/models/cascade.h"
+
+#include <numeric>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/task.h"
+
+namespace groundglass {
+
+CascadeImpl::CascadeImpl(ModelPtr first, ModelPtr second, const CascadeOptions& options)
+    : options_(options) {
+  const int64_t a = first->in_channels(), b = second->in_channels();
+  if (a != b && !(a == 1 && b == 3)) {
+    fail(ErrorKind::recipe, "cascade: the networks take " + std::to_string(a) + " and " +
+                                std::to_string(b) + " channels, expected the same, or 1 and 3");
+  }
+  lung = register_module("lung", std::move(first));
+  infection = register_module("infection", std::move(second));
+  lung->watch_layers([this](const std::string& layer, torch::Tensor output) {
+    return watched("lung." + layer, std::move(output));
+  });
+  infection->watch_layers([this](const std::string& layer, torch::Tensor output) {
+    return watched("infection." + layer, std::move(output));
+  });
+}
+
+CascadeImpl::~CascadeImpl() {
+  // The networks may live longer than their cascade.
+  if (lung) lung->watch_layers({});
+  if (infection) infection->watch_layers({});
+}
+
+torch::Tensor CascadeImpl::gated(const torch::Tensor& image,
+                                 const torch::Tensor& lung_logits) const {
+  auto p = probabilities(lung_logits).sum(1, true);  // [N,1,H,W], all foreground classes
+  if (options_.gate == CascadeGate::hard) p = (p > options_.threshold).detach();
+  return image * p.to(image.scalar_type());
+}
+
+Features CascadeImpl::encode(torch::Tensor image) {
+  const auto lung_logits = lung->decode(lung->encode(image)).logits;
+  auto seen = gated(image, lung_logits);
+  if (infection->in_channels() != in_channels()) seen = seen.expand({-1, 3, -1, -1});
+  Features f = infection->encode(seen);
+  f.maps.insert(f.maps.begin(), lung_logits);
+  return f;
+}
+
+Prediction CascadeImpl::decode(const Features& f) {
+  Features own = f;
+  own.maps.erase(own.maps.begin());
+  Prediction prediction = infection->decode(own);
+  prediction.side = {f.maps.front()};
+  return prediction;
+}
+
+int64_t CascadeImpl::stride() const {
+  return std::lcm(lung->stride(), infection->stride());
+}
+
+std::vector<std::string> CascadeImpl::layer_names() const {
+  std::vector<std::string> names;
+  for (const auto& layer : lung->layer_names()) names.push_back("lung." + layer);
+  for (const auto& layer : infection->layer_names()) names.push_back("infection." + layer);
+  return names;
+}
+
+}  // namespace groundglass
