@@ -219,8 +219,8 @@ void RunsInBfloat16NearlyAsInSinglePrecision(Candidate& model) {
   EXPECT_EQ(rough.scalar_type(), torch::kBFloat16);
   ASSERT_TRUE(torch::isfinite(rough).all().item<bool>());
   const double apart = (rough.to(torch::kFloat32) - exact).abs().mean().item<double>();
-  // 0.1 to 6 % at random weights. A network that unpools puts a value a pixel further where rounding
-  // changes which of two neighbours is the larger: SegNet's five levels were 12 % apart.
+  // 0.1 to 6 % at random weights. A network that unpools puts a value a pixel further where
+  // rounding changes which of two neighbours is the larger: SegNet's five levels were 12 % apart.
   const double near = model->encode(x).indices.empty() ? 0.1 : 0.25;
   EXPECT_LT(apart, near * exact.abs().mean().item<double>());
   EXPECT_GT(apart, 0);
