@@ -76,6 +76,44 @@ TEST_F(Workflow, FromAPhantomToItsReport) {
   EXPECT_TRUE(says(choose.err, {"run/fold_0", "run/fold_1", "choose one"}));
 }
 
+TEST_F(Workflow, ATrainingBeginsWithGivenWeightsOrSaysWhyNot) {
+  run("groundglass train r.toml --data data/cases.csv --fold 0 --epochs 1 -o first -q");
+  const Outcome second =
+      run("groundglass train r.toml --data data/cases.csv --fold 0 --epochs 1 -o second "
+          "--set model.weights=first/fold_0/weights.safetensors");
+  EXPECT_TRUE(says(second.err, {"weights.safetensors: groundglass weights", "taken"}));
+  write_file(folder / "cut.pth", "PK\x03\x04");
+  for (const char* file : {"cut.pth", "nowhere.pth"}) {
+    const Outcome refused =
+        run("groundglass train r.toml --data data/cases.csv --fold 0 -o third -q "
+            "--set model.weights=" +
+                std::string(file),
+            5);
+    EXPECT_TRUE(says(refused.err, {"error: ", file}));
+  }
+  const Outcome wider =
+      run("groundglass train r.toml --data data/cases.csv --fold 0 -o fourth -q "
+          "--set model.weights=first/fold_0/weights.safetensors --set model.widths=[4,8,16]",
+          5);
+  EXPECT_TRUE(says(wider.err, {"do not fit", "of another shape"}));
+}
+
+TEST_F(Workflow, ANetworkIsHandedOnAsTorchScriptAndOnnx) {
+  for (const char* file : {"net.pt", "net.onnx"}) {
+    const std::string words = "groundglass export --model segnet_depth4 --random-weights -o ";
+    const json done = json::parse(run(words + file + " --json").out);
+    EXPECT_EQ(done["bytes"], fs::file_size(folder / file));
+    EXPECT_GT(fs::file_size(folder / file), 2'000'000U);  // half a million float32
+  }
+  EXPECT_TRUE(says(run("groundglass export --model segnet_depth4 --random-weights "
+                       "-o net.safetensors",
+                       2)
+                       .err,
+                   {"--random-weights", "FILE.onnx"}));
+  EXPECT_TRUE(says(run("groundglass export --model segnt --random-weights -o net.pt", 3).err,
+                   {"unknown model 'segnt'", "segnet"}));
+}
+
 TEST_F(Workflow, SigtermEndsTrainingTidilyAndTheSameCommandGoesOn) {
   run("groundglass prepare data/cases.csv --recipe r.toml -o set.ggset -q");
   const std::string train = "groundglass train r.toml --data set.ggset -q --epochs 30";
