@@ -64,6 +64,12 @@ std::vector<int64_t> repeated(int64_t value, int64_t count) {
 }
 
 void check(const SegNetOptions& options) {
+  if (options.out_channels == 1 && options.head == SegNetHead::matlab) {
+    fail(
+        ErrorKind::recipe,
+        "head = \"matlab\" ends in a ReLU, after which a sigmoid is never below one half; expected "
+        "head = \"plain\", or out_channels of 2 or more");
+  }
   const size_t stages = checked_widths(options.widths).size(), n = options.convolutions.size();
   if (n == stages) return;
   fail(ErrorKind::recipe, "widths has " + std::to_string(stages) + " numbers and convolutions " +

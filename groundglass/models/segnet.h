@@ -78,7 +78,9 @@ SegNetOptions with_gates(SegNetOptions options, SegNetFuse fuse = SegNetFuse::co
 ///         the last one pooled; indices[i] are the places of map i's maxima.
 /// decode: those -> logits [N,K,H,W]; not negative with the "matlab" head.
 /// layers: enc1 .. encD, then decD .. dec1 (dec1 lies before the last convolution).
-/// throws  Error(recipe) unless widths and convolutions are equally many.
+/// throws  Error(recipe) unless widths and convolutions are equally many, and for one output
+/// channel
+///         behind the "matlab" head.
 class SegNetImpl final : public SegmentationModel {
  public:
   explicit SegNetImpl(const SegNetOptions& options = {});

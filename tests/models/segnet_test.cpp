@@ -170,5 +170,12 @@ TEST(SegNet, TrainsUnderAutocastWithGradientsNearThoseOfSinglePrecision) {
   EXPECT_LT((rough - exact).norm().item<double>(), 0.2 * exact.norm().item<double>());
 }
 
+TEST(SegNet, RefusesASigmoidBehindAReLU) {
+  const auto text = complaint(ErrorKind::recipe, [] { SegNet(SegNetOptions{.out_channels = 1}); });
+  EXPECT_TRUE(says(text, {"head = \"matlab\"", "head = \"plain\""}));
+  SegNet(SegNetOptions{
+      .out_channels = 1, .widths = {4}, .convolutions = {1}, .head = SegNetHead::plain});
+}
+
 }  // namespace
 }  // namespace groundglass

@@ -1,0 +1,81 @@
+"""Forward pass of each network beside python3-torch running the exported TorchScript of the same.
+
+    /usr/bin/python3 bench/forward_passes.py [--models a,b] [--side 128] [--batch 2] [--rounds 3]
+
+Both run the same weights on the same threads, in turns; before anything is timed the peer's logits on
+the program's own input must be the program's to 1e-4 of the largest (SegNet's unpooling and CHS-Net's
+hard gate decide on last bits and are left out of that check by --unchecked a,b).
+"""
+import math
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+import common
+
+NAMES = ("attention_unet,unet,raiu_net,segnet_depth4,a_segnet_depth5,linknet,linknet_smp,r231_unet,"
+         "unet_densenet121,unet_inception_v3,unet_resnet50_preact,unet_plus_plus_densenet121,"
+         "dla_densenet121,unet_vgg16,attention_unet_vgg16,inf_net")
+
+
+def read_dump(path):
+    import json
+    import struct
+    data = Path(path).read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    out = {}
+    for name in ("input", "logits"):
+        begin, end = header[name]["data_offsets"]
+        flat = torch.frombuffer(bytearray(data[8 + size + begin:8 + size + end]), dtype=torch.float32)
+        out[name] = flat.reshape(header[name]["shape"])
+    return out
+
+
+def peer_seconds(model, image, repeats):
+    with torch.no_grad():
+        model(image)
+        times = []
+        for _ in range(repeats):
+            begin = time.perf_counter()
+            model(image)
+            times.append(time.perf_counter() - begin)
+    return common.median(times)
+
+
+def main():
+    args = common.arguments(__doc__, models=NAMES, side=128, batch=2, repeats=3, unchecked="")
+    torch.set_num_threads(args.threads)
+    size = f"{args.side}x{args.side}"
+    rows, ratios = [], []
+    for name in args.models.split(","):
+        with tempfile.TemporaryDirectory() as scratch:
+            script, dump = Path(scratch) / "net.pt", Path(scratch) / "dump.safetensors"
+            common.program(args, "export", "--model", name, "--random-weights", "--outputs", "logits",
+                           "-o", script)
+            common.program(args, "bench", "--models", name, "--size", size, "--batch", args.batch,
+                           "--dump", dump)
+            peer, seen = torch.jit.load(str(script)).eval(), read_dump(dump)
+        if name not in args.unchecked.split(","):
+            with torch.no_grad():
+                apart = (peer(seen["input"]) - seen["logits"]).abs().max() / seen["logits"].abs().max()
+            assert apart < 1e-4, f"{name}: {apart}"
+        ours, theirs = [], []
+        for _ in range(args.rounds):
+            done, _ = common.program(args, "bench", "--models", name, "--size", size, "--batch",
+                                     args.batch, "--repeats", args.repeats, "--json")
+            ours.append(done[0]["ms"] / 1000)
+            theirs.append(peer_seconds(peer, seen["input"], args.repeats))
+        a, b = common.median(ours), common.median(theirs)
+        ratios.append(b / a)
+        rows.append((f"forward, {name}, {args.batch} x {size}", a, b, "s", b / a))
+        print(rows[-1], flush=True)
+    common.report(args, rows)
+    print(f"geometric mean of {len(ratios)} ratios: "
+          f"{math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}")
+
+
+if __name__ == "__main__":
+    main()
