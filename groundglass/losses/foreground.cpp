@@ -17,25 +17,31 @@ void check_shapes(const torch::Tensor& logits, const torch::Tensor& target) {
   fail(ErrorKind::usage, text.str());
 }
 
-Foreground foreground(const torch::Tensor& logits, const torch::Tensor& target) {
-  check_shapes(logits, target);
-  const auto p = probabilities(logits).flatten(2);    // [N,F,H*W]
+namespace {
+
+/// Probabilities [N,F,H,W] beside the one-hot truth of as many classes, `first` being the first.
+Foreground with_truth(const torch::Tensor& probability, const torch::Tensor& target,
+                      int64_t first) {
+  const auto p = probability.flatten(2);              // [N,F,H*W]
   const auto label = target.flatten(1).unsqueeze(1);  // [N,1,H*W]
-  const auto classes =
-      torch::arange(1, p.size(1) + 1, label.options()).view({1, -1, 1});  // F = 1: class 1
+  const auto classes = torch::arange(first, first + p.size(1), label.options()).view({1, -1, 1});
   const auto valid = (label != kIgnoreLabel).to(p.scalar_type());
   return {p * valid, (label == classes).to(p.scalar_type())};
+}
+
+}  // namespace
+
+Foreground foreground(const torch::Tensor& logits, const torch::Tensor& target) {
+  check_shapes(logits, target);
+  return with_truth(probabilities(logits), target, 1);
 }
 
 Foreground every_class(const torch::Tensor& logits, const torch::Tensor& target) {
   check_shapes(logits, target);
   // sigmoid(-x) and not 1 - sigmoid(x), which is 0 in float32 from x = 17 on.
-  const auto p = logits.size(1) == 1 ? torch::sigmoid(torch::cat({-logits, logits}, 1)).flatten(2)
-                                     : torch::softmax(logits, 1).flatten(2);
-  const auto label = target.flatten(1).unsqueeze(1);  // [N,1,H*W]
-  const auto classes = torch::arange(0, p.size(1), label.options()).view({1, -1, 1});
-  const auto valid = (label != kIgnoreLabel).to(p.scalar_type());
-  return {p * valid, (label == classes).to(p.scalar_type())};
+  return with_truth(logits.size(1) == 1 ? torch::sigmoid(torch::cat({-logits, logits}, 1))
+                                        : torch::softmax(logits, 1),
+                    target, 0);
 }
 
 torch::Tensor summed(const torch::Tensor& each, Reduction reduction) {
