@@ -14,8 +14,6 @@
 
 namespace groundglass {
 
-ModelSpec read_unet(RecipeReader& reader);
-
 namespace {
 
 const auto kDouble = torch::dtype(torch::kFloat64);
