@@ -13,7 +13,6 @@
 #include "tests/reference/closed_form.h"
 
 namespace groundglass {
-
 namespace {
 
 const auto kDouble = torch::dtype(torch::kFloat64);
