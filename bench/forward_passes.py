@@ -27,16 +27,17 @@ def read_dump(path):
     size = struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8:8 + size])
     out = {}
-    for name in ("input", "logits"):
-        begin, end = header[name]["data_offsets"]
+    for name, key in (("input", "bench/image"), ("logits", "bench/logits")):
+        begin, end = header[key]["data_offsets"]
         flat = torch.frombuffer(bytearray(data[8 + size + begin:8 + size + end]), dtype=torch.float32)
-        out[name] = flat.reshape(header[name]["shape"])
+        out[name] = flat.reshape(header[key]["shape"])
     return out
 
 
 def peer_seconds(model, image, repeats):
     with torch.no_grad():
-        model(image)
+        for _ in range(3):  # TorchScript watches two calls, then compiles
+            model(image)
         times = []
         for _ in range(repeats):
             begin = time.perf_counter()
