@@ -104,7 +104,7 @@ int main(int count, char** words) {
                               static_cast<int>(groundglass::ErrorKind::data));
   }
   std::cerr.flush();
-  // Taking down LibTorch's registries costs a quarter of the time of a short call and frees nothing
-  // that the end of the process does not.
+  // Taking down LibTorch's registries costs about a seventh of a short call (docs/results/speed.md)
+  // and frees nothing that the end of the process does not.
   std::_Exit(code);
 }
