@@ -66,7 +66,9 @@ def main():
         ours, theirs = [], []
         for _ in range(args.rounds):
             done, _ = common.program(args, "bench", "--models", name, "--size", size, "--batch",
-                                     args.batch, "--repeats", args.repeats, "--json")
+                                     args.batch, "--repeats", args.repeats, "--precision", "fp32",
+                                     "--json")
+            assert done[0]["precision"] == "fp32"
             ours.append(done[0]["ms"] / 1000)
             theirs.append(peer_seconds(peer, seen["input"], args.repeats))
         a, b = common.median(ours), common.median(theirs)
