@@ -1,10 +1,12 @@
 """Forward pass of each network beside python3-torch running the exported TorchScript of the same.
 
     /usr/bin/python3 bench/forward_passes.py [--models a,b] [--side 128] [--batch 2] [--rounds 3]
+        [--engine libtorch|plan]
 
 Both run the same weights on the same threads, in turns; before anything is timed the peer's logits on
 the program's own input must be the program's to 1e-4 of the largest (SegNet's unpooling and CHS-Net's
-hard gate decide on last bits and are left out of that check by --unchecked a,b).
+hard gate decide on last bits and are left out of that check by --unchecked a,b). With --engine plan the
+program runs its plan (docs/reference/inference_plan.md), which it first compares with its own LibTorch.
 """
 import math
 import tempfile
@@ -47,7 +49,7 @@ def peer_seconds(model, image, repeats):
 
 
 def main():
-    args = common.arguments(__doc__, models=NAMES, side=128, batch=2, repeats=3, unchecked="")
+    args = common.arguments(__doc__, models=NAMES, side=128, batch=2, repeats=3, unchecked="", engine="libtorch")
     torch.set_num_threads(args.threads)
     size = f"{args.side}x{args.side}"
     rows, ratios = [], []
@@ -67,13 +69,13 @@ def main():
         for _ in range(args.rounds):
             done, _ = common.program(args, "bench", "--models", name, "--size", size, "--batch",
                                      args.batch, "--repeats", args.repeats, "--precision", "fp32",
-                                     "--json")
-            assert done[0]["precision"] == "fp32"
+                                     "--engine", args.engine, "--json")
+            assert done[0]["precision"] == "fp32" and done[0]["engine"] == args.engine
             ours.append(done[0]["ms"] / 1000)
             theirs.append(peer_seconds(peer, seen["input"], args.repeats))
         a, b = common.median(ours), common.median(theirs)
         ratios.append(b / a)
-        rows.append((f"forward, {name}, {args.batch} x {size}", a, b, "s", b / a))
+        rows.append((f"forward, {args.engine}, {name}, {args.batch} x {size}", a, b, "s", b / a))
         print(rows[-1], flush=True)
     common.report(args, rows)
     print(f"geometric mean of {len(ratios)} ratios: "

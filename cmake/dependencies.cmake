@@ -51,9 +51,11 @@ if(GROUNDGLASS_IO)
   target_link_libraries(groundglass_itk INTERFACE ${ITK_LIBRARIES})
 endif()
 if(GROUNDGLASS_IO)
-  # Keras' weight files, and ONNX; Debian's packages bring no CMake files that work from C++ alone.
+  # Keras' weight files, ONNX, and the store of annotations; Debian's packages bring no CMake files
+  # that work from C++ alone.
   foreach(quad IN ITEMS "hdf5;hdf5.h;libhdf5-dev;hdf5_serial;hdf5/serial"
-      "onnx;onnx/onnx_pb.h;libonnx-dev;onnx_proto;" )
+      "onnx;onnx/onnx_pb.h;libonnx-dev;onnx_proto;"
+      "sqlite3;sqlite3.h;libsqlite3-dev;sqlite3;" )
     list(GET quad 0 name)
     list(GET quad 1 header)
     list(GET quad 2 package)
@@ -71,6 +73,17 @@ if(GROUNDGLASS_IO)
   endforeach()
   target_link_libraries(groundglass_onnx INTERFACE protobuf)
   target_compile_definitions(groundglass_onnx INTERFACE ONNX_ML=1 ONNX_NAMESPACE=onnx)
+endif()
+# oneDNN runs the plans of infer/plan.h; without it networks run in LibTorch.
+find_library(GROUNDGLASS_LIB_dnnl dnnl)
+find_path(GROUNDGLASS_LIB_dnnl_HEADERS dnnl.hpp)
+if(GROUNDGLASS_LIB_dnnl AND GROUNDGLASS_LIB_dnnl_HEADERS)
+  add_library(groundglass_dnnl INTERFACE)
+  target_link_libraries(groundglass_dnnl INTERFACE ${GROUNDGLASS_LIB_dnnl})
+  target_include_directories(groundglass_dnnl SYSTEM INTERFACE ${GROUNDGLASS_LIB_dnnl_HEADERS})
+  target_compile_definitions(groundglass_dnnl INTERFACE GROUNDGLASS_DNNL=1)
+else()
+  message(STATUS "oneDNN not found (libdnnl-dev): networks run in LibTorch alone")
 endif()
 if(GROUNDGLASS_TESTS)
   find_package(GTest REQUIRED)

@@ -29,12 +29,14 @@ const std::vector<Room> kRooms = {
     {"infer", {"core", "models"}},
     {"predict", {"core", "io", "preprocess", "data", "models"}},
     {"evaluate", {"core", "io", "data", "metrics", "train"}},
+    {"adapt", {"core", "data", "models", "metrics", "evaluate"}},
     {"explain", {"core", "models"}},
     {"report", {"core", "io", "data", "evaluate"}},
-    {"recipe", {"core", "preprocess", "data", "models", "losses", "train", "evaluate"}},
+    {"annotate", {"core", "io", "data", "metrics", "predict", "report"}},
+    {"recipe", {"core", "preprocess", "data", "models", "losses", "train", "evaluate", "adapt"}},
     {"cli",
      {"core", "io", "preprocess", "data", "models", "losses", "metrics", "train", "predict",
-      "evaluate", "explain", "report", "recipe", "infer"}},
+      "evaluate", "adapt", "explain", "report", "annotate", "recipe", "infer"}},
 };
 
 const Room* room_named(const std::string& name) {

@@ -5,8 +5,9 @@ set -euo pipefail
 
 core=(cmake g++ git ninja-build libtorch-dev libopenblas0-openmp nlohmann-json3-dev
   libtomlplusplus-dev libcli11-dev libxxhash-dev libgtest-dev libgmock-dev)
-full=(libinsighttoolkit5-dev libgdcm-dev libdcmtk-dev libniftiio-dev libcharls-dev
-  libopenjp2-7-dev zlib1g-dev libopencv-dev libhdf5-dev libonnx-dev libprotobuf-dev clang-format)
+full=(libdnnl-dev libinsighttoolkit5-dev libgdcm-dev libdcmtk-dev libniftiio-dev libcharls-dev
+  libopenjp2-7-dev zlib1g-dev libopencv-dev libhdf5-dev libonnx-dev libprotobuf-dev libsqlite3-dev
+  clang-format)
 
 wanted=("${core[@]}")
 if [ "${1:-full}" != core ]; then wanted+=("${full[@]}"); fi

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <sstream>
 
 #include <ATen/Parallel.h>
 
@@ -9,6 +10,7 @@
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/infer/plan.h"
 #include "groundglass/io/safetensors.h"
 #include "groundglass/losses/dice_loss.h"
 #include "groundglass/recipe/catalog.h"
@@ -19,16 +21,17 @@ namespace groundglass {
 namespace {
 
 struct BenchArguments {
-  std::string models = "attention_unet", size = "256x256", dump;
+  std::string models = "attention_unet", size = "256x256", dump, engine = "libtorch";
   int64_t batch = 1, repeats = 7;
-  bool train = false;
+  bool train = false, explain = false;
 };
 
 /// One measured row; milliseconds are of one batch.
 struct Timing {
-  std::string model, precision;
+  std::string model, engine, precision;
   std::vector<double> ms;
   double rss_mib = 0;
+  std::vector<PlanStep> steps;  ///< of a plan, if asked for
 };
 
 std::pair<int64_t, int64_t> parsed_size(const std::string& text) {
@@ -85,28 +88,77 @@ class Step {
   std::shared_ptr<Optimizer> optimizer_;
 };
 
-Timing measure(const std::string& name, const BenchArguments& a, const Engine& engine) {
+/// One way to run a network, and what it has taken.
+struct Contestant {
+  Timing timing;
+  std::function<void()> work;
+};
+
+/// Mean difference, as a part of the mean of what was expected.
+double mean_relative_error(const torch::Tensor& found, const torch::Tensor& expected) {
+  return ((found - expected).abs().mean() / expected.abs().mean()).item<double>();
+}
+
+/// A plan of the network that says what the network says; measured only then.
+std::shared_ptr<const Plan> checked_plan(const std::string& name, SegmentationModel& model,
+                                         const Engine& engine, const torch::Tensor& image) {
+  if (!engine.device.is_cpu()) fail(ErrorKind::usage, "--engine plan runs on the CPU, not on cuda");
+  const auto traced = trace_model(model, ExportOutput::logits, image.size(2), image.size(3));
+  auto plan = std::make_shared<const Plan>(
+      traced, std::array<int64_t, 3>{image.size(1), image.size(2), image.size(3)},
+      PlanOptions{.precision = engine.precision});
+  const torch::NoGradGuard no_grad;
+  const double error = mean_relative_error(plan->run(image), model.forward(image).logits);
+  // Unpooling goes by the places of maxima: a tie that rounding breaks moves a number as a whole.
+  const auto steps = plan->steps();
+  const bool unpools =
+      std::any_of(steps.begin(), steps.end(), [](const PlanStep& s) { return s.kind == "unpool"; });
+  const bool half = engine.precision == torch::kBFloat16;
+  const double allowed = unpools ? (half ? 0.5 : 1e-2) : half ? 2e-2 : 1e-5;
+  if (!(error < allowed)) {
+    std::ostringstream text;
+    text << name << ": the plan's logits differ from LibTorch's by " << error
+         << " of their mean, expected less than " << allowed << "; measure --engine libtorch";
+    fail(ErrorKind::internal, text.str());
+  }
+  return plan;
+}
+
+std::vector<Timing> measure(const std::string& name, const BenchArguments& a,
+                            const Engine& engine) {
   at::manual_seed(1);
   const ModelPtr model = make_default_model(name);
   model->to(engine.device);
   const auto [height, width] = parsed_size(a.size);
   const auto image = test_image(a.batch, model->in_channels(), height, width).to(engine.device);
   model->eval();
-  std::function<void()> work;
+  const std::string precision = engine.precision == torch::kBFloat16 ? "bf16" : "fp32";
+  std::vector<Contestant> all;
   if (a.train) {
-    work = Step(model, engine, image);
-  } else {
-    work = [&] {
-      const torch::NoGradGuard no_grad;
-      const Autocast autocast(engine.device, engine.precision);
-      static_cast<void>(model->forward(image).logits.sum().item<float>());
-    };
+    all.push_back({{name, "libtorch", precision, {}, 0, {}}, Step(model, engine, image)});
+  } else if (a.engine != "plan") {
+    all.push_back({{name, "libtorch", precision, {}, 0, {}}, [&] {
+                     const torch::NoGradGuard no_grad;
+                     const Autocast autocast(engine.device, engine.precision);
+                     static_cast<void>(model->forward(image).logits.sum().item<float>());
+                   }});
   }
-  Timing timing{name, engine.precision == torch::kBFloat16 ? "bf16" : "fp32", {}, 0};
-  work();
-  for (int64_t i = 0; i < a.repeats; ++i) timing.ms.push_back(milliseconds(work));
-  timing.rss_mib = peak_rss_mib();
-  return timing;
+  if (a.engine != "libtorch") {
+    const auto plan = checked_plan(name, *model, engine, image);
+    all.push_back({{name, "plan", precision, {}, 0, {}},
+                   [plan, image] { static_cast<void>(plan->run(image).sum().item<float>()); }});
+    if (a.explain) all.back().timing.steps = plan->timed_steps(image);
+  }
+  for (auto& c : all) c.work();
+  for (int64_t i = 0; i < a.repeats; ++i) {  // in turns: what else the machine does hits all
+    for (auto& c : all) c.timing.ms.push_back(milliseconds(c.work));
+  }
+  std::vector<Timing> timings;
+  for (auto& c : all) {
+    c.timing.rss_mib = peak_rss_mib();
+    timings.push_back(std::move(c.timing));
+  }
+  return timings;
 }
 
 /// Weights, input and logits of a network, for a peer to compare with before it is timed.
@@ -123,35 +175,68 @@ void dump(const BenchArguments& a) {
   write_safetensors(a.dump, archive);
 }
 
+nlohmann::ordered_json row_of(const Timing& t, const BenchArguments& a) {
+  auto sorted = t.ms;
+  std::sort(sorted.begin(), sorted.end());
+  const auto [height, width] = parsed_size(a.size);
+  const double median = sorted[sorted.size() / 2];
+  nlohmann::ordered_json row = {{"model", t.model},
+                                {"engine", t.engine},
+                                {"mode", a.train ? "training step" : "inference"},
+                                {"precision", t.precision},
+                                {"batch", a.batch},
+                                {"size", {height, width}},
+                                {"threads", at::get_num_threads()},
+                                {"ms", median},
+                                {"ms_min", sorted.front()},
+                                {"ms_max", sorted.back()},
+                                {"images_per_s", 1000 * static_cast<double>(a.batch) / median},
+                                {"rss_mib", t.rss_mib}};
+  for (const PlanStep& s : t.steps) {
+    row["steps"].push_back({{"kind", s.kind},
+                            {"about", s.about},
+                            {"engine", s.engine},
+                            {"size", s.sizes},
+                            {"ms", s.milliseconds}});
+  }
+  return row;
+}
+
+/// A line for the network, and one for each step of its plan.
+void print_row(const nlohmann::ordered_json& row, const Timing& t, const std::string& size) {
+  std::cout << t.model << " " << t.precision << (t.engine == "plan" ? " plan" : "")
+            << (row["mode"] == "inference" ? "" : " training step") << ": "
+            << fixed(row["ms"].get<double>(), 1) << " ms (" << fixed(row["ms_min"].get<double>(), 1)
+            << " to " << fixed(row["ms_max"].get<double>(), 1) << ") for " << row["batch"] << " x "
+            << size << ", " << fixed(row["images_per_s"].get<double>(), 2) << " images/s, "
+            << fixed(row["rss_mib"].get<double>(), 0) << " MiB, " << row["threads"] << " threads"
+            << std::endl;
+  for (const PlanStep& s : t.steps) {
+    std::cout << "  " << fixed(s.milliseconds, 3) << " ms  " << s.kind << ", " << s.engine << ": "
+              << s.about << ", " << at::IntArrayRef(s.sizes) << "\n";
+  }
+}
+
+void check_engine(const BenchArguments& a) {
+  if (a.train && a.engine != "libtorch") {
+    fail(ErrorKind::usage, "--engine " + a.engine + " --train: plans do not train; leave one out");
+  }
+  if (a.explain && a.engine == "libtorch") {
+    fail(ErrorKind::usage, "--explain lists the steps of a plan: add --engine plan");
+  }
+}
+
 void run_bench(const BenchArguments& a, const Context& context) {
   if (!a.dump.empty()) return dump(a);
+  check_engine(a);
   const Engine engine = engine_of(context);
-  const auto [height, width] = parsed_size(a.size);
+  static_cast<void>(parsed_size(a.size));
   auto rows = nlohmann::ordered_json::array();
   for (const auto& name : split_text(a.models, ',')) {
-    Timing t = measure(name, a, engine);
-    auto sorted = t.ms;
-    std::sort(sorted.begin(), sorted.end());
-    const double median = sorted[sorted.size() / 2];
-    rows.push_back({{"model", name},
-                    {"engine", "libtorch"},
-                    {"mode", a.train ? "training step" : "inference"},
-                    {"precision", t.precision},
-                    {"batch", a.batch},
-                    {"size", {height, width}},
-                    {"threads", at::get_num_threads()},
-                    {"ms", median},
-                    {"ms_min", sorted.front()},
-                    {"ms_max", sorted.back()},
-                    {"images_per_s", 1000 * static_cast<double>(a.batch) / median},
-                    {"rss_mib", t.rss_mib}});
-    if (context.json) continue;
-    std::cout << name << " " << t.precision << (a.train ? " training step" : "") << ": "
-              << fixed(median, 1) << " ms (" << fixed(sorted.front(), 1) << " to "
-              << fixed(sorted.back(), 1) << ") for " << a.batch << " x " << a.size << ", "
-              << fixed(1000 * static_cast<double>(a.batch) / median, 2) << " images/s, "
-              << fixed(t.rss_mib, 0) << " MiB, " << at::get_num_threads() << " threads"
-              << std::endl;
+    for (const Timing& t : measure(name, a, engine)) {
+      rows.push_back(row_of(t, a));
+      if (!context.json) print_row(rows.back(), t, a.size);
+    }
   }
   if (context.json) print_json(rows);
 }
@@ -167,6 +252,9 @@ void add_bench(CLI::App& app, Context& context) {
   verb->add_option("--size", a->size, "HxW");
   verb->add_option("--repeats", a->repeats, "measured batches after one that is not")
       ->check(CLI::Range(1, 10000));
+  verb->add_option("--engine", a->engine, "what runs the networks; all: in turns")
+      ->check(CLI::IsMember({"libtorch", "plan", "all"}));
+  verb->add_flag("--explain", a->explain, "the steps of the plan, and what runs in LibTorch");
   verb->add_flag("--train", a->train, "whole training steps: forward, loss, backward, Adam");
   verb->add_option("--dump", a->dump,
                    "only write weights, input and logits to this safetensors file");

@@ -6,18 +6,23 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/explain/grad_cam.h"
+#include "groundglass/explain/heat_share.h"
 #include "groundglass/io/paint.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/predict/axial_source.h"
 #include "groundglass/predict/segmenter.h"
 #include "groundglass/predict/volume_case.h"
+#include "groundglass/preprocess/normalise.h"
+#include "groundglass/recipe/classifier_recipe.h"
 #include "groundglass/report/figure.h"
+#include "groundglass/report/infection_map.h"
 
 namespace groundglass {
 namespace {
 
 struct ExplainArguments {
-  std::string input, output, model, method = "grad-cam", layer, score = "lesion", mask;
+  std::string input, output, model, method = "grad-cam", layer, score = "lesion", mask, classifier,
+                                    lung;
   int64_t slice = -1, limit = 20;
 };
 
@@ -75,60 +80,193 @@ Subject subject_of(const ChosenInput& chosen, const ExplainArguments& a, Segment
   return {source.read(k), read_truth(mask, source.view(), k), k};
 }
 
-void run_explain(const ExplainArguments& a, const Context& context) {
-  if (a.method != "grad-cam") {
-    fail(ErrorKind::usage, "--method " + in_quotes(a.method) + ": this version knows grad-cam");
+/// What is explained, and with what.
+struct Explanation {
+  const ExplainArguments& a;
+  const Context& context;
+  std::vector<ChosenInput> inputs;
+  nlohmann::ordered_json written = nlohmann::ordered_json::array();
+};
+
+/// A picture's lung mask: --lung, or the table's column.
+torch::Tensor lung_of(const Explanation& e, size_t i, const torch::Tensor& gray) {
+  const auto& path = e.a.lung.empty() ? e.inputs[i].lung : std::filesystem::path(e.a.lung);
+  if (path.empty()) return {};
+  const auto lung = read_mask_picture(path);
+  if (lung.sizes() != gray.sizes()) {
+    fail(ErrorKind::data, path.string() + ": is " + shape_text(lung) + " and the picture is " +
+                              shape_text(gray) + ", expected one size");
   }
-  const TrainedModel trained = load_chosen_model(a.model, context);
+  return lung;
+}
+
+/// The share of the heat inside the lungs, or null.
+nlohmann::ordered_json share_json(const torch::Tensor& heat, const torch::Tensor& lung) {
+  if (!lung.defined()) return nullptr;
+  const HeatShare share = heat_share(heat, lung);
+  nlohmann::ordered_json out = {{"inside", nullptr}, {"lung_area", share.area}};
+  if (share.inside) out["inside"] = *share.inside;
+  return out;
+}
+
+/// Grad-CAM of a classifier for class 1, on the picture's own grid.
+torch::Tensor classifier_heat(TrainedClassifier& trained, const Image& image,
+                              const torch::Device& device) {
+  const NetworkSlice on_grid = to_network_grid(image, trained.recipe.preprocess);
+  trained.model->to(device);
+  const auto input = normalised(on_grid.pixels.unsqueeze(0), trained.recipe.preprocess.normalise);
+  const auto heat = grad_cam(trained.model, input.to(device), 1).cpu();
+  return to_slice_grid(heat.unsqueeze(0), on_grid.box, image.pixels.size(1),
+                       image.pixels.size(2))[0];
+}
+
+Image xray_of(const ChosenInput& chosen, const std::string& method) {
+  if (chosen.input.volume) {
+    fail(ErrorKind::data, chosen.input.path.string() + ": is a volume; " + method +
+                              " of an X-ray network takes pictures");
+  }
+  return read_picture(chosen.input.path);
+}
+
+/// Panels side by side with a gap.
+torch::Tensor beside(const std::vector<torch::Tensor>& panels) {
+  std::vector<torch::Tensor> row;
+  for (const auto& panel : panels) {
+    if (!row.empty()) row.push_back(torch::full({3, panel.size(1), 6}, 255, torch::kUInt8));
+    row.push_back(panel);
+  }
+  return torch::cat(row, 2);
+}
+
+/// Infection maps, and Grad-CAM of a classifier beside them if one is named: the kind of picture
+/// that Degerli et al. print as Fig. 7.
+void explain_by_map(Explanation& e) {
+  const TrainedModel trained = load_chosen_model(e.a.model, e.context);
+  std::optional<TrainedClassifier> classifier;
+  if (!e.a.classifier.empty()) classifier = load_trained_classifier(e.a.classifier);
   Segmenter segmenter({trained.model, trained.recipe.preprocess, trained.threshold,
-                       engine_of(context), 8, context.threads});
+                       engine_of(e.context), 8, e.context.threads});
+  for (size_t i = 0; i < e.inputs.size(); ++i) {
+    const Image image = xray_of(e.inputs[i], "infection-map");
+    const auto probability = segmenter.segment({image})[0].probability.sum(0).clamp(0, 1);
+    const auto gray = shown(image, segmenter.options().preprocess);
+    const auto lung = lung_of(e, i, gray);
+    const auto map = infection_map(gray, probability);
+    const std::string stem = (std::filesystem::path(e.a.output) / e.inputs[i].input.stem).string();
+    std::vector<torch::Tensor> panels = {captioned(gray_to_rgb(gray), "image"),
+                                         captioned(map, "infection map")};
+    nlohmann::ordered_json line = {{"input", e.inputs[i].input.path.string()},
+                                   {"map", stem + "_infection_map.png"},
+                                   {"figure", stem + "_panels.png"},
+                                   {"heat_in_lung", share_json(probability, lung)},
+                                   {"grad_cam_in_lung", nullptr}};
+    if (classifier) {
+      const auto heat = classifier_heat(*classifier, image, segmenter.options().engine.device);
+      panels.push_back(captioned(heat_overlay(gray, heat), "Grad-CAM of the classifier"));
+      line["grad_cam_in_lung"] = share_json(heat, lung);
+    }
+    if (lung.defined()) {
+      panels.push_back(captioned(overlay(gray, (lung > 0).to(torch::kUInt8)), "lungs"));
+    }
+    write_png(stem + "_infection_map.png", map);
+    write_png(stem + "_panels.png", beside(panels));
+    e.written.push_back(line);
+  }
+}
+
+/// Grad-CAM of a classifier of whole images.
+void explain_classifier(Explanation& e) {
+  TrainedClassifier trained = load_trained_classifier(e.a.model);
+  const auto device = engine_of(e.context).device;
+  for (size_t i = 0; i < e.inputs.size(); ++i) {
+    const Image image = xray_of(e.inputs[i], "grad-cam");
+    const auto heat = classifier_heat(trained, image, device);
+    const auto gray = shown(image, trained.recipe.preprocess);
+    const std::string stem = (std::filesystem::path(e.a.output) / e.inputs[i].input.stem).string();
+    write_png(stem + "_gradcam.png",
+              beside({captioned(gray_to_rgb(gray), "image"),
+                      captioned(heat_overlay(gray, heat), "Grad-CAM of the classifier")}));
+    write_png(stem + "_heat.png", jet(heat));
+    e.written.push_back({{"input", e.inputs[i].input.path.string()},
+                         {"figure", stem + "_gradcam.png"},
+                         {"heat", stem + "_heat.png"},
+                         {"layer", "encoder"},
+                         {"grad_cam_in_lung", share_json(heat, lung_of(e, i, gray))}});
+  }
+}
+
+/// Grad-CAM of a segmentation network.
+void explain_by_gradient(Explanation& e) {
+  const TrainedModel trained = load_chosen_model(e.a.model, e.context);
+  Segmenter segmenter({trained.model, trained.recipe.preprocess, trained.threshold,
+                       engine_of(e.context), 8, e.context.threads});
   GradCamOptions options;
   options.threshold = trained.threshold;
-  options.score = score_of(a.score);
-  options.layer = a.layer.empty() ? trained.model->layer_names().back() : a.layer;
-  const auto observer = console_observer(context);
-  auto written = nlohmann::ordered_json::array();
-  auto inputs = choose_inputs(a.input);
-  if (static_cast<int64_t>(inputs.size()) > a.limit) inputs.resize(static_cast<size_t>(a.limit));
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const Subject subject = subject_of(inputs[i], a, segmenter);
+  options.score = score_of(e.a.score);
+  options.layer = e.a.layer.empty() ? trained.model->layer_names().back() : e.a.layer;
+  const auto observer = console_observer(e.context);
+  for (size_t i = 0; i < e.inputs.size(); ++i) {
+    const Subject subject = subject_of(e.inputs[i], e.a, segmenter);
     const auto result = segmenter.segment({subject.image})[0];
     const NetworkSlice on_grid = segmenter.on_network_grid(subject.image);
     const auto input = segmenter.input_of(on_grid).to(segmenter.options().engine.device);
     const auto heat = to_slice_grid(grad_cam(*trained.model, input, options).cpu().unsqueeze(0),
                                     on_grid.box, result.labels.size(0), result.labels.size(1))[0];
-    const std::filesystem::path stem = std::filesystem::path(a.output) / inputs[i].input.stem;
+    const std::filesystem::path stem = std::filesystem::path(e.a.output) / e.inputs[i].input.stem;
     write_png(stem.string() + "_gradcam.png",
               four_panel_figure({shown(subject.image, segmenter.options().preprocess),
                                  subject.truth, result.labels, heat}));
     write_png(stem.string() + "_heat.png", jet(heat));
-    written.push_back({{"input", inputs[i].input.path.string()},
-                       {"figure", stem.string() + "_gradcam.png"},
-                       {"heat", stem.string() + "_heat.png"},
-                       {"slice", subject.slice < 0 ? nlohmann::ordered_json(nullptr)
-                                                   : nlohmann::ordered_json(subject.slice)},
-                       {"layer", options.layer},
-                       {"score", a.score}});
-    observer->on(
-        Progress{"figures", static_cast<int64_t>(i) + 1, static_cast<int64_t>(inputs.size()), ""});
+    e.written.push_back({{"input", e.inputs[i].input.path.string()},
+                         {"figure", stem.string() + "_gradcam.png"},
+                         {"heat", stem.string() + "_heat.png"},
+                         {"slice", subject.slice < 0 ? nlohmann::ordered_json(nullptr)
+                                                     : nlohmann::ordered_json(subject.slice)},
+                         {"layer", options.layer},
+                         {"score", e.a.score}});
+    observer->on(Progress{"figures", static_cast<int64_t>(i) + 1,
+                          static_cast<int64_t>(e.inputs.size()), ""});
   }
-  if (context.json) return print_json(written);
-  for (const auto& w : written) std::cout << w["figure"].get<std::string>() << "\n";
+}
+
+void run_explain(const ExplainArguments& a, const Context& context) {
+  if (a.method != "grad-cam" && a.method != "infection-map") {
+    fail(ErrorKind::usage,
+         "--method " + in_quotes(a.method) + ": this version knows grad-cam and infection-map");
+  }
+  Explanation e{a, context, choose_inputs(a.input)};
+  if (static_cast<int64_t>(e.inputs.size()) > a.limit) {
+    e.inputs.resize(static_cast<size_t>(a.limit));
+  }
+  if (a.method == "infection-map") {
+    explain_by_map(e);
+  } else if (!a.model.empty() && is_classifier(a.model)) {
+    explain_classifier(e);
+  } else {
+    explain_by_gradient(e);
+  }
+  if (context.json) return print_json(e.written);
+  for (const auto& w : e.written) std::cout << w["figure"].get<std::string>() << "\n";
 }
 
 }  // namespace
 
 void add_explain(CLI::App& app, Context& context) {
   auto a = std::make_shared<ExplainArguments>();
-  auto* verb = add_verb(app, context, "explain", "where a network looked: Grad-CAM figures",
-                        [a, &context] { run_explain(*a, context); });
+  auto* verb =
+      add_verb(app, context, "explain", "where a network looked, and what it calls infected",
+               [a, &context] { run_explain(*a, context); });
   verb->add_option("input", a->input, "as for predict")->required();
   verb->add_option("-o,--output", a->output, "folder for the figures")->required();
   verb->add_option("--model", a->model, "run folder, weights file or name (the bundled CT model)");
-  verb->add_option("--method", a->method, "grad-cam");
+  verb->add_option("--method", a->method, "grad-cam or infection-map");
   verb->add_option("--layer", a->layer, "layer whose maps are weighed (the last one)");
   verb->add_option("--score", a->score, "what is explained: lesion, all or peak");
   verb->add_option("--mask", a->mask, "ground truth for the second panel");
+  verb->add_option(
+      "--classifier", a->classifier,
+      "infection-map: run folder of a classifier whose Grad-CAM stands beside the map");
+  verb->add_option("--lung", a->lung, "lung mask, to tell how much of the heat lies inside it");
   verb->add_option("--slice", a->slice, "volumes: axial slice (the one with most lesion)");
   verb->add_option("--limit", a->limit, "folders and tables: so many inputs at most");
   add_engine_options(verb, context);

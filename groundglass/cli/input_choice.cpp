@@ -1,5 +1,6 @@
 #include "groundglass/cli/input_choice.h"
 
+#include "groundglass/core/csv.h"
 #include "groundglass/data/dataset.h"
 #include "groundglass/io/volume_reader.h"
 
@@ -8,12 +9,18 @@ namespace groundglass {
 std::vector<ChosenInput> choose_inputs(const std::string& input) {
   std::vector<ChosenInput> chosen;
   if (is_dataset(input)) {
-    for (const auto& row : read_dataset(input).rows) {
-      chosen.push_back({{row.image, row.id, is_volume_name(row.image)}, row.mask});
+    const Dataset dataset = read_dataset(input);
+    for (const auto& row : dataset.rows) {
+      chosen.push_back({{row.image, row.id, is_volume_name(row.image)}, row.mask, {}});
+    }
+    const bool table = dataset.layout == "table";
+    if (table && read_csv(dataset.source).column("lung") >= 0) {
+      const auto lungs = read_dataset(input, {"lung"}).rows;
+      for (size_t i = 0; i < lungs.size(); ++i) chosen[i].lung = lungs[i].mask;
     }
     return chosen;
   }
-  for (auto& found : find_inputs(input)) chosen.push_back({std::move(found), {}});
+  for (auto& found : find_inputs(input)) chosen.push_back({std::move(found), {}, {}});
   return chosen;
 }
 

@@ -7,10 +7,11 @@
 
 namespace groundglass {
 
-/// Something to work on, with its mask if the data set names one.
+/// Something to work on, with its masks if the data set names them.
 struct ChosenInput {
   PredictInput input;
   std::filesystem::path mask;
+  std::filesystem::path lung;  ///< tables with a column 'lung'
 };
 
 /// The images of a table or data set folder, which keep their relative paths; anything else is

@@ -52,11 +52,15 @@ int run(int count, char** words) {
   add_prepare(app, context);
 #endif
   add_train(app, context);
+  add_adapt(app, context);
 #ifdef GROUNDGLASS_IO
+  add_study(app, context);
   add_predict(app, context);
   add_evaluate(app, context);
+  add_detect(app, context);
   add_explain(app, context);
   add_report(app, context);
+  add_annotate(app, context);
 #endif
   add_export(app, context);
   add_bench(app, context);

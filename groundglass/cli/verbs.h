@@ -10,12 +10,16 @@ void add_models(CLI::App& app, Context& context);
 void add_prepare(CLI::App& app, Context& context);
 void add_bench(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
+void add_study(CLI::App& app, Context& context);
 void add_predict(CLI::App& app, Context& context);
 void add_evaluate(CLI::App& app, Context& context);
+void add_detect(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
+void add_adapt(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_phantom(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
+void add_annotate(CLI::App& app, Context& context);
 
 }  // namespace groundglass

@@ -17,16 +17,19 @@ struct DataOptions {
     v.field(
         {"mask", "column of the masks in a table; empty for the first of infection, mask, lung"},
         mask);
-    v.field(
-        {"labels",
-         "'binary' (0 and 255, or 0 and 1), 'any' (everything above 0 is infected) or 'classes' "
-         "(class numbers; 255 is ignored)"},
-        labels);
+    v.field({"labels",
+             "'binary' (0 and 255, or 0 and 1), 'any' (everything above 0 is infected), 'classes' "
+             "(class numbers; 255 is ignored) or 'threshold_lungs' (the lungs of a CT picture, "
+             "found by "
+             "a threshold, with the mask added)"},
+            labels);
     v.field({"classes", "labels = 'classes': how many, with the background", 2, 64}, classes);
   }
 
-  /// Throws Error(recipe) for labels that are none of the three.
-  void check() const { check_word("data", "labels", labels, {"binary", "any", "classes"}); }
+  /// Throws Error(recipe) for labels that are none of the four.
+  void check() const {
+    check_word("data", "labels", labels, {"binary", "any", "classes", "threshold_lungs"});
+  }
 };
 
 }  // namespace groundglass

@@ -12,6 +12,7 @@
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/preprocess/axial.h"
 #include "groundglass/preprocess/slice.h"
+#include "groundglass/preprocess/slice_lungs.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -128,9 +129,11 @@ class Preparation {
     return written;
   }
 
-  void write(int64_t row, const Image& image, const torch::Tensor& mask,
+  void write(int64_t row, const Image& image, const torch::Tensor& stored,
              PreparedSetWriter& writer) {
     const NetworkSlice slice = to_network_grid(image, job_.preprocess);
+    const auto mask =
+        job_.data.labels == "threshold_lungs" ? lungs_by_threshold(image, stored) : stored;
     writer.write(row, slice.pixels,
                  mask.defined() ? mask_to_network_grid(mask, slice.box, job_.preprocess) : mask);
   }

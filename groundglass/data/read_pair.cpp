@@ -31,7 +31,7 @@ torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& optio
   std::array<uint8_t, 256> seen{};  // one pass over the bytes: tensor operations took five
   for (int64_t i = 0; i < n; ++i) seen[value[i]] = 1;
   const bool binary = options.labels == "binary";
-  if (options.labels != "any") {
+  if (options.labels == "binary" || options.labels == "classes") {
     const bool any_above_one = std::find(seen.begin() + 2, seen.end(), 1) != seen.end();
     std::vector<std::string> unknown;
     for (int64_t v = 1; v < 256; ++v) {

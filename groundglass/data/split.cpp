@@ -10,6 +10,8 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/rng.h"
 #include "groundglass/core/text.h"
+#include "groundglass/data/shares_split.h"
+#include "groundglass/data/stratified_split.h"
 
 namespace groundglass {
 using nlohmann::json;
@@ -191,12 +193,21 @@ std::array<uint64_t, 4> difference_hash(const torch::Tensor& image) {
 }  // namespace
 
 void SplitOptions::check() const {
-  check_word("split", "mode", mode, {"paper", "strict"});
+  check_word("split", "mode", mode, {"paper", "strict", "stratified", "shares"});
 }
 
 std::vector<Split> make_splits(const std::vector<PreparedRow>& rows, const SplitOptions& options,
                                int64_t copies) {
   options.check();
+  if (!options.balance_labels.empty()) {
+    SplitOptions plain = options;
+    plain.balance_labels.clear();
+    auto splits = make_splits(rows, plain, 0);
+    for (auto& split : splits) balance_training(split, rows, options.balance_labels);
+    return splits;
+  }
+  if (options.mode == "stratified") return stratified_splits(rows, options);
+  if (options.mode == "shares") return shares_splits(rows, options, copies);
   if (options.mode == "paper") {
     return paper_splits(static_cast<int64_t>(rows.size()), options, copies);
   }

@@ -17,26 +17,38 @@ struct SplitOptions {
   double validation_fraction = 0.2;
   int64_t seed = 20260101;
   std::vector<std::string> train_domains;
+  std::vector<std::string> balance_labels;
 
   template <class V>
   void fields(V& v) {
-    v.field({"mode",
-             "'paper' (slices at random, one test set for all folds, copies made before the folds) "
-             "or 'strict' (patients apart, each fold its own test patients)"},
-            mode);
+    v.field(
+        {"mode",
+         "'paper' (slices at random, one test set for all folds, copies made before the folds), "
+         "'strict' (patients apart, each fold its own test patients), 'stratified' (images "
+         "apart, equal shares of each label, no validation) or 'shares' (patients apart, each "
+         "fold drawn anew, train_domains alone)"},
+        mode);
     v.field({"folds", "number of folds", 2, 100}, folds);
-    v.field({"test_fraction", "paper mode: share of the slices kept for the test", 0, 0.9},
+    v.field({"test_fraction",
+             "paper mode: share of the slices kept for the test; shares: of the patients", 0, 0.9},
             test_fraction);
     v.field({"validation_fraction",
-             "strict mode: share of a fold's other patients that choose the best epoch", 0.01, 0.9},
+             "share that chooses the best epoch; strict mode: of a fold's other patients, shares: "
+             "of all patients",
+             0.01, 0.9},
             validation_fraction);
     v.field({"seed", "of the sharing out"}, seed);
     v.field({"train_domains",
-             "strict mode: domains to train and validate on; all rows of the others are the test"},
+             "strict mode: domains to train and validate on; all rows of the others are the test; "
+             "shares: the only domains used"},
             train_domains);
+    v.field({"balance_labels",
+             "stored augmentations are made of training rows with these labels alone, until they "
+             "are as many as the others"},
+            balance_labels);
   }
 
-  /// Throws Error(recipe) for a mode that is neither of the two.
+  /// Throws Error(recipe) for a mode that is none of the four.
   void check() const;
 };
 
@@ -55,6 +67,11 @@ struct Split {
 /// Strict mode: patients are dealt to the folds, each domain by itself and large patients first, so
 /// that folds are alike in slices; fold k is tested on its own patients; of the others some are
 /// validation. Copies follow their slice into training only.
+///
+/// Stratified mode: see stratified_split.h. With balance_labels, which stands for `copies` then,
+/// the rows of one class alone are copied.
+///
+/// Shares mode: see shares_split.h.
 ///
 /// copies  augmented copies of each slice (0 for none).
 /// throws  Error(data) if there are fewer patients than folds, or a training domain is unknown or

@@ -20,6 +20,24 @@ torch::Tensor score_of(const torch::Tensor& logits, const GradCamOptions& option
   return mine.any().item<bool>() ? of_class.masked_select(mine).sum() : of_class.sum();
 }
 
+void check_class(int64_t label, int64_t classes) {
+  if (label >= 0 && label < classes) return;
+  fail(ErrorKind::usage, "class " + std::to_string(label) +
+                             " is out of range; the network "
+                             "has classes 0 to " +
+                             std::to_string(classes - 1));
+}
+
+/// Maps [1,C,h,w] weighed by their mean gradients, as large as the image, its maximum 1.
+torch::Tensor weighed(const torch::Tensor& maps, const torch::Tensor& gradient,
+                      const torch::Tensor& image) {
+  const auto weights = gradient.mean(torch::IntArrayRef{2, 3}, true);
+  const auto heat = torch::relu((weights * maps.detach()).sum(1, true));  // [1,1,h,w]
+  const auto full =
+      torch::upsample_bilinear2d(heat, {image.size(2), image.size(3)}, false).squeeze(0).squeeze(0);
+  return full / full.max().clamp_min(1e-12);
+}
+
 }  // namespace
 
 torch::Tensor grad_cam(SegmentationModel& model, const torch::Tensor& image,
@@ -29,12 +47,7 @@ torch::Tensor grad_cam(SegmentationModel& model, const torch::Tensor& image,
     fail(ErrorKind::usage,
          "no layer " + in_quotes(options.layer) + " in this network; it has " + listed(names));
   }
-  if (model.out_channels() > 1 && (options.label < 0 || options.label >= model.out_channels())) {
-    fail(ErrorKind::usage, "class " + std::to_string(options.label) +
-                               " is out of range; the network "
-                               "has classes 0 to " +
-                               std::to_string(model.out_channels() - 1));
-  }
+  if (model.out_channels() > 1) check_class(options.label, model.out_channels());
   const torch::AutoGradMode with_gradients(true);
   const bool training = model.is_training();
   model.eval();
@@ -55,11 +68,25 @@ torch::Tensor grad_cam(SegmentationModel& model, const torch::Tensor& image,
   model.watch_layers({});
   model.train(training);
   const auto gradient = torch::autograd::grad({score_of(logits, options)}, {maps})[0];  // [1,C,h,w]
-  const auto weights = gradient.mean(torch::IntArrayRef{2, 3}, true);
-  const auto heat = torch::relu((weights * maps.detach()).sum(1, true));  // [1,1,h,w]
-  const auto full =
-      torch::upsample_bilinear2d(heat, {image.size(2), image.size(3)}, false).squeeze(0).squeeze(0);
-  return full / full.max().clamp_min(1e-12);
+  return weighed(maps, gradient, image);
+}
+
+torch::Tensor grad_cam(EncoderClassifier& model, const torch::Tensor& image, int64_t label) {
+  check_class(label, model->classes());
+  const torch::AutoGradMode with_gradients(true);
+  const bool training = model->is_training();
+  model->eval();
+  torch::Tensor maps, logits;
+  try {
+    maps = model->features(image).detach().requires_grad_(true);
+    logits = model->classify(maps);
+  } catch (...) {
+    model->train(training);
+    throw;
+  }
+  model->train(training);
+  const auto gradient = torch::autograd::grad({logits[0][label]}, {maps})[0];  // [1,C,h,w]
+  return weighed(maps, gradient, image);
 }
 
 }  // namespace groundglass

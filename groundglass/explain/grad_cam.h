@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "groundglass/models/encoder_classifier.h"
 #include "groundglass/models/segmentation_model.h"
 
 namespace groundglass {
@@ -40,5 +41,17 @@ struct GradCamOptions {
 /// throws  Error(usage) for a layer that the network does not have, or a class out of range.
 torch::Tensor grad_cam(SegmentationModel& model, const torch::Tensor& image,
                        const GradCamOptions& options = {});
+
+/// The same of a classifier: how much each place of the encoder's coarsest map (1/32 of the image)
+/// speaks for a class, before the softmax.
+///
+/// Degerli et al., https://arxiv.org/abs/2009.12698, Section III-D: alpha_k = (1/Z) sum dm_c/dA_k,
+/// L = relu(sum_k alpha_k A_k), m_c the class's value before the softmax.
+/// Differs: nothing known. The paper does not name the map; it is the last one here.
+///
+/// image   [1,C,H,W] float, one image; label: the class that is explained.
+/// returns [H,W] float32 in [0,1]; zeros where nothing speaks for the class.
+/// throws  Error(usage) for a class out of range.
+torch::Tensor grad_cam(EncoderClassifier& model, const torch::Tensor& image, int64_t label);
 
 }  // namespace groundglass

@@ -43,7 +43,9 @@ AttentionUNetImpl::AttentionUNetImpl(const AttentionUNetOptions& options) : opti
     if (i + 1 < w.size()) down->push_back(TfSameConv2d(w[i], w[i], 3, 2));
   }
   for (size_t i = w.size() - 1; i > 0; --i) {
-    gate->push_back(AdditiveAttentionGate(w[i - 1], w[i], options.gate_align));
+    if (options.skip == AttentionSkip::gated) {
+      gate->push_back(AdditiveAttentionGate(w[i - 1], w[i], options.gate_align));
+    }
     up->push_back(TfSameConvTranspose2d(w[i], w[i - 1]));
     dec->push_back(Block(2 * w[i - 1], w[i - 1], options));
   }
@@ -72,7 +74,8 @@ Prediction AttentionUNetImpl::decode(const Features& f) {
   torch::Tensor x = f.maps.back();
   for (size_t i = 0; i < up->size(); ++i) {
     const size_t scale = f.maps.size() - 2 - i;
-    const auto skip = gate[i]->as<AdditiveAttentionGate>()->forward(f.maps[scale], x);
+    auto skip = f.maps[scale];
+    if (!gate->is_empty()) skip = gate[i]->as<AdditiveAttentionGate>()->forward(skip, x);
     x = up[i]->as<TfSameConvTranspose2d>()->forward(x);  // twice H and W, half the channels
     x = dec[i]->as<Block>()->forward(torch::cat({x, skip}, 1));
     x = watched("dec" + std::to_string(scale + 1), x);

@@ -6,11 +6,18 @@
 
 namespace groundglass {
 
+/// What the decoder of an Attention U-Net sees of the encoder.
+enum class AttentionSkip {
+  gated,  ///< the map times what the gate lets through
+  plain   ///< the map as it is: the ablation without gates
+};
+
 struct AttentionUNetOptions {
   int64_t in_channels = 1;
   int64_t out_channels = 1;  ///< K; 1 means sigmoid, 2 or more means softmax
   std::vector<int64_t> widths = {64, 128, 256, 512, 1024};
   GateAlign gate_align = GateAlign::stride_x;
+  AttentionSkip skip = AttentionSkip::gated;
   double dropout = 0.2;
   double batch_norm_momentum = 0.01;  ///< share of the new batch; Keras' 0.99 the other way round
 
@@ -22,6 +29,8 @@ struct AttentionUNetOptions {
     v.field({"widths", "channels of each scale, finest first", 1, 8192}, widths);
     v.choice({"gate_align", "where the gate's inputs meet"}, gate_align,
              {{"stride_x", GateAlign::stride_x}, {"up_g", GateAlign::up_g}});
+    v.choice({"skip", "what the decoder sees of the encoder"}, skip,
+             {{"gated", AttentionSkip::gated}, {"plain", AttentionSkip::plain}});
     v.field({"dropout", "after each block", 0, 0.95}, dropout);
     v.field({"batch_norm_momentum", "share of the new batch in the moving statistics", 0, 1},
             batch_norm_momentum);
@@ -51,7 +60,7 @@ class AttentionUNetImpl final : public SegmentationModel {
  private:
   AttentionUNetOptions options_;
   torch::nn::ModuleList enc, down;      // finest scale first; names are checkpoint keys
-  torch::nn::ModuleList gate, up, dec;  // coarsest scale first
+  torch::nn::ModuleList gate, up, dec;  // coarsest scale first; gate is empty without gates
   torch::nn::Conv2d head{nullptr};
 };
 TORCH_MODULE(AttentionUNet);

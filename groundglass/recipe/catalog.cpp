@@ -6,6 +6,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/losses/cross_entropy_loss.h"
 #include "groundglass/losses/dice_loss.h"
+#include "groundglass/losses/entropy_loss.h"
 #include "groundglass/losses/focal_loss.h"
 #include "groundglass/losses/focal_tversky_loss.h"
 #include "groundglass/losses/squared_dice_loss.h"
@@ -77,6 +78,8 @@ const std::vector<CatalogLoss>& loss_catalog() {
        read_loss<focal_tversky_loss, FocalTverskyLossOptions>},
       {"focal", "cross-entropy that counts easy pixels less",
        read_loss<focal_loss, FocalLossOptions>},
+      {"entropy", "mean entropy of pixels without a label",
+       read_loss<entropy_loss, EntropyLossOptions>},
   };
   return all;
 }

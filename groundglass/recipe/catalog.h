@@ -15,7 +15,9 @@ class RecipeReader;
 struct ModelSpec {
   std::string name;
   std::function<ModelPtr()> make;
-  std::string fields;  ///< its options as recipe lines
+  std::string fields;                  ///< its options as recipe lines
+  std::string part = {};               ///< what a cascade calls it, e.g. "lung"
+  std::vector<ModelSpec> stages = {};  ///< of a cascade: its networks, each trained by itself
 };
 
 /// A network of the house.

@@ -3,6 +3,23 @@
 #include "groundglass/recipe/model_presets.h"
 
 namespace groundglass {
+namespace {
+
+ModelSpec stage(const char* part, RAIUNetOptions options) {
+  return {"raiu_net", [options] { return RAIUNet(options).ptr(); }, written_fields(options), part};
+}
+
+ModelSpec read_chs_net(RecipeReader& reader) {
+  CHSNetOptions options;
+  options.fields(reader);
+  return {"",
+          [options] { return CHSNet(options).ptr(); },
+          written_fields(options),
+          "",
+          {stage("lung", options.lung), stage("infection", options.infection)}};
+}
+
+}  // namespace
 
 void add_raiu_models(std::vector<CatalogModel>& all) {
   const auto add = [&all](const char* name, const RAIUNetOptions& options,
@@ -16,8 +33,7 @@ void add_raiu_models(std::vector<CatalogModel>& all) {
   add("raiu_net_bu", raiu_net_bu_options(), "plain");
   add("raiu_net_rib", raiu_net_rib_options());
   add("raiu_net_rib_hp", raiu_net_rib_hp_options());
-  all.push_back(
-      {"chs_net", "CHS-Net", "inception", "001", {1, 256, 256}, preset<CHSNet>(CHSNetOptions{})});
+  all.push_back({"chs_net", "CHS-Net", "inception", "001", {1, 256, 256}, read_chs_net});
 }
 
 }  // namespace groundglass

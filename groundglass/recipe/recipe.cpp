@@ -8,23 +8,15 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/recipe/recipe_reader.h"
+#include "groundglass/recipe/recipe_table.h"
 #include "groundglass/recipe/recipe_writer.h"
 
 namespace groundglass {
 namespace {
 
-const std::vector<std::string> kSections = {"paper", "data", "preprocess", "augment",  "split",
-                                            "model", "loss", "train",      "evaluate", "expect"};
-
-toml::table parsed(const std::string& text, const std::string& name) {
-  try {
-    return toml::parse(text, name);
-  } catch (const toml::parse_error& e) {
-    const auto where = e.source().begin;
-    fail(ErrorKind::recipe, name + ":" + std::to_string(where.line) + ":" +
-                                std::to_string(where.column) + ": " + std::string(e.description()));
-  }
-}
+const std::vector<std::string> kSections = {"paper",    "data",  "preprocess", "augment",
+                                            "split",    "model", "loss",       "train",
+                                            "evaluate", "adapt", "cascade",    "expect"};
 
 /// A recipe laid over the one it names as its base: its keys win, and its [expect] stands alone.
 toml::table with_base(toml::table recipe, const std::filesystem::path& path, int depth = 0) {
@@ -38,7 +30,7 @@ toml::table with_base(toml::table recipe, const std::filesystem::path& path, int
     refuse_recipe(*base, "base: there is no recipe " + file.string());
   }
   if (depth == 8) refuse_recipe(*base, "base: more than 8 recipes lie over each other");
-  toml::table whole = with_base(parsed(read_file(file), file.string()), file, depth + 1);
+  toml::table whole = with_base(parsed_toml(read_file(file), file.string()), file, depth + 1);
   recipe.erase("base");
   for (auto&& [key, node] : recipe) {
     auto* below = whole[key].as_table();
@@ -224,7 +216,8 @@ std::string Recipe::resolved() const {
          model.fields + (start.weights.empty() ? "" : written_fields(start)) +
          "\n[loss]\nterms = [" + joined(terms, ",\n         ") + "]\n\n" +
          written_section("train", train) + written_section("evaluate", evaluate) +
-         written_expect(expect);
+         (adapt ? written_section("adapt", *adapt) : "") +
+         (cascade ? written_section("cascade", *cascade) : "") + written_expect(expect);
 }
 
 std::string preprocess_text(PreprocessOptions options) {
@@ -232,10 +225,16 @@ std::string preprocess_text(PreprocessOptions options) {
   return written_fields(options);
 }
 
+toml::table recipe_table(const std::string& text, const std::string& name,
+                         const std::vector<std::string>& overrides) {
+  toml::table table = with_base(parsed_toml(text, name), name);
+  for (const auto& override_text : overrides) apply_override(table, override_text);
+  return table;
+}
+
 Recipe parse_recipe(const std::string& text, const std::string& name,
                     const std::vector<std::string>& overrides) {
-  toml::table table = with_base(parsed(text, name), name);
-  for (const auto& override_text : overrides) apply_override(table, override_text);
+  const toml::table table = recipe_table(text, name, overrides);
   for (const auto& [key, node] : table) {
     const std::string found(key.str());
     if (std::find(kSections.begin(), kSections.end(), found) == kSections.end()) {
@@ -252,6 +251,17 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
   recipe.loss = read_loss_section(table);
   recipe.train = read_options<TrainOptions>(section(table, "train"), "train");
   recipe.evaluate = read_options<EvaluateOptions>(section(table, "evaluate"), "evaluate");
+  if (table.contains("adapt")) {
+    recipe.adapt = read_options<AdaptOptions>(section(table, "adapt"), "adapt");
+  }
+  if (table.contains("cascade")) {
+    recipe.cascade = read_options<StagedOptions>(section(table, "cascade"), "cascade");
+    if (recipe.model.stages.empty()) {
+      refuse_recipe(*table.get("cascade"), "[cascade] trains the networks of a cascade, and " +
+                                               recipe.model.name +
+                                               " is none; expected model.name = \"chs_net\"");
+    }
+  }
   recipe.expect = read_expect_section(table);
   try {
     check_word("paper", "follows", recipe.paper.follows, {"text", "code"});
@@ -262,6 +272,20 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
     recipe.augment.check();
     recipe.split.check();
     recipe.train.check();
+    if (recipe.cascade && recipe.preprocess.normalise != "unit") {
+      fail(ErrorKind::recipe, "[preprocess] normalise is " +
+                                  in_quotes(recipe.preprocess.normalise) +
+                                  ", expected 'unit' with [cascade]: what the first network cuts "
+                                  "away must stay 0");
+    }
+    if (recipe.adapt) recipe.adapt->check();
+    if (recipe.split.mode == "stratified" &&
+        (recipe.train.monitor != "last" || recipe.evaluate.threshold_from != "fixed")) {
+      fail(
+          ErrorKind::recipe,
+          "[split] mode 'stratified' has no validation rows to choose by; expected [train] monitor "
+          "'last' and [evaluate] threshold_from 'fixed'");
+    }
   } catch (const Error& e) {
     fail(ErrorKind::recipe, name + ": " + e.what());
   }

@@ -2,9 +2,11 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "groundglass/adapt/adapt_options.h"
 #include "groundglass/data/augment/augmentation.h"
 #include "groundglass/data/data_options.h"
 #include "groundglass/data/split.h"
@@ -47,6 +49,21 @@ struct EvaluateOptions {
   }
 };
 
+/// How the networks of a cascade are trained, one after the other.
+struct StagedOptions {
+  std::string lung_mask = "lung";
+  std::string lung_labels = "any";
+  int64_t lung_epochs = 0;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"lung_mask", "column with the masks of the first network"}, lung_mask);
+    v.field({"lung_labels", "what these mean, as in [data] labels"}, lung_labels);
+    v.field({"lung_epochs", "of the first network; 0 for as many as the second", 0, 100000},
+            lung_epochs);
+  }
+};
+
 /// What the paper prints; shown beside ours, never asserted on.
 struct ExpectOptions {
   std::string table;
@@ -66,6 +83,8 @@ struct Recipe {
   std::vector<std::pair<double, LossSpec>> loss;  ///< weight and term
   TrainOptions train;
   EvaluateOptions evaluate;
+  std::optional<AdaptOptions> adapt;     ///< if the recipe says how to adapt
+  std::optional<StagedOptions> cascade;  ///< if a cascade's networks are trained one by one
   ExpectOptions expect;
 
   /// The weighted sum of the terms.

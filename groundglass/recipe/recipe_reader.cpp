@@ -27,6 +27,16 @@ std::string bound(double value) {
 
 }  // namespace
 
+toml::table parsed_toml(const std::string& text, const std::string& name) {
+  try {
+    return toml::parse(text, name);
+  } catch (const toml::parse_error& e) {
+    const auto where = e.source().begin;
+    fail(ErrorKind::recipe, name + ":" + std::to_string(where.line) + ":" +
+                                std::to_string(where.column) + ": " + std::string(e.description()));
+  }
+}
+
 void refuse_recipe(const toml::node& at, const std::string& what) {
   const auto& source = at.source();
   fail(ErrorKind::recipe, (source.path ? *source.path : std::string("recipe")) + ":" +

@@ -65,6 +65,10 @@ class RecipeReader {
 /// "unet.toml:2:16: what", as every complaint about a recipe begins.
 [[noreturn]] void refuse_recipe(const toml::node& at, const std::string& what);
 
+/// TOML text as a table; `name` stands in the Error(recipe), before line and column, for what is
+/// none.
+toml::table parsed_toml(const std::string& text, const std::string& name);
+
 /// Options struct -> filled and checked. The usual entry point.
 template <class Options>
 Options read_options(const toml::table& table, const std::string& section) {

@@ -137,10 +137,10 @@ class Training {
     done.validation_loss = scores.loss;
     done.soft_dice = soft_dice(scores.soft_pooled()).value_or(-1);
     done.hard_dice = dice(scores.pooled()).value_or(-1);
-    done.monitor = job_.options.monitor == "soft_dice" ? done.soft_dice
-                   : job_.options.monitor == "hard_dice"
-                       ? done.hard_dice
-                       : domain_mean_dice(scores, job_.set->rows());
+    done.monitor = job_.options.monitor == "soft_dice"   ? done.soft_dice
+                   : job_.options.monitor == "hard_dice" ? done.hard_dice
+                   : job_.options.monitor == "last"      ? static_cast<double>(done.epoch)
+                                                    : domain_mean_dice(scores, job_.set->rows());
     done.best = state_.best_epoch == 0 || done.monitor > state_.best_monitor;
     done.seconds = now_s() - begin;
     done.rss_mib = rss_mib();

@@ -35,6 +35,29 @@ void draw_warp(const AugmentOptions& o, Rng& rng, Augmentation& a) {
   }
 }
 
+/// A rising curve of straight pieces whose slopes differ by up to e^(2 strength).
+std::vector<double> drawn_curve(double strength, Rng& rng) {
+  constexpr int kPieces = 5;
+  std::vector<double> curve = {0};
+  for (int i = 0; i < kPieces; ++i) {
+    curve.push_back(curve.back() + std::exp(rng.uniform(-strength, strength)));
+  }
+  const double top = curve.back();
+  for (auto& value : curve) value /= top;
+  return curve;
+}
+
+/// What came later to the options, drawn last.
+void draw_later_options(const AugmentOptions& o, Rng& rng, Augmentation& a) {
+  a.flip_vertical = rng.chance(o.flip_vertical_probability);
+  if (o.shear_deg > 0) a.shear_deg = rng.uniform(-o.shear_deg, o.shear_deg);
+  if (rng.chance(o.window_probability)) {
+    a.window_low = rng.uniform(0, o.window);
+    a.window_high = 1 - rng.uniform(0, o.window);
+  }
+  if (rng.chance(o.curve_probability)) a.curve = drawn_curve(o.curve, rng);
+}
+
 }  // namespace
 
 void AugmentOptions::check() const {
@@ -58,6 +81,7 @@ Augmentation draw_augmentation(const AugmentOptions& o, Rng& rng) {
     a.noise = rng.uniform(0, o.noise);
     a.noise_key = rng.bits();
   }
+  draw_later_options(o, rng, a);
   return a;
 }
 

@@ -31,6 +31,12 @@ struct AugmentOptions {
   double gamma = 0.4;
   double contrast = 0.3;
   double noise = 0.02;
+  double flip_vertical_probability = 0;
+  double shear_deg = 0;
+  double window_probability = 0;
+  double window = 0.2;
+  double curve_probability = 0;
+  double curve = 1;
 
   template <class V>
   void fields(V& v) {
@@ -58,6 +64,17 @@ struct AugmentOptions {
     v.field({"gamma", "largest exponent, as its logarithm: 0.4 gives 0.67 to 1.49", 0, 2}, gamma);
     v.field({"contrast", "largest change of contrast about the mean gray", 0, 1}, contrast);
     v.field({"noise", "largest standard deviation of Gaussian noise, share of white", 0, 1}, noise);
+    v.field({"flip_vertical_probability", "up-down flip", 0, 1}, flip_vertical_probability);
+    v.field({"shear_deg", "largest shear along the rows, degrees", 0, 60}, shear_deg);
+    v.field({"window_probability", "another gray window (ours)", 0, 1}, window_probability);
+    v.field({"window", "largest share of the grays that a window cuts off at each end", 0, 0.45},
+            window);
+    v.field({"curve_probability", "a random rising gray curve (ours)", 0, 1}, curve_probability);
+    v.field({"curve",
+             "largest slope of a piece of the curve, as its logarithm before the curve is "
+             "fitted to black and white",
+             0, 3},
+            curve);
   }
 
   /// Throws Error(recipe) for a mode that is none of the three.
@@ -74,6 +91,8 @@ struct Augmentation {
   double scale = 1;      ///< above 1 magnifies
   double shift_x = 0;    ///< share of the width, to the right
   double shift_y = 0;    ///< share of the height, down
+  bool flip_vertical = false;
+  double shear_deg = 0;  ///< lower rows move left, about the centre
 
   WarpKind warp = WarpKind::none;
   uint64_t elastic_key = 0;  ///< seeds the displacement fields
@@ -87,6 +106,8 @@ struct Augmentation {
   double contrast = 1;  ///< factor about the mean gray
   double noise = 0;     ///< standard deviation, share of white
   uint64_t noise_key = 0;
+  double window_low = 0, window_high = 1;  ///< grays shown as black and as white, share of white
+  std::vector<double> curve = {};          ///< rising, from 0 to 1: what evenly spaced grays become
 };
 
 /// Draws the eight transforms of the paper (flip, shift, scale, rotate, brightness, and one of
@@ -94,7 +115,9 @@ struct Augmentation {
 ///
 /// Bakheet, Youssef et al., Sci Rep 2026, 16:1551, "Data augmentation"; names and defaults of
 /// albumentations 1.3 (Buslaev et al., Information 11 (2020) 125).
-/// Differs: the paper prints no parameters.
+/// Differs: the paper prints no parameters. Up-down flip and shear are paper 003's; windows and
+/// curves are ours, after Zhou et al., "Models Genesis", MICCAI 2019, whose curve is a Bezier's.
+/// They are drawn after everything else, so that recipes without them draw what they always drew.
 Augmentation draw_augmentation(const AugmentOptions& options, Rng& rng);
 
 }  // namespace groundglass

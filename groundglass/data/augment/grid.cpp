@@ -141,6 +141,17 @@ void flip(Grid& grid) {
   for (auto& x : grid.x) x = right - x;
 }
 
+void flip_vertical(Grid& grid) {
+  const auto bottom = static_cast<float>(grid.height - 1);
+  for (auto& y : grid.y) y = bottom - y;
+}
+
+void shear(Grid& grid, double angle_deg) {
+  const auto slope = static_cast<float>(std::tan(angle_deg * std::numbers::pi / 180));
+  const auto middle = static_cast<float>(grid.height - 1) / 2;
+  for (size_t i = 0; i < grid.x.size(); ++i) grid.x[i] += slope * (grid.y[i] - middle);
+}
+
 void affine(Grid& grid, double angle_deg, double scale, double shift_x, double shift_y) {
   const double w = static_cast<double>(grid.width), h = static_cast<double>(grid.height);
   const double cx = w / 2 - 0.5, cy = h / 2 - 0.5;
@@ -204,7 +215,9 @@ Grid sampling_grid(const Augmentation& a, int64_t height, int64_t width) {
       break;
   }
   affine(grid, a.angle_deg, a.scale, a.shift_x, a.shift_y);
+  if (a.shear_deg != 0) shear(grid, a.shear_deg);
   if (a.flip) flip(grid);
+  if (a.flip_vertical) flip_vertical(grid);
   return grid;
 }
 

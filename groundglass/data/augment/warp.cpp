@@ -30,8 +30,22 @@ Linear linear_at(const Grid& grid, size_t i) {
           y1 * grid.width + x1, x - static_cast<float>(x0), y - static_cast<float>(y0)};
 }
 
-/// Values [0,255] after brightness, gamma, contrast and noise, rounded into bytes.
-void finish_gray(const Augmentation& a, const std::vector<float>& values, uint8_t* out) {
+/// A gray [0,255] as another window shows it, then as the curve does.
+float window_and_curve(const Augmentation& a, float gray) {
+  double v = (gray / 255.0 - a.window_low) / (a.window_high - a.window_low);
+  v = std::clamp(v, 0.0, 1.0);
+  if (a.curve.empty()) return static_cast<float>(255 * v);
+  const double place = v * static_cast<double>(a.curve.size() - 1);
+  const auto below = std::min(static_cast<size_t>(place), a.curve.size() - 2);
+  const double part = place - static_cast<double>(below);
+  return static_cast<float>(255 * ((1 - part) * a.curve[below] + part * a.curve[below + 1]));
+}
+
+/// Values [0,255] after window, curve, gamma, contrast, brightness and noise, rounded into bytes.
+void finish_gray(const Augmentation& a, std::vector<float> values, uint8_t* out) {
+  if (a.window_low != 0 || a.window_high != 1 || !a.curve.empty()) {
+    for (auto& v : values) v = window_and_curve(a, v);
+  }
   double mean = 0;
   if (a.contrast != 1) {
     for (const float v : values) mean += v;

@@ -19,7 +19,10 @@ Grid identity_grid(int64_t height, int64_t width);
 // Each transform turns output places into input places; calling them from the last transform to the
 // first composes all of them into one grid, so that the image is interpolated once.
 
-void flip(Grid& grid);  ///< left-right
+void flip(Grid& grid);           ///< left-right
+void flip_vertical(Grid& grid);  ///< up-down
+/// Rows move sideways in proportion to their distance from the middle row.
+void shear(Grid& grid, double angle_deg);
 /// Rotation and scale about the centre (w/2 - 1/2, h/2 - 1/2), then a shift.
 void affine(Grid& grid, double angle_deg, double scale, double shift_x, double shift_y);
 /// Two fields of uniform noise, blurred and multiplied by alpha, displace the pixels; the affine

@@ -1,0 +1,97 @@
+#include "groundglass/annotate/cases.h"
+
+#include <mutex>
+#include <set>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/parallel.h"
+#include "groundglass/core/process.h"
+#include "groundglass/data/problems.h"
+#include "groundglass/data/read_pair.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/io/volume_reader.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+std::string size_text(int64_t height, int64_t width) {
+  return std::to_string(height) + " x " + std::to_string(width);
+}
+
+}  // namespace
+
+std::string file_word(const std::string& name) {
+  std::string word = name;
+  for (char& c : word) {
+    const bool plain =
+        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_';
+    if (!plain) c = '_';
+  }
+  if (!word.empty() && word.front() == '.') word.front() = '_';  // no hidden files
+  return word;
+}
+
+std::vector<AnnotationCase> cases_of(const Dataset& dataset, const DataOptions& data,
+                                     int64_t threads, Observer& observer) {
+  std::vector<AnnotationCase> cases;
+  std::set<std::string> files;
+  for (const auto& row : dataset.rows) {
+    AnnotationCase c;
+    c.id = static_cast<int64_t>(cases.size()) + 1;
+    c.name = row.id;
+    c.file = file_word(row.id);
+    if (!files.insert(c.file).second) files.insert(c.file += "-" + std::to_string(c.id));
+    c.study = row.case_id;
+    c.patient = row.patient;
+    c.domain = row.domain;
+    c.image = fs::absolute(row.image).lexically_normal();
+    if (!row.mask.empty()) c.manual = fs::absolute(row.mask).lexically_normal();
+    cases.push_back(std::move(c));
+  }
+  Problems problems;
+  std::mutex speaking;
+  int64_t done = 0;
+  const auto n = static_cast<int64_t>(cases.size());
+  parallel_for_each(n, threads > 0 ? threads : usable_processors(), [&](int64_t i) {
+    auto& c = cases[static_cast<size_t>(i)];
+    try {
+      if (is_volume_name(c.image)) {
+        fail(ErrorKind::data, c.image.string() + ": is a volume; annotation works on pictures");
+      }
+      const auto pair = read_picture_pair(dataset.rows[static_cast<size_t>(i)], data);
+      c.height = pair.image.pixels.size(1);
+      c.width = pair.image.pixels.size(2);
+    } catch (const Error& e) {
+      problems.add(e.what());
+    }
+    const std::lock_guard lock(speaking);
+    observer.on(Progress{"images", ++done, n, ""});
+  });
+  problems.refuse(dataset.source.string());
+  return cases;
+}
+
+torch::Tensor read_case_mask(const fs::path& path, const AnnotationCase& of,
+                             const DataOptions& data) {
+  const auto stored = read_mask_picture(path);
+  if (stored.size(0) != of.height || stored.size(1) != of.width) {
+    fail(ErrorKind::data, path.string() + ": is " + size_text(stored.size(0), stored.size(1)) +
+                              " and the image of " + of.name + " is " +
+                              size_text(of.height, of.width) + " (height x width)");
+  }
+  return known_labels(stored, data, path.string());
+}
+
+torch::Tensor stored_mask(const torch::Tensor& labels, const DataOptions& data) {
+  if (data.labels == "classes") return labels;
+  return ((labels != 0) * 255).to(torch::kUInt8);
+}
+
+torch::Tensor read_gray(const AnnotationCase& of) {
+  const Image image = read_picture(of.image);
+  if (image.pixels.scalar_type() == torch::kUInt8) return image.pixels[0];
+  return (image.pixels[0] * (255 / image.white)).round().clamp(0, 255).to(torch::kUInt8);
+}
+
+}  // namespace groundglass

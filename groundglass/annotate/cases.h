@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "groundglass/annotate/store.h"
+#include "groundglass/core/events.h"
+#include "groundglass/data/dataset.h"
+
+namespace groundglass {
+
+/// The images of a data set as cases, read once to know their sizes and that their masks fit.
+/// Throws Error(data) listing at once: unreadable images and masks, masks of another size, unknown
+/// labels, volumes (annotation works on pictures).
+std::vector<AnnotationCase> cases_of(const Dataset& dataset, const DataOptions& data,
+                                     int64_t threads, Observer& observer = silent_observer());
+
+/// The word with everything but letters, digits, '.', '-' and '_' turned into '_', so that it can
+/// be part of a file's name.
+std::string file_word(const std::string& name);
+
+/// A mask of a case: class numbers [H,W] uint8 at the image's size. Throws Error(data) if it cannot
+/// be read, has another size, or holds unknown labels.
+torch::Tensor read_case_mask(const std::filesystem::path& path, const AnnotationCase& of,
+                             const DataOptions& data);
+
+/// The picture to keep for labels [H,W]: 0 and 255, or class numbers where the project has classes.
+torch::Tensor stored_mask(const torch::Tensor& labels, const DataOptions& data);
+
+/// A case's image for the eye, [H,W] uint8.
+torch::Tensor read_gray(const AnnotationCase& of);
+
+}  // namespace groundglass

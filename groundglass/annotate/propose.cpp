@@ -1,0 +1,89 @@
+#include "groundglass/annotate/propose.h"
+
+#include <set>
+
+#include "groundglass/annotate/cases.h"
+#include "groundglass/annotate/final_masks.h"
+#include "groundglass/core/error.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/task.h"
+#include "groundglass/io/picture.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+/// What all segmenters together say: labels of each image.
+std::vector<torch::Tensor> labels_of(const Proposer& proposer, const std::vector<Image>& images,
+                                     double threshold) {
+  std::vector<torch::Tensor> sums(images.size());
+  for (Segmenter* segmenter : proposer.segmenters) {
+    const auto results = segmenter->segment(images);
+    for (size_t i = 0; i < images.size(); ++i) {
+      sums[i] = sums[i].defined() ? sums[i] + results[i].probability : results[i].probability;
+    }
+  }
+  const auto n = static_cast<double>(proposer.segmenters.size());
+  for (auto& sum : sums) sum = labels((sum / n).unsqueeze(0), threshold).squeeze(0);
+  return sums;
+}
+
+}  // namespace
+
+void propose_cases(AnnotationStore& store, const Round& round, const Proposer& proposer,
+                   const std::vector<AnnotationCase>& cases, Observer& observer) {
+  std::set<int64_t> finished;
+  for (const auto& p : store.proposals(round.id)) {
+    if (p.network == proposer.name) finished.insert(p.case_id);
+  }
+  std::vector<const AnnotationCase*> waiting;
+  for (const auto& c : cases) {
+    if (finished.count(c.id) == 0) waiting.push_back(&c);
+  }
+  double threshold = 0;
+  for (const auto* segmenter : proposer.segmenters) {
+    threshold += segmenter->options().threshold / static_cast<double>(proposer.segmenters.size());
+  }
+  const fs::path folder =
+      fs::path("proposals") / ("round_" + std::to_string(round.id)) / file_word(proposer.name);
+  constexpr size_t kBatch = 8;
+  for (size_t first = 0; first < waiting.size(); first += kBatch) {
+    if (stop_signal() != 0)
+      throw Stopped(stop_signal(), "stopped; the same call goes on from here");
+    const size_t end = std::min(waiting.size(), first + kBatch);
+    std::vector<Image> images;
+    for (size_t i = first; i < end; ++i) images.push_back(read_picture(waiting[i]->image));
+    const auto masks = labels_of(proposer, images, threshold);
+    std::vector<Proposal> proposals;
+    for (size_t i = first; i < end; ++i) {
+      const AnnotationCase& c = *waiting[i];
+      const fs::path file = folder / (c.file + ".png");
+      write_png(store.project() / file, stored_mask(masks[i - first], store.notes().data));
+      proposals.push_back({0, c.id, proposer.name, file, proposer.weights_sha256, threshold});
+    }
+    store.add_proposals(round.id, proposals);
+    observer.on(Progress{"proposals of " + proposer.name, static_cast<int64_t>(end),
+                         static_cast<int64_t>(waiting.size()), ""});
+  }
+}
+
+std::vector<AnnotationCase> cases_of_stage(AnnotationStore& store, int64_t stage) {
+  std::set<int64_t> settled;
+  if (stage == 2) {
+    for (const auto& mask : final_masks(store).masks) settled.insert(mask.case_id);
+  }
+  std::vector<AnnotationCase> cases;
+  for (const auto& c : store.cases()) {
+    if ((stage == 1) == !c.manual.empty() && settled.count(c.id) == 0) cases.push_back(c);
+  }
+  if (cases.empty()) {
+    fail(ErrorKind::data,
+         store.project().string() +
+             (stage == 1 ? ": no case has a manual mask, so stage 1 has nothing to cross-validate; "
+                           "begin with --stage 2 and trained networks"
+                         : ": every case has a mask, so nothing is left for stage 2"));
+  }
+  return cases;
+}
+
+}  // namespace groundglass

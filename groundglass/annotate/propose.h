@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "groundglass/annotate/store.h"
+#include "groundglass/core/events.h"
+#include "groundglass/predict/segmenter.h"
+
+namespace groundglass {
+
+/// A network that proposes: one segmenter, or several (folds) whose probabilities are averaged.
+struct Proposer {
+  std::string name;  ///< as in the round
+  std::vector<Segmenter*> segmenters;
+  std::string weights_sha256;  ///< of the weights, or of their digests one after another
+};
+
+/// Lets a network propose masks for cases, on their own grids, as pictures under
+/// PROJECT/proposals/round_<n>/<network>/; cases that have a proposal of this network in this round
+/// are left out. Each batch is kept in the store once its pictures are written, so a killed call
+/// goes on where it stopped.
+///
+/// The threshold is the mean of the segmenters'.
+/// Throws Stopped after a stop signal; Error(data) for unreadable images.
+void propose_cases(AnnotationStore& store, const Round& round, const Proposer& proposer,
+                   const std::vector<AnnotationCase>& cases,
+                   Observer& observer = silent_observer());
+
+/// The cases that a stage is about: those with manual masks (1), or those without any settled mask
+/// (2). Throws Error(data) if there are none.
+std::vector<AnnotationCase> cases_of_stage(AnnotationStore& store, int64_t stage);
+
+}  // namespace groundglass

@@ -1,0 +1,288 @@
+#include <algorithm>
+#include <iostream>
+
+#include <toml++/toml.h>
+
+#include <ATen/Parallel.h>
+
+#include "groundglass/cli/study.h"
+#include "groundglass/cli/training_run.h"
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+#include "groundglass/evaluate/detection_tables.h"
+#include "groundglass/metrics/detection.h"
+#include "groundglass/recipe/recipe_reader.h"
+#include "groundglass/train/weights.h"
+#ifdef GROUNDGLASS_IO
+#include "groundglass/io/picture.h"
+#include "groundglass/report/html_page.h"
+#include "groundglass/report/precision_recall.h"
+#endif
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+/// [detection] of the study.
+struct DetectionOptions {
+  std::vector<std::string> rows, positive;
+  int64_t leaders = 3;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"rows", "names of recipes one folder above the study"}, rows);
+    v.field({"positive", "labels of images with infection"}, positive);
+    v.field({"leaders", "so many rows with the best F1 get precision-recall curves", 1, 8},
+            leaders);
+  }
+};
+
+/// Numbers by row from a section of the study.
+std::map<std::string, std::vector<double>> numbers_of(const StudyFile& study, const char* section) {
+  std::map<std::string, std::vector<double>> numbers;
+  const toml::table& table = study.section(section);
+  RecipeReader reader(table, section);
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    reader.field({name, "as printed"}, numbers[name]);
+  }
+  return numbers;
+}
+
+DetectionOptions read_detection(const StudyFile& study) {
+  check_sections(study, {"detection", "detection_printed", "confusion_printed", "ms_printed"});
+  auto options = read_options<DetectionOptions>(study.section("detection"), "detection");
+  if (options.rows.empty() || options.positive.empty()) {
+    fail(ErrorKind::recipe, study.path.string() + ": [detection] names no rows or no positive");
+  }
+  return options;
+}
+
+/// The rows of the command line, or all of the study's.
+std::vector<std::string> chosen_rows(const DetectionOptions& options, const StudyArguments& a) {
+  for (const auto& name : a.rows) {
+    if (std::find(options.rows.begin(), options.rows.end(), name) == options.rows.end()) {
+      fail(ErrorKind::usage, "--row " + in_quotes(name) + ": the study has no such row" +
+                                 did_you_mean(name, options.rows));
+    }
+  }
+  return a.rows.empty() ? options.rows : a.rows;
+}
+
+/// A row's recipe under the protocol of the mode, which the recipe alone cannot know: it has no
+/// labels to balance.
+Recipe recipe_of(const StudyFile& study, const std::string& row, const DetectionOptions& options,
+                 const std::string& mode, const StudyArguments& a, const Context& context) {
+  Recipe recipe = read_recipe_for(study.beside("../" + row + ".toml").string(), a.epochs, context);
+  recipe.split.mode = mode == "paper" ? "stratified" : "strict";
+  recipe.split.balance_labels = options.positive;
+  // The mean Dice of the domains says nothing where some domains have no infection, so epoch and
+  // threshold are chosen by the Dice of all validation pixels together.
+  recipe.train.monitor = mode == "paper" ? "last" : "hard_dice";
+  recipe.evaluate.threshold_from = "fixed";  // in strict mode detect_fold() chooses it
+  auto& differs = recipe.paper.differs;
+  differs.erase(std::remove_if(differs.begin(), differs.end(),
+                               [](const std::string& line) {
+                                 return line.find("copies are drawn for every") !=
+                                            std::string::npos ||
+                                        line.find("share a test set") != std::string::npos;
+                               }),
+                differs.end());
+  return recipe;
+}
+
+/// detection.json of a trained fold: read back, or made with its best weights.
+DetectionFold detect_fold(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
+                          const Split& split, const Engine& engine, const FoldScores& trained,
+                          const DetectionOptions& options) {
+  if (fs::exists(run / "detection.json")) return read_detection_fold(run / "detection.json");
+  const TrainedModel model = load_trained_model(run);
+  model.model->to(engine.device);
+  ScoreOptions scoring;
+  scoring.loader.batch_size = recipe.train.batch_size;
+  scoring.loader.threads = recipe.train.loader_threads;
+  scoring.loader.seed = static_cast<uint64_t>(recipe.train.seed);
+  scoring.loader.normalise = recipe.preprocess.normalise;
+  scoring.loader.augment = recipe.augment;
+  scoring.threshold = trained.threshold;
+  scoring.engine = engine;
+  double cutoff = trained.threshold;
+  if (recipe.split.mode == "strict") {
+    const auto validation = score_images(*model.model, set, split.validation, scoring);
+    scoring.threshold = best_dice_threshold(validation.truth, validation.rest, trained.threshold);
+    std::vector<ImageScore> highest;
+    for (const auto& image : name_outcomes(validation, set.rows(), options.positive).images) {
+      highest.push_back({image.highest, image.positive});
+    }
+    cutoff = best_youden_cutoff(highest, scoring.threshold);
+    write_safetensors(run / "weights.safetensors",
+                      {named_weights(*model.model), weights_notes(recipe, scoring.threshold)});
+  }
+  DetectionFold fold = name_outcomes(score_images(*model.model, set, split.test, scoring),
+                                     set.rows(), options.positive);
+  fold.fold = trained.fold;
+  fold.best_epoch = trained.best_epoch;
+  fold.threshold = scoring.threshold;
+  fold.cutoff = recipe.split.mode == "strict" ? cutoff : scoring.threshold;
+  write_detection_fold(run / "detection.json", fold);
+  return fold;
+}
+
+DetectionRow run_row(const std::string& name, const Recipe& recipe, const PreparedSet& set,
+                     const fs::path& folder, const StudyArguments& a, const Engine& engine,
+                     const DetectionOptions& options, Observer& console) {
+  const auto splits = splits_of(recipe, set);
+  const auto folds =
+      a.folds > 0 ? std::min<size_t>(static_cast<size_t>(a.folds), splits.size()) : splits.size();
+  const CatalogModel& entry = catalog_model(recipe.model.name);
+  const auto parameters = recipe.model.make()->parameters();
+  const bool frozen = std::any_of(parameters.begin(), parameters.end(),
+                                  [](const torch::Tensor& p) { return !p.requires_grad(); });
+  DetectionRow row{name, entry.family, entry.encoder, frozen ? "frozen" : "not frozen", 0, {}};
+  for (size_t k = 0; k < folds; ++k) {
+    const fs::path run = folder / name / ("fold_" + std::to_string(k));
+    FoldScores trained = train_visibly(run, recipe, set, splits[k], engine, console);
+    trained.fold = static_cast<int64_t>(k);
+    row.seconds += trained.seconds;
+    row.folds.push_back(detect_fold(run, recipe, set, splits[k], engine, trained, options));
+  }
+  return row;
+}
+
+std::string caption_of(const StudyFile& study, const StudyArguments& a, const std::string& mode,
+                       const PreparedSet& set, const std::vector<DetectionRow>& rows,
+                       int64_t planned_folds, const Context& context) {
+  std::vector<std::string> patients;
+  for (const auto& fold : rows.front().folds) {
+    for (const auto& image : fold.images) patients.push_back(image.domain + "/" + image.patient);
+  }
+  std::sort(patients.begin(), patients.end());
+  const auto distinct = std::unique(patients.begin(), patients.end()) - patients.begin();
+  return "Split mode " + mode + ", " + std::to_string(rows.front().folds.size()) + " of " +
+         std::to_string(planned_folds) + " folds, " + std::to_string(distinct) +
+         " test patients, images of " + std::to_string(set.header().height) + " x " +
+         std::to_string(set.header().width) + ". Command `" + a.command(context) + "`, commit " +
+         commit() + ", " + cpu_name() + ", " + std::to_string(at::get_num_threads()) +
+         " threads. " + study.study.caption;
+}
+
+/// Precision and recall of pixels, swept over the bins of probability.
+std::vector<PrPoint> pixel_curve(const DetectionRow& row) {
+  std::vector<int64_t> truth(ImageOutcomes::kBins), rest(ImageOutcomes::kBins);
+  for (const auto& fold : row.folds) {
+    for (size_t i = 0; i < truth.size(); ++i) {
+      truth[i] += fold.truth_bins.at(i);
+      rest[i] += fold.rest_bins.at(i);
+    }
+  }
+  int64_t positives = 0, hit = 0, called = 0;
+  for (const int64_t n : truth) positives += n;
+  std::vector<PrPoint> curve;
+  for (size_t i = truth.size(); i-- > 0 && positives > 0;) {
+    if (truth[i] + rest[i] == 0) continue;
+    hit += truth[i];
+    called += truth[i] + rest[i];
+    curve.push_back({static_cast<double>(i) / ImageOutcomes::kBins,
+                     static_cast<double>(hit) / static_cast<double>(positives),
+                     static_cast<double>(hit) / static_cast<double>(called)});
+  }
+  return curve;
+}
+
+std::vector<PrPoint> image_curve(const DetectionRow& row) {
+  std::vector<ImageScore> images;
+  for (const auto& fold : row.folds) {
+    for (const auto& image : fold.images) images.push_back({image.highest, image.positive});
+  }
+  return precision_recall_curve(images);
+}
+
+/// The rows with the best F1 of detection.
+std::vector<const DetectionRow*> leaders(const std::vector<DetectionRow>& rows, int64_t wanted) {
+  std::vector<const DetectionRow*> order;
+  for (const auto& row : rows) order.push_back(&row);
+  const auto f1 = [](const DetectionRow* row) {
+    return f_score(images_at_threshold(row->folds), 1).value_or(-1);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](auto* a, auto* b) { return f1(a) > f1(b); });
+  order.resize(std::min(order.size(), static_cast<size_t>(wanted)));
+  return order;
+}
+
+void write_results(const StudyFile& study, const fs::path& folder, const std::string& caption,
+                   const DetectionTables& tables, const std::vector<const DetectionRow*>& best) {
+  std::string markdown = "# " + study.study.title + "\n\n" + caption + "\n";
+  for (const auto& table : tables.tables) markdown += "\n" + to_markdown(table);
+  write_file(folder / "study.md", markdown);
+  write_file(folder / "study.csv", tables.csv);
+  write_file(folder / "study.json", tables.json.dump(1) + "\n");
+#ifdef GROUNDGLASS_IO
+  std::vector<NamedCurve> images, pixels;
+  for (const auto* row : best) {
+    const std::string name = row->network + ", " + row->encoder + ", " + row->layers;
+    images.push_back({name, image_curve(*row)});
+    pixels.push_back({name, pixel_curve(*row)});
+  }
+  const auto of_images = precision_recall_figure("detection of images", images);
+  const auto of_pixels = precision_recall_figure("segmentation of pixels", pixels);
+  write_png(folder / "precision_recall_images.png", of_images);
+  write_png(folder / "precision_recall_pixels.png", of_pixels);
+  HtmlPage page(study.study.title);
+  page.paragraph(caption);
+  for (const auto& table : tables.tables) {
+    page.heading(table.title);
+    page.paragraph(table.note);
+    page.table(table.head, table.rows);
+  }
+  page.heading("Precision-recall curves");
+  page.picture(encode_png(of_images), "Images, swept over the highest probability of a pixel.");
+  page.picture(encode_png(of_pixels), "Pixels, swept over their probability.");
+  write_file(folder / "study.html", page.text());
+#endif
+}
+
+}  // namespace
+
+void run_detection_study(const StudyFile& study, const StudyArguments& a, const Context& context) {
+  const DetectionOptions options = read_detection(study);
+  const std::string mode = a.mode.empty() ? "strict" : a.mode;
+  PrintedDetection printed{{},
+                           numbers_of(study, "detection_printed"),
+                           numbers_of(study, "confusion_printed"),
+                           numbers_of(study, "ms_printed")};
+  const auto names = chosen_rows(options, a);
+  std::vector<Recipe> recipes;  // all are read before the first is trained
+  for (const auto& name : names) {
+    recipes.push_back(recipe_of(study, name, options, mode, a, context));
+    const auto& rows = recipes.back().expect.rows;
+    if (rows.count("printed") > 0) printed.segmentation[name] = rows.at("printed");
+  }
+  const Engine engine = engine_of(context);
+  const auto console = console_observer(context);
+  const fs::path folder = fs::path(a.output) / mode;
+  const PreparedSet set(prepared_path(a.data, a.output, recipes.front(), context, *console));
+  std::vector<std::string> labels;
+  for (const auto& row : set.rows()) labels.push_back(row.label);
+  check_labels(labels, options.positive);
+  for (const auto& recipe : recipes) check_set_fits(recipe, set);
+
+  std::vector<DetectionRow> rows;
+  DetectionTables tables;
+  for (size_t i = 0; i < names.size(); ++i) {
+    rows.push_back(run_row(names[i], recipes[i], set, folder, a, engine, options, *console));
+    tables = detection_tables(rows, printed, mode);
+    const std::string caption =
+        caption_of(study, a, mode, set, rows, recipes.front().split.folds, context);
+    tables.json["title"] = study.study.title;
+    tables.json["caption"] = caption;
+    // What is done can be read while the rest is trained.
+    write_results(study, folder, caption, tables, leaders(rows, options.leaders));
+  }
+  if (context.json) return print_json(tables.json);
+  for (const auto& table : tables.tables) std::cout << to_markdown(table) << "\n";
+}
+
+}  // namespace groundglass

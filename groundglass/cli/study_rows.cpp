@@ -1,0 +1,176 @@
+#include <iostream>
+#include <set>
+
+#include <ATen/Parallel.h>
+
+#include "groundglass/cli/study.h"
+#include "groundglass/cli/training_run.h"
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+#include "groundglass/evaluate/study_table.h"
+#include "groundglass/recipe/staged_training.h"
+#ifdef GROUNDGLASS_IO
+#include "groundglass/report/html_page.h"
+#endif
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+/// Words that go to the folder of a row: letters, digits, '.', '-' and '_' stay.
+std::string folder_name(const std::string& name) {
+  std::string folder;
+  for (const char c : name) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-';
+    if (plain) {
+      folder += c;
+    } else if (!folder.empty() && folder.back() != '_') {
+      folder += '_';
+    }
+  }
+  return folder;
+}
+
+/// The rows named by --row, in the study's order; all if none is named.
+std::vector<StudyRowSpec> chosen_rows(const std::vector<StudyRowSpec>& specs,
+                                      const StudyArguments& a) {
+  if (a.rows.empty()) return specs;
+  std::vector<std::string> names;
+  for (const auto& spec : specs) names.push_back(spec.name);
+  std::vector<StudyRowSpec> chosen;
+  for (const auto& name : a.rows) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) {
+      fail(ErrorKind::usage, "--row " + in_quotes(name) + ": the study has " + listed(names));
+    }
+    chosen.push_back(specs[static_cast<size_t>(found - names.begin())]);
+  }
+  return chosen;
+}
+
+Recipe recipe_of(const StudyFile& study, const StudyRowSpec& spec, const StudyArguments& a,
+                 const Context& context) {
+  Context with_row = context;  // the study's own changes, then the command line's
+  with_row.overrides = spec.set;
+  if (!a.mode.empty()) with_row.overrides.push_back("split.mode=" + a.mode);
+  with_row.overrides.insert(with_row.overrides.end(), context.overrides.begin(),
+                            context.overrides.end());
+  return read_recipe_for(study.beside(spec.recipe).string(), a.epochs, with_row);
+}
+
+/// Rows that are prepared alike share a prepared set.
+fs::path set_folder(const Recipe& recipe, const fs::path& output) {
+  const std::string key =
+      preprocess_text(recipe.preprocess) + recipe.data.mask + "/" + recipe.data.labels;
+  return output / ("prepared_" + sha256(key).substr(0, 8));
+}
+
+/// What the first network of a cascade did, as a row of its own.
+StudyRow lung_row(const StudyRow& row, const Recipe& recipe, const fs::path& run) {
+  StudyRow lungs;
+  lungs.name = row.name + ", lungs";
+  lungs.parameters = count_parameters(*lung_recipe(recipe).model.make()).trainable;
+  const auto printed = recipe.expect.rows.find("lungs");
+  if (printed != recipe.expect.rows.end()) {
+    lungs.expected = {recipe.expect.table, recipe.expect.columns, {{"printed", printed->second}}};
+  }
+  for (const auto& fold : row.folds) {
+    lungs.folds.push_back(
+        read_fold_scores(run / ("fold_" + std::to_string(fold.fold)) / "lung" / "test.json"));
+    lungs.folds.back().fold = fold.fold;
+  }
+  return lungs;
+}
+
+/// A row, and before it that of its lungs if it is a cascade.
+std::vector<StudyRow> run_row(const StudyRowSpec& spec, const Recipe& recipe,
+                              const StudyArguments& a, const Context& context, const Engine& engine,
+                              Observer& console) {
+  const fs::path output = a.output, run = output / folder_name(spec.name);
+  const PreparedSet set(
+      prepared_path(a.data, set_folder(recipe, output), recipe, context, console));
+  check_set_fits(recipe, set);
+  const auto lungs =
+      open_lungs(a.data, a.lung_data, set_folder(recipe, output), recipe, context, console);
+  const auto splits = splits_of(recipe, set);
+  const auto folds =
+      a.folds > 0 ? std::min<size_t>(static_cast<size_t>(a.folds), splits.size()) : splits.size();
+  StudyRow row;
+  row.name = spec.name;
+  row.parameters = count_parameters(*recipe.model.make()).trainable;
+  row.expected = {recipe.expect.table, recipe.expect.columns, recipe.expect.rows};
+  for (size_t k = 0; k < folds; ++k) {
+    row.folds.push_back(train_visibly(run / ("fold_" + std::to_string(k)), recipe, set, splits[k],
+                                      engine, console, lungs.get()));
+    row.folds.back().fold = static_cast<int64_t>(k);
+  }
+  if (!recipe.cascade) return {row};
+  return {lung_row(row, recipe, run), row};
+}
+
+std::string study_caption(const StudyFile& study, const StudyArguments& a, const Context& context,
+                          const std::set<std::string>& modes) {
+  return "Split mode " + joined({modes.begin(), modes.end()}, " and ") + ". Command `" +
+         a.command(context) + "`, commit " + commit() + ", " + cpu_name() + ", " +
+         std::to_string(at::get_num_threads()) +
+         " threads. Scores are pooled over the pixels of a fold's test slices on the network's "
+         "grid, then averaged over the folds; the interval is bootstrapped over patients. The "
+         "paper's figures are of its own data." +
+         (study.study.caption.empty() ? "" : " " + study.study.caption);
+}
+
+void write_study(const StudyFile& study, const StudyArguments& a, const std::string& caption,
+                 const StudyTable& table) {
+  const fs::path out = a.output;
+  const bool domains = !table.domains.rows.empty();
+  write_file(out / "study.md",
+             "# " + study.study.title + "\n\n" + caption + "\n\n" + table.scores.markdown() +
+                 (domains ? "\nPooled Dice on each domain:\n\n" + table.domains.markdown() : ""));
+  write_file(out / "study.csv", table.scores.csv());
+  write_file(out / "study.json", table.json.dump(1) + "\n");
+#ifdef GROUNDGLASS_IO
+  HtmlPage page(study.study.title);
+  page.paragraph(caption);
+  page.table(table.scores.head, table.scores.rows);
+  if (domains) {
+    page.heading("Pooled Dice on each domain");
+    page.table(table.domains.head, table.domains.rows);
+  }
+  write_file(out / "study.html", page.text());
+#endif
+}
+
+}  // namespace
+
+void run_rows_study(const StudyFile& study, const StudyArguments& a, const Context& context) {
+  check_sections(study, {"row"});
+  const auto specs = chosen_rows(study_rows(study), a);
+  std::vector<Recipe> recipes;  // all are read before the first is trained
+  std::set<std::string> modes;
+  for (const auto& spec : specs) {
+    recipes.push_back(recipe_of(study, spec, a, context));
+    modes.insert(recipes.back().split.mode);
+  }
+  const Engine engine = engine_of(context);
+  const auto console = console_observer(context);
+  make_folder(a.output);
+  const std::string caption = study_caption(study, a, context, modes);
+  std::vector<StudyRow> rows;
+  StudyTable table;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    for (auto& row : run_row(specs[i], recipes[i], a, context, engine, *console)) {
+      rows.push_back(std::move(row));
+    }
+    table = study_table(rows);
+    table.json["title"] = study.study.title;
+    table.json["caption"] = caption;
+    write_study(study, a, caption, table);  // what is done can be read while the rest is trained
+  }
+  if (context.json) return print_json(table.json);
+  std::cout << table.scores.markdown();
+}
+
+}  // namespace groundglass

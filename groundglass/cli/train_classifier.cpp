@@ -1,0 +1,170 @@
+#include "groundglass/cli/train_classifier.h"
+
+#include <iostream>
+
+#include "groundglass/cli/training_run.h"
+#include "groundglass/core/csv.h"
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+#include "groundglass/evaluate/study_table.h"
+#include "groundglass/metrics/bootstrap.h"
+#include "groundglass/metrics/proportion_interval.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+namespace {
+
+/// A segmentation recipe's shape for what shares its options: the prepared set and the splits.
+Recipe as_recipe(const ClassifierRecipe& classifier) {
+  Recipe recipe;
+  recipe.preprocess = classifier.preprocess;
+  recipe.augment = classifier.augment;
+  recipe.split = classifier.split;
+  return recipe;
+}
+
+void check_size(const ClassifierRecipe& recipe, const PreparedSet& set) {
+  if (set.header().preprocess != preprocess_text(recipe.preprocess)) {
+    fail(ErrorKind::recipe,
+         "the prepared set was made with other [preprocess] options; prepare it "
+         "again with this recipe");
+  }
+  const EncoderClassifier model(recipe.network);
+  const int64_t stride = model->stride(), channels = set.header().channels;
+  const bool gray = channels == 1 && model->in_channels() == 3;
+  const bool fits = set.header().height % stride == 0 && set.header().width % stride == 0;
+  if (!fits || (channels != model->in_channels() && !gray)) {
+    fail(ErrorKind::recipe, "the prepared images are " + std::to_string(channels) + " x " +
+                                std::to_string(set.header().height) + " x " +
+                                std::to_string(set.header().width) + ", and " + recipe.model +
+                                " takes " + std::to_string(model->in_channels()) +
+                                " channels and multiples of " + std::to_string(stride));
+  }
+}
+
+/// Test images of all folds together.
+struct Pooled {
+  Counts counts;
+  std::vector<std::optional<double>> scores;
+  std::vector<std::optional<Interval>> patients, wilson;
+};
+
+Pooled pooled(const std::vector<ClassifierFold>& folds, double cutoff) {
+  std::map<std::pair<std::string, std::string>, Counts> patients;
+  double areas = 0;
+  int64_t defined = 0;
+  Pooled out;
+  for (const auto& fold : folds) {
+    std::vector<ImageScore> scores;
+    for (const auto& item : fold.items) {
+      scores.push_back(item.score);
+      const Counts one = count_images({item.score}, cutoff);
+      patients[{item.domain, item.patient}] += one;
+      out.counts += one;
+    }
+    const auto area = auc(scores);
+    areas += area.value_or(0);
+    defined += area.has_value();
+  }
+  std::optional<double> area;
+  if (defined > 0) area.emplace(areas / static_cast<double>(defined));
+  out.scores = seven_scores(out.counts, area);
+  std::vector<Counts> groups;
+  for (const auto& [key, counts] : patients) groups.push_back(counts);
+  for (size_t i = 0; i < out.scores.size(); ++i) {
+    out.patients.push_back(bootstrap_interval(static_cast<int64_t>(groups.size()),
+                                              [&](const std::vector<int64_t>& drawn) {
+                                                Counts c;
+                                                for (const int64_t p : drawn)
+                                                  c += groups[static_cast<size_t>(p)];
+                                                return seven_scores(c, std::nullopt)[i];
+                                              }));
+  }
+  const auto s = share_intervals(out.counts);
+  out.wilson = {s.sensitivity, s.specificity, s.precision, {}, {}, s.accuracy, {}};
+  return out;
+}
+
+std::string range(const std::optional<Interval>& r) {
+  return r ? fixed(r->low, 4) + " to " + fixed(r->high, 4) : "n/a";
+}
+
+TableCells table_of(const Pooled& all) {
+  TableCells cells{{"score", "value", "Wilson 95 %, images", "95 %, patients"}, {}};
+  for (size_t i = 0; i < all.scores.size(); ++i) {
+    cells.rows.push_back({detection_score_names()[i],
+                          all.scores[i] ? fixed(*all.scores[i], 4) : "n/a", range(all.wilson[i]),
+                          range(all.patients[i])});
+  }
+  const auto& c = all.counts;
+  for (const auto& [name, n] : {std::pair{"TN", c.tn}, {"FP", c.fp}, {"FN", c.fn}, {"TP", c.tp}}) {
+    cells.rows.push_back({name, std::to_string(n), "", ""});
+  }
+  return cells;
+}
+
+ordered_json json_of(const Pooled& all, const std::vector<ClassifierFold>& folds) {
+  ordered_json out = {{"warning", kSourceWarning}};
+  out["confusion"] = {
+      {"tn", all.counts.tn}, {"fp", all.counts.fp}, {"fn", all.counts.fn}, {"tp", all.counts.tp}};
+  for (size_t i = 0; i < all.scores.size(); ++i) {
+    ordered_json score = {{"value", nullptr}, {"interval95_patients", nullptr}};
+    if (all.scores[i]) score["value"] = *all.scores[i];
+    if (all.patients[i]) {
+      score["interval95_patients"] = {all.patients[i]->low, all.patients[i]->high};
+    }
+    out["scores"][detection_score_names()[i]] = score;
+  }
+  out["folds"] = ordered_json::array();
+  for (const auto& fold : folds) {
+    out["folds"].push_back({{"fold", fold.fold},
+                            {"best_epoch", fold.best_epoch},
+                            {"seconds", fold.seconds},
+                            {"images", fold.items.size()}});
+  }
+  return out;
+}
+
+}  // namespace
+
+void run_train_classifier(const ClassifierArguments& a, const Context& context) {
+  ClassifierRecipe recipe = read_classifier_recipe(a.recipe, context.overrides);
+  if (a.epochs > 0) recipe.train.epochs = a.epochs;
+  if (context.seed >= 0) recipe.train.seed = context.seed;
+  const Engine engine = engine_of(context);
+  const auto console = console_observer(context);
+  const PreparedSet set(prepared_path(a.data, a.output, as_recipe(recipe), context, *console));
+  classes_of(set.rows(), recipe.labels);  // its complaints come before anything is trained
+  check_size(recipe, set);
+  const auto splits = splits_of(as_recipe(recipe), set);
+  std::vector<ClassifierFold> folds;
+  double seconds = 0;
+  for (const int64_t k : chosen_folds(a.fold, recipe.split.folds)) {
+    const fs::path run =
+        a.fold.empty() ? fs::path(a.output) : fs::path(a.output) / ("fold_" + std::to_string(k));
+    folds.push_back(
+        train_classifier_fold(run, recipe, set, splits[static_cast<size_t>(k)], engine, *console));
+    folds.back().fold = k;
+    seconds += folds.back().seconds;
+  }
+  const Pooled all = pooled(folds, recipe.cutoff);
+  const TableCells cells = table_of(all);
+  ordered_json document = json_of(all, folds);
+  document["recipe"] = a.recipe;
+  document["mode"] = recipe.split.mode;
+  document["commit"] = commit();
+  const std::string markdown = "# " + recipe.paper.title + "\n\nSplit mode " + recipe.split.mode +
+                               ", " + std::to_string(folds.size()) + " folds, commit " + commit() +
+                               ", " + human_seconds(seconds) + ".\n\n" + cells.markdown() +
+                               "\nWarning: " + kSourceWarning + ".\n";
+  write_file(fs::path(a.output) / "classifier.md", markdown);
+  write_file(fs::path(a.output) / "classifier.csv", cells.csv());
+  write_file(fs::path(a.output) / "classifier.json", document.dump(1) + "\n");
+  if (context.json) return print_json(document);
+  std::cout << markdown;
+}
+
+}  // namespace groundglass

@@ -1,0 +1,293 @@
+#include "groundglass/infer/plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "groundglass/core/error.h"
+
+#if GROUNDGLASS_DNNL
+#include <chrono>
+#include <cstdlib>
+
+#include <sys/mman.h>
+
+#include "groundglass/infer/plan_program.h"
+#include "groundglass/infer/plan_steps.h"
+#endif
+
+namespace groundglass {
+
+#if GROUNDGLASS_DNNL
+namespace {
+using namespace planning;
+
+bool has(dnnl::cpu_isa isa) {
+  const auto ours = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  return (ours & static_cast<unsigned>(isa)) == static_cast<unsigned>(isa);
+}
+
+/// An arena and the steps bound to it.
+struct Caller {
+  Caller(const Program& p) {
+    constexpr size_t kPage = 2 << 20;
+    const size_t bytes = (std::max<size_t>(p.arena_bytes, 1) + kPage - 1) / kPage * kPage;
+    context.arena = static_cast<char*>(std::aligned_alloc(kPage, bytes));
+    if (!context.arena) {
+      fail(ErrorKind::device,
+           "plan: no memory for " + std::to_string(bytes >> 20) + " MiB of maps");
+    }
+    madvise(context.arena, bytes, MADV_HUGEPAGE);  // a wish; nothing depends on it
+    context.buffers = &p.buffers;
+    context.stream = dnnl::stream(p.engine);
+    context.slots.resize(p.network.values.size());
+    for (const Step& s : p.steps) work.push_back(s.bind(context));
+  }
+  ~Caller() { std::free(context.arena); }
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+
+  Context context;
+  std::vector<Work> work;
+};
+
+/// Channels between the memory of a plan and a tensor [C,H,W].
+class Door {
+ public:
+  Door(const Program& p, int id) : kernels_(p.kernels), at_(located(p, id)) {
+    positions_ = positions(p.value(id), p.kernels->lanes);
+  }
+  void in(Context& c, float* data) const {
+    const Surface map = at_.in(c), plain = tensor(data);
+    for (size_t i = 0; i < positions_.size(); i += run(i)) {
+      kernels_->copy(plain, static_cast<int64_t>(i), map, positions_[i],
+                     static_cast<int64_t>(run(i)));
+    }
+  }
+  void out(Context& c, float* data) const {
+    const Surface map = at_.in(c), plain = tensor(data);
+    for (size_t i = 0; i < positions_.size(); i += run(i)) {
+      kernels_->copy(map, positions_[i], plain, static_cast<int64_t>(i),
+                     static_cast<int64_t>(run(i)));
+    }
+  }
+
+ private:
+  Surface tensor(float* data) const {
+    return {data, true, static_cast<int64_t>(positions_.size()), at_.surface.height,
+            at_.surface.width};
+  }
+  size_t run(size_t begin) const {
+    size_t n = 1;
+    while (begin + n < positions_.size() &&
+           positions_[begin + n] == positions_[begin] + static_cast<int64_t>(n)) {
+      ++n;
+    }
+    return n;
+  }
+
+  const Kernels* kernels_;
+  Located at_;
+  std::vector<int64_t> positions_;
+};
+
+}  // namespace
+
+class Plan::Impl {
+ public:
+  Impl(const TracedModel& traced, const std::array<int64_t, 3>& size, const PlanOptions& options)
+      : size_(size) {
+    check(options);
+    const torch::NoGradGuard no_grad;
+    p_.options = options;
+    const bool wide = has(dnnl::cpu_isa::avx512_core);
+    p_.kernels = wide ? &kernels_avx512(p_.half()) : &kernels_avx2();
+    p_.engine = dnnl::engine(dnnl::engine::kind::cpu, 0);
+    p_.network = read_network(traced, size);
+    fuse(p_.network, options.winograd && wide && !p_.half());
+    lay_out(p_.network, p_.kernels->lanes, p_.half());
+    build(p_);
+    image_ = std::make_unique<Door>(p_, p_.network.image);
+    output_ = std::make_unique<Door>(p_, p_.network.outputs.at(0));
+  }
+
+  torch::Tensor run(const torch::Tensor& image, std::vector<double>* ms) {
+    const torch::NoGradGuard no_grad;
+    if (image.dim() != 4 || image.size(1) != size_[0] || image.size(2) != size_[1] ||
+        image.size(3) != size_[2]) {
+      std::ostringstream text;
+      text << "plan: image is " << image.sizes() << ", expected [N," << size_[0] << "," << size_[1]
+           << "," << size_[2] << "]";
+      fail(ErrorKind::usage, text.str());
+    }
+    const auto x = image.to(torch::kCPU, torch::kFloat32).contiguous();
+    auto sizes = p_.value(p_.network.outputs[0]).sizes;
+    sizes[0] = x.size(0);
+    auto y = torch::empty(sizes);
+    auto caller = take();
+    for (int64_t n = 0; n < x.size(0); ++n) {
+      image_->in(caller->context, x[n].data_ptr<float>());
+      for (size_t i = 0; i < caller->work.size(); ++i) {
+        const auto begin = std::chrono::steady_clock::now();
+        caller->work[i]();
+        if (!ms) continue;
+        caller->context.stream.wait();
+        (*ms)[i] +=
+            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+                .count();
+      }
+      caller->context.stream.wait();
+      output_->out(caller->context, y[n].data_ptr<float>());
+    }
+    give_back(std::move(caller));
+    return y;
+  }
+
+  const Program& program() const { return p_; }
+
+ private:
+  static void check(const PlanOptions& options) {
+    if (options.precision != torch::kFloat32 && options.precision != torch::kBFloat16) {
+      fail(ErrorKind::usage, "plan: precision is " + std::string(c10::toString(options.precision)) +
+                                 ", expected Float or BFloat16");
+    }
+    if (available(options.precision)) return;
+    fail(ErrorKind::usage,
+         options.precision == torch::kBFloat16
+             ? "plan: this processor has no bfloat16 arithmetic (AVX512_BF16); use fp32"
+             : "plan: this processor has no AVX2; run the network in LibTorch");
+  }
+
+  std::unique_ptr<Caller> take() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        auto caller = std::move(idle_.back());
+        idle_.pop_back();
+        return caller;
+      }
+    }
+    return std::make_unique<Caller>(p_);
+  }
+  void give_back(std::unique_ptr<Caller> caller) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(caller));
+  }
+
+  std::array<int64_t, 3> size_;
+  Program p_;
+  std::unique_ptr<Door> image_, output_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Caller>> idle_;
+};
+
+bool Plan::available(torch::ScalarType precision) {
+  if (precision == torch::kBFloat16) return has(dnnl::cpu_isa::avx512_core_bf16);
+  return has(dnnl::cpu_isa::avx2);
+}
+
+torch::Tensor Plan::run(const torch::Tensor& image) const {
+  return impl_->run(image, nullptr);
+}
+
+std::vector<PlanStep> Plan::steps() const {
+  std::vector<PlanStep> all;
+  for (const auto& s : impl_->program().steps) all.push_back(s.about);
+  return all;
+}
+
+std::vector<PlanStep> Plan::timed_steps(const torch::Tensor& image) const {
+  auto all = steps();
+  std::vector<double> ms(all.size(), 0);
+  impl_->run(image, &ms);
+  for (size_t i = 0; i < all.size(); ++i) all[i].milliseconds = ms[i];
+  return all;
+}
+
+std::vector<std::string> Plan::fallbacks() const {
+  std::set<std::string> names;
+  for (const auto& s : impl_->program().steps) {
+    if (s.about.engine == "LibTorch") names.insert(s.about.about);
+  }
+  return {names.begin(), names.end()};
+}
+
+int64_t Plan::arena_bytes() const {
+  return static_cast<int64_t>(impl_->program().arena_bytes);
+}
+int64_t Plan::weight_bytes() const {
+  return static_cast<int64_t>(impl_->program().weight_bytes);
+}
+
+#else
+
+class Plan::Impl {
+ public:
+  Impl(const TracedModel&, const std::array<int64_t, 3>&, const PlanOptions&) {
+    fail(ErrorKind::usage,
+         "plan: this program was built without oneDNN (libdnnl-dev); run the "
+         "network in LibTorch");
+  }
+};
+
+bool Plan::available(torch::ScalarType) {
+  return false;
+}
+torch::Tensor Plan::run(const torch::Tensor& image) const {
+  return image;
+}
+std::vector<PlanStep> Plan::steps() const {
+  return {};
+}
+std::vector<PlanStep> Plan::timed_steps(const torch::Tensor&) const {
+  return {};
+}
+std::vector<std::string> Plan::fallbacks() const {
+  return {};
+}
+int64_t Plan::arena_bytes() const {
+  return 0;
+}
+int64_t Plan::weight_bytes() const {
+  return 0;
+}
+
+#endif
+
+Plan::Plan(const TracedModel& traced, const std::array<int64_t, 3>& size,
+           const PlanOptions& options)
+    : impl_(std::make_unique<Impl>(traced, size, options)) {}
+Plan::~Plan() = default;
+Plan::Plan(Plan&&) noexcept = default;
+
+PlannedModel::PlannedModel(TracedModel traced, PlanOptions options, size_t keep)
+    : traced_(std::move(traced)), options_(options), keep_(std::max<size_t>(keep, 1)) {}
+
+torch::Tensor PlannedModel::logits(const torch::Tensor& image) {
+  return plan_for(image)->run(image);
+}
+
+std::shared_ptr<const Plan> PlannedModel::plan_for(const torch::Tensor& image) {
+  if (image.dim() != 4) {
+    fail(ErrorKind::usage,
+         "plan: image has " + std::to_string(image.dim()) + " axes, expected [N,C,H,W]");
+  }
+  const std::array<int64_t, 4> key = {image.size(1), image.size(2), image.size(3),
+                                      at::get_num_threads()};
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(plans_.begin(), plans_.end(),
+                                  [&](const auto& entry) { return entry.first == key; });
+  if (found != plans_.end()) {
+    std::rotate(plans_.begin(), found, found + 1);  // the last used first
+    return plans_.front().second;
+  }
+  auto plan = std::make_shared<const Plan>(traced_, std::array<int64_t, 3>{key[0], key[1], key[2]},
+                                           options_);
+  plans_.insert(plans_.begin(), {key, plan});
+  if (plans_.size() > keep_) plans_.pop_back();
+  return plan;
+}
+
+}  // namespace groundglass

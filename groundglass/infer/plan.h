@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "groundglass/infer/trace.h"
+
+namespace groundglass {
+
+struct PlanOptions {
+  /// Of the maps between convolutions; logits are float. bfloat16 needs a processor that has it.
+  torch::ScalarType precision = torch::kFloat32;
+  /// Winograd's transform for 3x3 convolutions: 2.5 times as fast, errors about twice as large.
+  bool winograd = true;
+};
+
+/// One step of a plan, for people.
+struct PlanStep {
+  std::string kind;            ///< "convolution", "LibTorch", ...
+  std::string about;           ///< operator and weight in the network
+  std::string engine;          ///< oneDNN's implementation, "kernel", or "LibTorch"
+  std::vector<int64_t> sizes;  ///< of the result
+  double milliseconds = 0;     ///< of the last run that was watched
+};
+
+/// A traced network as a list of oneDNN primitives and own kernels for images of one size.
+///
+/// Constants are worked out and batch norm is folded; activations and sums are part of the
+/// convolutions before them; concatenations are written where they are read; weights lie in the
+/// order that the primitives want; maps lie in one memory that is planned by their lifetimes. What
+/// has no counterpart runs in LibTorch, operator by operator. Images of a batch run one after the
+/// other on all threads, so a plan takes any number of them in the same memory.
+///
+/// Differs: sums are rounded in another order than LibTorch's.
+class Plan {
+ public:
+  /// For images [N,C,H,W] of that [C,H,W], any N. The network is run once to learn its sizes.
+  /// Throws Error(usage) if the network does not take the size, the program was built without
+  /// oneDNN, or the processor lacks AVX2 or, for bfloat16, AVX512_BF16.
+  Plan(const TracedModel& traced, const std::array<int64_t, 3>& size,
+       const PlanOptions& options = {});
+  ~Plan();
+  Plan(Plan&&) noexcept;
+
+  /// The first output of the network, float. The same image gives the same bits on each call; may
+  /// be called from several threads at once. Throws Error(usage) for an image of another size.
+  torch::Tensor run(const torch::Tensor& image) const;
+
+  std::vector<PlanStep> steps() const;
+  /// The same, with the time that each step takes for this image.
+  std::vector<PlanStep> timed_steps(const torch::Tensor& image) const;
+  /// What runs in LibTorch, one text for each operator: "aten::gt".
+  std::vector<std::string> fallbacks() const;
+  int64_t arena_bytes() const;   ///< of the maps, for each caller at the same time
+  int64_t weight_bytes() const;  ///< of the weights in their order
+
+  /// Whether this program and processor can plan in that precision at all.
+  static bool available(torch::ScalarType precision = torch::kFloat32);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A network that plans for each size of image it meets, and keeps the last few plans.
+class PlannedModel {
+ public:
+  explicit PlannedModel(TracedModel traced, PlanOptions options = {}, size_t keep = 4);
+
+  /// The network's first output for an image [N,C,H,W]. Safe for use from several threads.
+  torch::Tensor logits(const torch::Tensor& image);
+  /// The plan for the size of this image, made if there is none.
+  std::shared_ptr<const Plan> plan_for(const torch::Tensor& image);
+
+ private:
+  TracedModel traced_;
+  PlanOptions options_;
+  size_t keep_;
+  std::mutex mutex_;
+  std::vector<std::pair<std::array<int64_t, 4>, std::shared_ptr<const Plan>>> plans_;
+};
+
+}  // namespace groundglass

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "groundglass/infer/plan_program.h"
+
+namespace groundglass::planning {
+
+/// A map and where it lies.
+struct Located {
+  Surface surface;
+  Place place;
+  Surface in(Context& c) const;
+};
+
+Located located(const Program& p, int id);
+
+/// A transposed convolution: one convolution for each phase of its stride, then their outputs
+/// between each other. Where all phases see the same places (2x2, stride 2), they are one.
+Bind transposed_step(Program& p, const Op& op, int step, std::string& engine);
+
+/// A stretch of the arena for each storage that holds a map, with its lifetime.
+void name_buffers(Program& p);
+/// Gives each stretch its place.
+void plan_memory(Program& p);
+
+}  // namespace groundglass::planning

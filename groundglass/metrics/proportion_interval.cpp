@@ -1,0 +1,46 @@
+#include "groundglass/metrics/proportion_interval.h"
+
+#include <cmath>
+
+#include "groundglass/metrics/detection.h"
+
+namespace groundglass {
+namespace {
+
+constexpr double kZ = 1.96;
+
+std::optional<double> half_width(const std::optional<double>& share, int64_t n) {
+  return share ? normal_half_width(*share, n) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<double> normal_half_width(double share, int64_t n) {
+  if (n <= 0) return std::nullopt;
+  return kZ * std::sqrt(share * (1 - share) / static_cast<double>(n));
+}
+
+std::optional<Interval> wilson_interval(int64_t hits, int64_t n) {
+  if (n <= 0) return std::nullopt;
+  const auto count = static_cast<double>(n);
+  const double share = static_cast<double>(hits) / count, z2 = kZ * kZ;
+  const double centre = (share + z2 / (2 * count)) / (1 + z2 / count);
+  const double half =
+      kZ / (1 + z2 / count) * std::sqrt(share * (1 - share) / count + z2 / (4 * count * count));
+  return Interval{std::max(0.0, centre - half), std::min(1.0, centre + half)};
+}
+
+PrintedHalfWidths printed_half_widths(const Counts& c) {
+  const int64_t positives = c.tp + c.fn, negatives = c.tn + c.fp, all = positives + negatives;
+  return {half_width(sensitivity(c), positives), half_width(specificity(c), negatives),
+          half_width(precision(c), all),         half_width(f_score(c, 1), all),
+          half_width(f_score(c, 2), all),        half_width(accuracy(c), all)};
+}
+
+ShareIntervals share_intervals(const Counts& c) {
+  return {wilson_interval(c.tp, c.tp + c.fn), wilson_interval(c.tn, c.tn + c.fp),
+          wilson_interval(c.tp, c.tp + c.fp),
+          wilson_interval(c.tp + c.tn, c.tp + c.fn + c.tn + c.fp)};
+}
+
+}  // namespace groundglass

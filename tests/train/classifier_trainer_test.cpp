@@ -1,0 +1,223 @@
+#include <gtest/gtest.h>
+
+#include "groundglass/core/files.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
+#include "groundglass/recipe/classifier_recipe.h"
+#include "groundglass/train/weights.h"
+#include "tests/complaint.h"
+#include "tests/data/made_up_set.h"
+
+namespace groundglass {
+namespace {
+
+/// Classes by the brightest pixel of a stored image: rows with a disc are class 1.
+std::vector<int64_t> disc_classes(const PreparedSet& set) {
+  std::vector<int64_t> classes;
+  for (int64_t row = 0; row < set.size(); ++row) {
+    classes.push_back((set.mask(row) != 0).any().item<bool>() ? 1 : 0);
+  }
+  return classes;
+}
+
+/// Ends a training after so many steps, as a signal would.
+class StopAfter final : public Observer {
+ public:
+  explicit StopAfter(int64_t steps) : left_(steps) {}
+  void on(const Progress&) override {
+    if (--left_ == 0) request_stop(2);
+  }
+
+ private:
+  int64_t left_;
+};
+
+class ClassifierTrainer : public testing::Test {
+ protected:
+  ClassifierTrainer() : set(made_up_set(folder, {.domains = 1, .patients = 4, .slices = 5})) {}
+
+  ClassifierJob job(const std::string& name, int64_t epochs = 2) {
+    at::manual_seed(11);
+    ClassifierJob j;
+    j.model = EncoderClassifier(EncoderClassifierOptions{.in_channels = 1});
+    j.options.epochs = epochs;
+    j.options.batch_size = 6;
+    j.options.learning_rate = 1e-3;
+    j.options.monitor = "last";
+    j.options.checkpoint_minutes = 1000;
+    j.set = &set;
+    j.classes = disc_classes(set);
+    for (int64_t row = 0; row < set.size(); ++row) {
+      (row < 15 ? j.split.train : j.split.validation).push_back({row, 0});
+    }
+    j.run = folder / name;
+    make_folder(j.run);
+    return j;
+  }
+
+  ScratchFolder folder;
+  PreparedSet set;
+};
+
+TEST_F(ClassifierTrainer, ResumedEndsWithTheBitsOfAnUninterruptedOne) {
+  const auto whole = job("whole");
+  train_classifier(whole);
+  const auto cut = job("cut");
+  StopAfter stop(4);  // in the second epoch of three steps
+  EXPECT_THROW(train_classifier(cut, stop), Stopped);
+  request_stop(0);
+  const auto again = job("cut");
+  const auto result = train_classifier(again);
+  EXPECT_EQ(result.epochs, 2);
+  const auto a = named_weights(*whole.model), b = named_weights(*again.model);
+  for (const auto& [name, tensor] : a) EXPECT_TRUE(torch::equal(tensor, b.at(name))) << name;
+  const auto lines = [](const std::filesystem::path& path) {  // without the seconds
+    std::vector<std::string> kept;
+    for (const auto& line : split_text(read_file(path), '\n')) {
+      const auto cells = split_text(line, ',');
+      if (cells.size() > 3) kept.push_back(cells[0] + cells[1] + cells[2] + cells[3]);
+    }
+    return kept;
+  };
+  EXPECT_EQ(lines(whole.run / "progress.csv"), lines(again.run / "progress.csv"));
+  EXPECT_EQ(lines(whole.run / "progress.csv").size(), 3U);
+}
+
+TEST_F(ClassifierTrainer, LearnsTheTrainingImages) {
+  auto j = job("learns", 8);
+  j.split.validation = j.split.train;
+  j.options.monitor = "auc";
+  const auto result = train_classifier(j);
+  EXPECT_GT(result.best_monitor, 0.9);
+  LoaderOptions loading;
+  loading.batch_size = 5;
+  const auto images = classify(j.model, set, j.split.train, loading, {});
+  EXPECT_NEAR(*auc(class_scores(images, j.classes)), result.best_monitor, 0.05);
+  for (const auto& image : images) EXPECT_NEAR(image.shares[0] + image.shares[1], 1, 1e-6);
+}
+
+TEST_F(ClassifierTrainer, RefusesOneClassAndClassesOutOfRange) {
+  auto one = job("one");
+  std::fill(one.classes.begin(), one.classes.end(), 1);
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { train_classifier(one); }), {"one class only"}));
+  auto wide = job("wide");
+  wide.classes[3] = 2;
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::data, [&] { train_classifier(wide); }), {"class 2", "0 to 1"}));
+  auto empty = job("empty");
+  empty.split.train.clear();
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::data, [&] { train_classifier(empty); }), {"no training rows"}));
+}
+
+TEST_F(ClassifierTrainer, RefusesAStateOfSomethingElse) {
+  const auto j = job("other");
+  write_safetensors(j.run / "state.safetensors", {{{"a", torch::ones({2})}}, {}});
+  EXPECT_TRUE(says(complaint(ErrorKind::checkpoint, [&] { train_classifier(j); }),
+                   {"is no state of a classifier"}));
+}
+
+TEST_F(ClassifierTrainer, SaysWhenTheLossIsNoNumber) {
+  auto j = job("nan");
+  {
+    const torch::NoGradGuard no_grad;
+    j.model->named_parameters()["head.bias"].fill_(std::nan(""));
+  }
+  EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { train_classifier(j); }),
+                   {"not a number", "learning_rate"}));
+}
+
+const std::filesystem::path kRecipes = std::filesystem::path(GROUNDGLASS_SOURCE_DIR) / "recipes";
+
+TEST(ClassifierRecipes, OfThePaperReadAndReadBack) {
+  for (const auto& preset : classifier_presets()) {
+    const auto path = kRecipes / (preset.name + "_2020.toml");
+    EXPECT_TRUE(is_classifier_recipe(path)) << path;
+    const auto recipe = read_classifier_recipe(path);
+    EXPECT_EQ(recipe.model, preset.name);
+    EXPECT_EQ(recipe.network.encoder.encoder, preset.options.encoder.encoder);
+    EXPECT_EQ(recipe.train.epochs, 10);
+    EXPECT_DOUBLE_EQ(recipe.train.learning_rate, 1e-5);
+    EXPECT_EQ(recipe.split.mode, "stratified");
+    EXPECT_EQ(parse_classifier_recipe(recipe.resolved(), "again.toml").resolved(),
+              recipe.resolved());
+  }
+  EXPECT_FALSE(is_classifier_recipe(kRecipes / "unet_densenet121_2020.toml"));
+}
+
+TEST(ClassifierRecipes, RefuseWhatTheyDoNotKnow) {
+  const std::string good = read_file(kRecipes / "classifier_densenet121_2020.toml");
+  const auto refused = [&](const std::string& what) {
+    return complaint(ErrorKind::recipe, [&] { parse_classifier_recipe(good, "c.toml", {what}); });
+  };
+  EXPECT_TRUE(says(refused("model.name=classifier_densenet"),
+                   {"unknown classifier 'classifier_densenet'", "classifier_densenet121"}));
+  EXPECT_TRUE(says(refused("loss.terms=dice"), {"unknown section [loss]"}));
+  EXPECT_TRUE(says(refused("train.monitor=soft_dice"), {"monitor", "auc"}));
+  EXPECT_TRUE(says(refused("train.monitor=auc"), {"stratified", "'last'"}));
+  EXPECT_TRUE(says(refused("labels.positive=[]"), {"no positive"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { read_classifier_recipe("none.toml"); }),
+                   {"none.toml", "no such recipe"}));
+}
+
+TEST(ClassifierRecipes, TakeClassesFromTheLabels) {
+  std::vector<PreparedRow> rows(3);
+  rows[0].label = "infected";
+  rows[1].label = rows[2].label = "normal";
+  EXPECT_EQ(classes_of(rows, {{"infected"}}), (std::vector<int64_t>{1, 0, 0}));
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { classes_of(rows, {{"covid"}}); }),
+                   {"'covid'", "infected and normal"}));
+}
+
+TEST_F(ClassifierTrainer, FoldIsReadBackAndItsWeightsCarryTheirRecipe) {
+  auto recipe = read_classifier_recipe(kRecipes / "classifier_densenet121_2020.toml",
+                                       {"train.epochs=1", "train.batch_size=8"});
+  PreparedHeader header = set.header();
+  for (size_t i = 0; i < header.rows.size(); ++i) {
+    header.rows[i].label = i % 5 == 4 ? "normal" : "infected";
+  }
+  PreparedSetWriter writer(folder / "labelled.ggset", header);
+  for (int64_t row = 0; row < set.size(); ++row) writer.write(row, set.image(row), set.mask(row));
+  writer.finish();
+  const PreparedSet labelled(folder / "labelled.ggset");
+  Split split;
+  for (int64_t row = 0; row < 20; ++row) (row < 15 ? split.train : split.test).push_back({row, 0});
+  split.validation = split.test;
+  const auto fold = train_classifier_fold(folder / "run", recipe, labelled, split, {});
+  EXPECT_EQ(fold.items.size(), 5U);
+  EXPECT_TRUE(is_classifier(folder / "run"));
+  const auto back = train_classifier_fold(folder / "run", recipe, labelled, split, {});
+  EXPECT_EQ(back.items[2].id, fold.items[2].id);
+  EXPECT_DOUBLE_EQ(back.items[2].score.value, fold.items[2].score.value);
+  const auto trained = load_trained_classifier(folder / "run");
+  EXPECT_EQ(trained.recipe.model, "classifier_densenet121");
+  EXPECT_FALSE(trained.model->is_training());
+  recipe.train.learning_rate = 0.1;
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::usage,
+                     [&] { train_classifier_fold(folder / "run", recipe, labelled, split, {}); }),
+           {"another recipe"}));
+  recipe.train.learning_rate = 1e-5;
+  std::swap(split.train[0], split.test[0]);
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::usage,
+                     [&] { train_classifier_fold(folder / "run", recipe, labelled, split, {}); }),
+           {"another split"}));
+  write_file(folder / "run/test.json", "{}");
+  std::swap(split.train[0], split.test[0]);
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::checkpoint,
+                     [&] { train_classifier_fold(folder / "run", recipe, labelled, split, {}); }),
+           {"test.json", "is damaged"}));
+  write_safetensors(folder / "plain.safetensors", {{{"a", torch::ones({2})}}, {}});
+  EXPECT_FALSE(is_classifier(folder / "plain.safetensors"));
+  EXPECT_TRUE(says(complaint(ErrorKind::checkpoint,
+                             [&] { load_trained_classifier(folder / "plain.safetensors"); }),
+                   {"is no classifier"}));
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::checkpoint, [&] { load_trained_classifier(folder / "nothing"); }),
+           {"holds no weights"}));
+}
+
+}  // namespace
+}  // namespace groundglass
