@@ -5,6 +5,7 @@
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/explain/activation_maximisation.h"
 #include "groundglass/explain/grad_cam.h"
 #include "groundglass/explain/heat_share.h"
 #include "groundglass/io/paint.h"
@@ -23,7 +24,7 @@ namespace {
 struct ExplainArguments {
   std::string input, output, model, method = "grad-cam", layer, score = "lesion", mask, classifier,
                                     lung;
-  int64_t slice = -1, limit = 20;
+  int64_t slice = -1, limit = 20, filter = -1;
 };
 
 /// A slice to explain, upright, with its mask if there is one.
@@ -195,7 +196,21 @@ void explain_classifier(Explanation& e) {
   }
 }
 
-/// Grad-CAM of a segmentation network.
+/// Grad-CAM of a segmentation network, or what drives one of its layers.
+torch::Tensor layer_heat(const Explanation& e, SegmentationModel& model, const torch::Tensor& input,
+                         const GradCamOptions& options) {
+  return e.a.method == "grad-cam" ? grad_cam(model, input, options)
+                                  : activation_map(model, input, options.layer);
+}
+
+/// The image that a layer answers to most, once for the network.
+void write_pattern(const Explanation& e, SegmentationModel& model, const std::string& layer,
+                   int64_t side) {
+  const auto pattern = activation_pattern(model, side, {.layer = layer, .filter = e.a.filter});
+  write_png((std::filesystem::path(e.a.output) / ("pattern_" + layer + ".png")).string(),
+            captioned(gray_to_rgb((pattern[0] * 255).round().to(torch::kUInt8)), layer));
+}
+
 void explain_by_gradient(Explanation& e) {
   const TrainedModel trained = load_chosen_model(e.a.model, e.context);
   Segmenter segmenter({trained.model, trained.recipe.preprocess, trained.threshold,
@@ -210,15 +225,20 @@ void explain_by_gradient(Explanation& e) {
     const auto result = segmenter.segment({subject.image})[0];
     const NetworkSlice on_grid = segmenter.on_network_grid(subject.image);
     const auto input = segmenter.input_of(on_grid).to(segmenter.options().engine.device);
-    const auto heat = to_slice_grid(grad_cam(*trained.model, input, options).cpu().unsqueeze(0),
-                                    on_grid.box, result.labels.size(0), result.labels.size(1))[0];
+    const auto on_network = layer_heat(e, *trained.model, input, options).cpu();
+    const auto heat = to_slice_grid(on_network.unsqueeze(0), on_grid.box, result.labels.size(0),
+                                    result.labels.size(1))[0];
+    if (i == 0 && e.a.method == "activation-max") {
+      write_pattern(e, *trained.model, options.layer, input.size(2));
+    }
     const std::filesystem::path stem = std::filesystem::path(e.a.output) / e.inputs[i].input.stem;
-    write_png(stem.string() + "_gradcam.png",
-              four_panel_figure({shown(subject.image, segmenter.options().preprocess),
-                                 subject.truth, result.labels, heat}));
+    const std::string figure =
+        stem.string() + (e.a.method == "grad-cam" ? "_gradcam.png" : "_activation.png");
+    write_png(figure, four_panel_figure({shown(subject.image, segmenter.options().preprocess),
+                                         subject.truth, result.labels, heat}));
     write_png(stem.string() + "_heat.png", jet(heat));
     e.written.push_back({{"input", e.inputs[i].input.path.string()},
-                         {"figure", stem.string() + "_gradcam.png"},
+                         {"figure", figure},
                          {"heat", stem.string() + "_heat.png"},
                          {"slice", subject.slice < 0 ? nlohmann::ordered_json(nullptr)
                                                      : nlohmann::ordered_json(subject.slice)},
@@ -230,9 +250,9 @@ void explain_by_gradient(Explanation& e) {
 }
 
 void run_explain(const ExplainArguments& a, const Context& context) {
-  if (a.method != "grad-cam" && a.method != "infection-map") {
-    fail(ErrorKind::usage,
-         "--method " + in_quotes(a.method) + ": this version knows grad-cam and infection-map");
+  const std::vector<std::string> methods = {"grad-cam", "activation-max", "infection-map"};
+  if (std::find(methods.begin(), methods.end(), a.method) == methods.end()) {
+    fail(ErrorKind::usage, "--method " + in_quotes(a.method) + ": expected " + listed(methods));
   }
   Explanation e{a, context, choose_inputs(a.input)};
   if (static_cast<int64_t>(e.inputs.size()) > a.limit) {
@@ -259,7 +279,9 @@ void add_explain(CLI::App& app, Context& context) {
   verb->add_option("input", a->input, "as for predict")->required();
   verb->add_option("-o,--output", a->output, "folder for the figures")->required();
   verb->add_option("--model", a->model, "run folder, weights file or name (the bundled CT model)");
-  verb->add_option("--method", a->method, "grad-cam or infection-map");
+  verb->add_option("--method", a->method, "grad-cam, activation-max or infection-map");
+  verb->add_option("--filter", a->filter,
+                   "activation-max: filter that the pattern is made for (the mean of all)");
   verb->add_option("--layer", a->layer, "layer whose maps are weighed (the last one)");
   verb->add_option("--score", a->score, "what is explained: lesion, all or peak");
   verb->add_option("--mask", a->mask, "ground truth for the second panel");

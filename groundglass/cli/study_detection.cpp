@@ -169,6 +169,16 @@ std::string caption_of(const StudyFile& study, const StudyArguments& a, const st
          " threads. " + study.study.caption;
 }
 
+void write_tables(const StudyFile& study, const fs::path& folder, const std::string& caption,
+                  const DetectionTables& tables) {
+  std::string markdown = "# " + study.study.title + "\n\n" + caption + "\n";
+  for (const auto& table : tables.tables) markdown += "\n" + to_markdown(table);
+  write_file(folder / "study.md", markdown);
+  write_file(folder / "study.csv", tables.csv);
+  write_file(folder / "study.json", tables.json.dump(1) + "\n");
+}
+
+#ifdef GROUNDGLASS_IO
 /// Precision and recall of pixels, swept over the bins of probability.
 std::vector<PrPoint> pixel_curve(const DetectionRow& row) {
   std::vector<int64_t> truth(ImageOutcomes::kBins), rest(ImageOutcomes::kBins);
@@ -212,14 +222,9 @@ std::vector<const DetectionRow*> leaders(const std::vector<DetectionRow>& rows, 
   return order;
 }
 
-void write_results(const StudyFile& study, const fs::path& folder, const std::string& caption,
-                   const DetectionTables& tables, const std::vector<const DetectionRow*>& best) {
-  std::string markdown = "# " + study.study.title + "\n\n" + caption + "\n";
-  for (const auto& table : tables.tables) markdown += "\n" + to_markdown(table);
-  write_file(folder / "study.md", markdown);
-  write_file(folder / "study.csv", tables.csv);
-  write_file(folder / "study.json", tables.json.dump(1) + "\n");
-#ifdef GROUNDGLASS_IO
+/// The page, and the curves on it as pictures of their own.
+void write_page(const StudyFile& study, const fs::path& folder, const std::string& caption,
+                const DetectionTables& tables, const std::vector<const DetectionRow*>& best) {
   std::vector<NamedCurve> images, pixels;
   for (const auto* row : best) {
     const std::string name = row->network + ", " + row->encoder + ", " + row->layers;
@@ -241,8 +246,8 @@ void write_results(const StudyFile& study, const fs::path& folder, const std::st
   page.picture(encode_png(of_images), "Images, swept over the highest probability of a pixel.");
   page.picture(encode_png(of_pixels), "Pixels, swept over their probability.");
   write_file(folder / "study.html", page.text());
-#endif
 }
+#endif
 
 }  // namespace
 
@@ -279,7 +284,10 @@ void run_detection_study(const StudyFile& study, const StudyArguments& a, const 
     tables.json["title"] = study.study.title;
     tables.json["caption"] = caption;
     // What is done can be read while the rest is trained.
-    write_results(study, folder, caption, tables, leaders(rows, options.leaders));
+    write_tables(study, folder, caption, tables);
+#ifdef GROUNDGLASS_IO
+    write_page(study, folder, caption, tables, leaders(rows, options.leaders));
+#endif
   }
   if (context.json) return print_json(tables.json);
   for (const auto& table : tables.tables) std::cout << to_markdown(table) << "\n";

@@ -59,6 +59,10 @@ TEST_F(Workflow, FromAPhantomToItsReport) {
   EXPECT_TRUE(fs::exists(folder / "scores/cases.csv"));
   run("groundglass explain data/cases.csv --model run/fold_0 -o out --limit 2 -q");
   EXPECT_TRUE(fs::exists(folder / "out/case_000/z000_gradcam.png"));
+  run("groundglass explain data/case_000/z002.png --model run/fold_0 --method activation-max -o "
+      "out -q");
+  EXPECT_TRUE(fs::exists(folder / "out/z002_activation.png"));
+  EXPECT_TRUE(fs::exists(folder / "out/pattern_dec1.png"));
   run("groundglass report out");
   run("groundglass report run --data set.ggset");
   EXPECT_GT(fs::file_size(folder / "run/report.html"), 20000U);
