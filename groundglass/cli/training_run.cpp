@@ -67,9 +67,14 @@ fs::path prepared_path(const std::string& data, const fs::path& folder, const Re
 #ifdef GROUNDGLASS_IO
   make_folder(folder);
   const fs::path path = folder / "prepared.ggset";
-  if (fs::exists(path)) return path;
-  prepare({read_dataset(data, {recipe.data.mask}), recipe.data, recipe.preprocess,
-           preprocess_text(recipe.preprocess), path, context.threads},
+  const Dataset dataset = read_dataset(data, {recipe.data.mask});
+  if (fs::exists(path)) {
+    if (PreparedSet(path).header().fingerprint == fingerprint_of(dataset, recipe.data)) return path;
+    fail(ErrorKind::usage, path.string() + ": was prepared from other images or masks than " +
+                               data + " holds now; choose another folder, or remove it");
+  }
+  prepare({dataset, recipe.data, recipe.preprocess, preprocess_text(recipe.preprocess), path,
+           context.threads},
           observer);
   return path;
 #else

@@ -32,22 +32,6 @@ std::string slice_id(const DataRow& row, int64_t z) {
   return row.id + "#z" + number;
 }
 
-/// Names, sizes and times of all files: what a resumed preparation must find unchanged.
-std::string fingerprint_of(const Dataset& dataset, const DataOptions& data) {
-  std::string text = data.labels + "/" + std::to_string(data.classes);
-  const auto add = [&](const fs::path& path) {
-    if (path.empty()) return;
-    std::error_code ignored;
-    text += "\n" + path.string() + " " + std::to_string(fs::file_size(path, ignored)) + " " +
-            std::to_string(fs::last_write_time(path, ignored).time_since_epoch().count());
-  };
-  for (const auto& row : dataset.rows) {
-    add(row.image);
-    add(row.mask);
-  }
-  return sha256(text);
-}
-
 class Preparation {
  public:
   Preparation(const PrepareJob& job, Observer& observer) : job_(job), observer_(observer) {
@@ -153,6 +137,21 @@ class Preparation {
 };
 
 }  // namespace
+
+std::string fingerprint_of(const Dataset& dataset, const DataOptions& data) {
+  std::string text = data.labels + "/" + std::to_string(data.classes);
+  const auto add = [&](const fs::path& path) {
+    if (path.empty()) return;
+    std::error_code ignored;
+    text += "\n" + path.string() + " " + std::to_string(fs::file_size(path, ignored)) + " " +
+            std::to_string(fs::last_write_time(path, ignored).time_since_epoch().count());
+  };
+  for (const auto& row : dataset.rows) {
+    add(row.image);
+    add(row.mask);
+  }
+  return sha256(text);
+}
 
 int64_t prepare(const PrepareJob& job, Observer& observer) {
   return Preparation(job, observer).run();

@@ -17,6 +17,10 @@ struct PrepareJob {
   int64_t threads = 0;  ///< 0 for all processors
 };
 
+/// Of names, sizes and times of all files of a data set and of what its masks mean: a prepared set
+/// with another fingerprint was made from something else.
+std::string fingerprint_of(const Dataset& dataset, const DataOptions& data);
+
 /// Preprocesses a data set once, on all processors, into a prepared set: pictures become a row
 /// each, volumes a row for each axial slice. A killed preparation goes on where it stopped.
 ///

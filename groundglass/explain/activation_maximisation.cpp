@@ -89,7 +89,7 @@ torch::Tensor activation_map(SegmentationModel& model, const torch::Tensor& imag
     return earlier.back();
   });
   model.forward(image);
-  const auto size = torch::IntArrayRef{image.size(2), image.size(3)};
+  const std::vector<int64_t> size = {image.size(2), image.size(3)};
   const auto [before, gradient] = read_by(activation, earlier);
   if (!gradient.defined()) return torch::zeros(size);
   const auto weights = gradient.mean(torch::IntArrayRef{2, 3}, true);

@@ -55,6 +55,14 @@ TEST_F(Study, TrainsItsRowsAndWritesOneTable) {
   EXPECT_TRUE(says(paper["caption"].get<std::string>(), {"Split mode paper"}));
 }
 
+TEST_F(Study, AFolderPreparedFromOtherDataIsRefused) {
+  run("groundglass train r.toml --data data/cases.csv --fold 0 --epochs 1 -o run -q");
+  run("groundglass phantom data --cases 5 --slices 5 --side 64 --seed 9 -q");
+  EXPECT_TRUE(says(
+      run("groundglass train r.toml --data data/cases.csv --fold 1 --epochs 1 -o run -q", 2).err,
+      {"run/prepared.ggset", "other images", "choose another folder"}));
+}
+
 TEST_F(Study, RefusesWhatItCannotRun) {
   const std::string words = "groundglass study study.toml --data data/cases.csv -o out -q ";
   EXPECT_TRUE(says(run(words + "--row mine", 2).err, {"--row 'mine'", "both and Dice, alone"}));

@@ -113,7 +113,7 @@ TEST_F(Xray, StudyRefusesWhatItCannotScore) {
   covid.replace(covid.find("positive = [\"infected\"]"), 23, "positive = [\"covid\"]");
   write_file(folder / "studies/covid.toml", covid);
   EXPECT_TRUE(
-      says(run("groundglass study studies/covid.toml -o out --data data/labelled.csv", 4).err,
+      says(run("groundglass study studies/covid.toml -o new --data data/labelled.csv", 4).err,
            {"'covid'", "infected and normal"}));
 }
 
