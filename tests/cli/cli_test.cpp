@@ -102,5 +102,45 @@ TEST(Cli, BenchReportsMillisecondsAsScriptsExpect) {
   EXPECT_LE(rows[0]["ms"], rows[0]["ms_max"]);
 }
 
+TEST(Cli, BenchTimesAPlanBesideLibTorch) {
+  const ScratchFolder folder;
+  const std::string bench = "groundglass bench --models unet_resnet34 --size 64x64 --repeats 2 ";
+  expect_one_error_line(run_shell(bench + "--engine plan --train", folder.path()), 2,
+                        {"--engine plan", "do not train"});
+  expect_one_error_line(run_shell(bench + "--explain", folder.path()), 2,
+                        {"--explain", "--engine plan"});
+  expect_one_error_line(run_shell(bench + "--engine quick", folder.path()), 2, {"quick"});
+  const Outcome both = run_shell(bench + "--engine all --precision fp32 --json", folder.path());
+  if (both.code == 2 && both.err.find("oneDNN") != std::string::npos) {
+    GTEST_SKIP() << "this program cannot plan: " << both.err;
+  }
+  ASSERT_EQ(both.code, 0) << both.err;
+  const json rows = json::parse(both.out);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0]["engine"], "libtorch");
+  EXPECT_EQ(rows[1]["engine"], "plan");
+}
+
+TEST(Cli, ModelsCountsFrozenEncodersAndClassifiers) {
+  const ScratchFolder folder;
+  const Outcome outcome = run_shell("groundglass models --json", folder.path());
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  std::map<std::string, json> by_name;
+  for (const auto& row : json::parse(outcome.out)) by_name[row["name"]] = row;
+  const json& unet = by_name.at("unet_densenet121");  // Degerli et al., Table V
+  EXPECT_EQ(unet["parameters"]["trainable"], 12'059'345);
+  EXPECT_EQ(unet["parameters"]["non_trainable"], 85'632);
+  EXPECT_EQ(unet["parameters_frozen"]["trainable"], 5'189'137);
+  EXPECT_EQ(unet["parameters_frozen"]["non_trainable"], 6'955'840);
+  const json& first = by_name.at("attention_unet");
+  EXPECT_EQ(first["parameters"]["total"], 11'883'022);
+  EXPECT_TRUE(first["parameters_frozen"].is_null());
+  EXPECT_NEAR(first["gmacs"].get<double>(), 10.9, 0.1);
+  const json& classifier = by_name.at("classifier_densenet121");
+  EXPECT_EQ(classifier["parameters"]["total"], 7'037'504 + 2 * 1024 + 2);  // encoder and head
+  EXPECT_GT(classifier["gmacs"].get<double>(), 2.5);
+  EXPECT_LT(classifier["gmacs"].get<double>(), 3.1);
+}
+
 }  // namespace
 }  // namespace groundglass
