@@ -160,7 +160,7 @@ StudyTable study_table(const std::vector<StudyRow>& rows) {
         row.name, std::to_string(row.parameters), std::to_string(row.folds.size()),
         std::to_string(items.size()), std::to_string(domains.front().intervals.patients)};
     for (const auto& name : shown) {
-      cells.push_back(mean_cell(means, name, name == "dice"));
+      cells.push_back(mean_cell(means, name, name == "dice" && row.folds.size() > 1));
       cells.push_back(cell(printed(row.expected, name), 3));
       if (name == "dice") cells.push_back(interval_cell(domains.front().intervals.pooled));
     }
