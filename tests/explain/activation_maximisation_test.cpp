@@ -49,22 +49,40 @@ TEST(ActivationMap, WeighsTheLayerBeforeByItsMeanGradient) {
   EXPECT_TRUE(map.allclose((image[0][0] - 0.1) / 0.8, 1e-5, 1e-6));
 }
 
+TEST(ActivationMap, DropsWhatSpeaksAgainstTheLayer) {
+  /// The second layer falls where the first one rises.
+  class Falling final : public SegmentationModel {
+   public:
+    Features encode(torch::Tensor image) override {
+      const auto first = watched("first", image * 2);
+      return {{watched("second", 3 - first)}, {}, {}};
+    }
+    Prediction decode(const Features& f) override { return {f.maps[0], {}}; }
+    int64_t stride() const override { return 1; }
+    int64_t in_channels() const override { return 1; }
+    int64_t out_channels() const override { return 1; }
+    std::vector<std::string> layer_names() const override { return {"first", "second"}; }
+  };
+  Falling model;
+  EXPECT_EQ(activation_map(model, torch::rand({1, 1, 4, 4}), "second").sum().item<float>(), 0);
+}
+
 TEST(ActivationMap, IsZeroWhereNothingDrivesTheLayer) {
   TwoLayers model;
   EXPECT_EQ(activation_map(model, torch::zeros({1, 1, 4, 4}), "second").sum().item<double>(), 0);
 }
 
 TEST(ActivationMap, CoversTheImageOfAttentionLayers) {
-  const auto net = small_net();
+  auto net = small_net();
   const auto map = activation_map(*net, torch::rand({1, 1, 32, 48}), "ssd1");
   EXPECT_EQ(map.sizes(), (torch::IntArrayRef{32, 48}));
-  EXPECT_GE(map.min().item<double>(), 0);
-  EXPECT_LE(map.max().item<double>(), 1);
+  EXPECT_GE(map.min().item<float>(), 0);
+  EXPECT_LE(map.max().item<float>(), 1);
   EXPECT_TRUE(net->is_training());
 }
 
 TEST(ActivationMap, NeedsALayerWithOneBeforeIt) {
-  const auto net = small_net();
+  auto net = small_net();
   const auto image = torch::rand({1, 1, 32, 32});
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [&] { activation_map(*net, image, "ssd9"); }),
                    {"'ssd9'", "ssd1"}));
@@ -73,7 +91,7 @@ TEST(ActivationMap, NeedsALayerWithOneBeforeIt) {
 }
 
 TEST(ActivationPattern, RaisesTheActivationOfItsLayer) {
-  const auto net = small_net();
+  auto net = small_net();
   const auto flat = torch::full({1, 1, 32, 32}, 0.5F);
   const auto pattern = activation_pattern(*net, 32, {.layer = "dec1", .filter = 2, .steps = 30});
   const auto of_filter = [&](const torch::Tensor& image) {
@@ -90,21 +108,21 @@ TEST(ActivationPattern, RaisesTheActivationOfItsLayer) {
   };
   EXPECT_EQ(pattern.sizes(), (torch::IntArrayRef{1, 32, 32}));
   EXPECT_GT(of_filter(pattern.unsqueeze(0)), of_filter(flat));
-  EXPECT_GE(pattern.min().item<double>(), 0);
-  EXPECT_LE(pattern.max().item<double>(), 1);
+  EXPECT_GE(pattern.min().item<float>(), 0);
+  EXPECT_LE(pattern.max().item<float>(), 1);
   const auto all = activation_pattern(*net, 32, {.layer = "ssd1", .steps = 10});
   const auto start = activation_pattern(*net, 32, {.layer = "ssd1", .steps = 0});
   EXPECT_GT(mean_of(*net, all.unsqueeze(0), "ssd1"), mean_of(*net, start.unsqueeze(0), "ssd1"));
 }
 
 TEST(ActivationPattern, IsTheSameForTheSameSeed) {
-  const auto net = small_net();
+  auto net = small_net();
   const PatternOptions options{.layer = "dec1", .steps = 3, .seed = 9};
   EXPECT_TRUE(activation_pattern(*net, 32, options).equal(activation_pattern(*net, 32, options)));
 }
 
 TEST(ActivationPattern, RefusesWhatThereIsNot) {
-  const auto net = small_net();
+  auto net = small_net();
   EXPECT_TRUE(
       says(complaint(ErrorKind::usage,
                      [&] { activation_pattern(*net, 32, {.layer = "dec1", .filter = 40}); }),
