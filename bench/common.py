@@ -1,6 +1,7 @@
 """What every benchmark needs: where the program is, what machine this is, how to write it down."""
 import argparse
 import json
+import math
 import os
 import subprocess
 import time
@@ -47,3 +48,10 @@ def report(args, rows):
     print(f"{machine()}; {args.threads} threads; {commit(args)}; {args.rounds} interleaved rounds")
     for name, ours, peer, unit, ratio in rows:
         print(f"{name}: {ours:.3g} {unit}, peer {peer:.3g} {unit}, ratio {ratio:.2f}")
+
+
+def report_all(args, rows):
+    """report(), and the geometric mean of the ratios."""
+    report(args, rows)
+    mean = math.exp(sum(math.log(row[-1]) for row in rows) / len(rows))
+    print(f"geometric mean of {len(rows)} ratios: {mean:.2f}")

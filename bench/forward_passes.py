@@ -8,7 +8,6 @@ the program's own input must be the program's to 1e-4 of the largest (SegNet's u
 hard gate decide on last bits and are left out of that check by --unchecked a,b). With --engine plan the
 program runs its plan (docs/reference/inference_plan.md), which it first compares with its own LibTorch.
 """
-import math
 import tempfile
 import time
 from pathlib import Path
@@ -52,7 +51,7 @@ def main():
     args = common.arguments(__doc__, models=NAMES, side=128, batch=2, repeats=3, unchecked="", engine="libtorch")
     torch.set_num_threads(args.threads)
     size = f"{args.side}x{args.side}"
-    rows, ratios = [], []
+    rows = []
     for name in args.models.split(","):
         with tempfile.TemporaryDirectory() as scratch:
             script, dump = Path(scratch) / "net.pt", Path(scratch) / "dump.safetensors"
@@ -74,12 +73,9 @@ def main():
             ours.append(done[0]["ms"] / 1000)
             theirs.append(peer_seconds(peer, seen["input"], args.repeats))
         a, b = common.median(ours), common.median(theirs)
-        ratios.append(b / a)
         rows.append((f"forward, {args.engine}, {name}, {args.batch} x {size}", a, b, "s", b / a))
         print(rows[-1], flush=True)
-    common.report(args, rows)
-    print(f"geometric mean of {len(ratios)} ratios: "
-          f"{math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}")
+    common.report_all(args, rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ whose maxima or gates decide on last bits), and afterwards every weight must hav
 peer has no dropout: the export is of evaluation mode. The fastest step of each side counts: what
 else runs on the machine only ever adds.
 """
-import math
 import tempfile
 import time
 from pathlib import Path
@@ -137,9 +136,7 @@ def main():
         rows.append((f"training step, {name}, {args.batch} x {size}", ours, theirs, "s",
                      theirs / ours))
         print(rows[-1], flush=True)
-    common.report(args, rows)
-    print(f"geometric mean of {len(rows)} ratios: "
-          f"{math.exp(sum(math.log(row[-1]) for row in rows) / len(rows)):.2f}")
+    common.report_all(args, rows)
 
 
 if __name__ == "__main__":

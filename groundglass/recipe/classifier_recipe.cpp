@@ -34,18 +34,8 @@ struct CutoffOptions {
   }
 };
 
-const toml::table& section(const toml::table& recipe, const char* name) {
-  static const toml::table empty;
-  const toml::node* node = recipe.get(name);
-  if (node == nullptr) return empty;
-  if (!node->is_table()) {
-    refuse_recipe(*node, in_quotes(name) + " is no section; expected [" + std::string(name) + "]");
-  }
-  return *node->as_table();
-}
-
 void read_model(const toml::table& recipe, ClassifierRecipe& out) {
-  const toml::table& table = section(recipe, "model");
+  const toml::table& table = recipe_section(recipe, "model");
   RecipeReader reader(table, "model");
   reader.field({"name", "of the classifier; see `groundglass models`"}, out.model);
   const auto& presets = classifier_presets();
@@ -161,14 +151,15 @@ ClassifierRecipe parse_classifier_recipe(const std::string& text, const std::str
     }
   }
   ClassifierRecipe recipe;
-  recipe.paper = read_options<PaperOptions>(section(table, "paper"), "paper");
-  recipe.preprocess = read_options<PreprocessOptions>(section(table, "preprocess"), "preprocess");
-  recipe.augment = read_options<AugmentOptions>(section(table, "augment"), "augment");
-  recipe.split = read_options<SplitOptions>(section(table, "split"), "split");
-  recipe.labels = read_options<LabelOptions>(section(table, "labels"), "labels");
+  recipe.paper = read_options<PaperOptions>(recipe_section(table, "paper"), "paper");
+  recipe.preprocess =
+      read_options<PreprocessOptions>(recipe_section(table, "preprocess"), "preprocess");
+  recipe.augment = read_options<AugmentOptions>(recipe_section(table, "augment"), "augment");
+  recipe.split = read_options<SplitOptions>(recipe_section(table, "split"), "split");
+  recipe.labels = read_options<LabelOptions>(recipe_section(table, "labels"), "labels");
   read_model(table, recipe);
-  recipe.train = read_options<TrainOptions>(section(table, "train"), "train");
-  recipe.cutoff = read_options<CutoffOptions>(section(table, "evaluate"), "evaluate").cutoff;
+  recipe.train = read_options<TrainOptions>(recipe_section(table, "train"), "train");
+  recipe.cutoff = read_options<CutoffOptions>(recipe_section(table, "evaluate"), "evaluate").cutoff;
   try {
     recipe.preprocess.check();
     recipe.augment.check();

@@ -69,16 +69,6 @@ void apply_override(toml::table& recipe, const std::string& text) {
   table->insert_or_assign(key, std::move(*value.get("value")));  // moved, it keeps where it is from
 }
 
-const toml::table& section(const toml::table& recipe, const char* name) {
-  static const toml::table empty;
-  const toml::node* node = recipe.get(name);
-  if (node == nullptr) return empty;
-  if (!node->is_table()) {
-    refuse_recipe(*node, in_quotes(name) + " is no section; expected [" + std::string(name) + "]");
-  }
-  return *node->as_table();
-}
-
 /// The name in a table of the catalog; the catalog's own complaint gets the place in front.
 template <class Find>
 auto& chosen(const toml::table& table, const char* where, const Find& find) {
@@ -95,7 +85,7 @@ auto& chosen(const toml::table& table, const char* where, const Find& find) {
 
 /// The network, and the weights it starts from.
 std::pair<ModelSpec, ImportOptions> read_model_section(const toml::table& recipe) {
-  const toml::table& table = section(recipe, "model");
+  const toml::table& table = recipe_section(recipe, "model");
   const CatalogModel& model = chosen(table, "model", catalog_model);
   RecipeReader reader(table, "model");
   std::string name;
@@ -109,7 +99,7 @@ std::pair<ModelSpec, ImportOptions> read_model_section(const toml::table& recipe
 }
 
 std::vector<std::pair<double, LossSpec>> read_loss_section(const toml::table& recipe) {
-  const toml::table& table = section(recipe, "loss");
+  const toml::table& table = recipe_section(recipe, "loss");
   const toml::node* terms = table.get("terms");
   if (terms == nullptr || !terms->is_array_of_tables()) {
     fail(ErrorKind::recipe, "[loss] has no terms = [{name = \"dice\", weight = 1.0}, ...]");
@@ -138,7 +128,7 @@ std::vector<std::pair<double, LossSpec>> read_loss_section(const toml::table& re
 
 ExpectOptions read_expect_section(const toml::table& recipe) {
   ExpectOptions expect;
-  const toml::table& table = section(recipe, "expect");
+  const toml::table& table = recipe_section(recipe, "expect");
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     RecipeReader reader(table, "expect");
@@ -225,6 +215,16 @@ std::string preprocess_text(PreprocessOptions options) {
   return written_fields(options);
 }
 
+const toml::table& recipe_section(const toml::table& recipe, const std::string& name) {
+  static const toml::table empty;
+  const toml::node* node = recipe.get(name);
+  if (node == nullptr) return empty;
+  if (!node->is_table()) {
+    refuse_recipe(*node, in_quotes(name) + " is no section; expected [" + name + "]");
+  }
+  return *node->as_table();
+}
+
 toml::table recipe_table(const std::string& text, const std::string& name,
                          const std::vector<std::string>& overrides) {
   toml::table table = with_base(parsed_toml(text, name), name);
@@ -242,20 +242,21 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
     }
   }
   Recipe recipe;
-  recipe.paper = read_options<PaperOptions>(section(table, "paper"), "paper");
-  recipe.data = read_options<DataOptions>(section(table, "data"), "data");
-  recipe.preprocess = read_options<PreprocessOptions>(section(table, "preprocess"), "preprocess");
-  recipe.augment = read_options<AugmentOptions>(section(table, "augment"), "augment");
-  recipe.split = read_options<SplitOptions>(section(table, "split"), "split");
+  recipe.paper = read_options<PaperOptions>(recipe_section(table, "paper"), "paper");
+  recipe.data = read_options<DataOptions>(recipe_section(table, "data"), "data");
+  recipe.preprocess =
+      read_options<PreprocessOptions>(recipe_section(table, "preprocess"), "preprocess");
+  recipe.augment = read_options<AugmentOptions>(recipe_section(table, "augment"), "augment");
+  recipe.split = read_options<SplitOptions>(recipe_section(table, "split"), "split");
   std::tie(recipe.model, recipe.start) = read_model_section(table);
   recipe.loss = read_loss_section(table);
-  recipe.train = read_options<TrainOptions>(section(table, "train"), "train");
-  recipe.evaluate = read_options<EvaluateOptions>(section(table, "evaluate"), "evaluate");
+  recipe.train = read_options<TrainOptions>(recipe_section(table, "train"), "train");
+  recipe.evaluate = read_options<EvaluateOptions>(recipe_section(table, "evaluate"), "evaluate");
   if (table.contains("adapt")) {
-    recipe.adapt = read_options<AdaptOptions>(section(table, "adapt"), "adapt");
+    recipe.adapt = read_options<AdaptOptions>(recipe_section(table, "adapt"), "adapt");
   }
   if (table.contains("cascade")) {
-    recipe.cascade = read_options<StagedOptions>(section(table, "cascade"), "cascade");
+    recipe.cascade = read_options<StagedOptions>(recipe_section(table, "cascade"), "cascade");
     if (recipe.model.stages.empty()) {
       refuse_recipe(*table.get("cascade"), "[cascade] trains the networks of a cascade, and " +
                                                recipe.model.name +

@@ -17,4 +17,8 @@ namespace groundglass {
 toml::table recipe_table(const std::string& text, const std::string& name,
                          const std::vector<std::string>& overrides);
 
+/// A section of such a table, or an empty one. Throws Error(recipe) if the name stands for no
+/// table.
+const toml::table& recipe_section(const toml::table& recipe, const std::string& name);
+
 }  // namespace groundglass

@@ -9,6 +9,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/recipe/recipe_reader.h"
+#include "groundglass/recipe/recipe_table.h"
 
 namespace groundglass {
 
@@ -22,21 +23,12 @@ StudyFile read_study(const std::filesystem::path& path) {
   if (file.sections->get("study") == nullptr) {
     fail(ErrorKind::recipe, path.string() + ": has no [study]; is it a recipe for `train`?");
   }
-  if (!file.sections->get("study")->is_table()) {
-    refuse_recipe(*file.sections->get("study"), "study is no section; expected [study]");
-  }
   file.study = read_options<StudyOptions>(file.section("study"), "study");
   return file;
 }
 
 const toml::table& StudyFile::section(const std::string& name) const {
-  static const toml::table empty;
-  const toml::node* node = sections->get(name);
-  if (node == nullptr) return empty;
-  if (!node->is_table()) {
-    refuse_recipe(*node, in_quotes(name) + " is no section; expected [" + name + "]");
-  }
-  return *node->as_table();
+  return recipe_section(*sections, name);
 }
 
 void check_sections(const StudyFile& study, const std::vector<std::string>& known) {
