@@ -167,19 +167,9 @@ class AdaptationRunner {
 
   /// The split of a seed, of the slices that take part alone.
   Split split_of(const Recipe& recipe, int64_t seed) const {
-    std::vector<PreparedRow> rows;
-    std::vector<int64_t> place;
-    for (const auto& [domain, list] : rows_) {
-      for (const int64_t row : list) {
-        rows.push_back(set_.rows()[static_cast<size_t>(row)]);
-        place.push_back(row);
-      }
-    }
-    Split split = make_splits(rows, recipe.split, 0)[static_cast<size_t>(seed)];
-    for (auto* entries : {&split.train, &split.validation, &split.test}) {
-      for (auto& e : *entries) e.row = place[static_cast<size_t>(e.row)];
-    }
-    return split;
+    std::vector<int64_t> chosen;
+    for (const auto& [domain, list] : rows_) chosen.insert(chosen.end(), list.begin(), list.end());
+    return make_splits(set_.rows(), chosen, recipe.split, 0)[static_cast<size_t>(seed)];
   }
 
   Source source_network(const std::string& domain, int64_t seed, const fs::path& folder,

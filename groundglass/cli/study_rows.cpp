@@ -53,12 +53,17 @@ std::vector<StudyRowSpec> chosen_rows(const std::vector<StudyRowSpec>& specs,
 
 Recipe recipe_of(const StudyFile& study, const StudyRowSpec& spec, const StudyArguments& a,
                  const Context& context) {
+  const std::string path = study.beside(spec.recipe).string();
   Context with_row = context;  // the study's own changes, then the command line's
   with_row.overrides = spec.set;
-  if (!a.mode.empty()) with_row.overrides.push_back("split.mode=" + a.mode);
+  if (!a.mode.empty()) {
+    const std::string own = read_recipe_for(path, a.epochs, with_row).split.mode;
+    const bool printed = a.mode == "paper" && own != "strict";  // papers differ in their protocols
+    with_row.overrides.push_back("split.mode=" + (printed ? own : a.mode));
+  }
   with_row.overrides.insert(with_row.overrides.end(), context.overrides.begin(),
                             context.overrides.end());
-  return read_recipe_for(study.beside(spec.recipe).string(), a.epochs, with_row);
+  return read_recipe_for(path, a.epochs, with_row);
 }
 
 /// Rows that are prepared alike share a prepared set.

@@ -9,6 +9,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/rng.h"
+#include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/shares_split.h"
 #include "groundglass/data/stratified_split.h"
@@ -179,6 +180,10 @@ std::vector<Split> cross_domain_splits(const std::vector<PreparedRow>& rows, con
   return splits;
 }
 
+bool has_lesion(const torch::Tensor& mask) {
+  return ((mask > 0) & (mask != kIgnoreLabel)).any().item<bool>();
+}
+
 /// Sign of the horizontal differences of the slice at 17 x 16 pixels: 256 bits.
 std::array<uint64_t, 4> difference_hash(const torch::Tensor& image) {
   const auto small =
@@ -193,7 +198,8 @@ std::array<uint64_t, 4> difference_hash(const torch::Tensor& image) {
 }  // namespace
 
 void SplitOptions::check() const {
-  check_word("split", "mode", mode, {"paper", "strict", "stratified", "shares"});
+  check_word("split", "mode", mode, {"paper", "strict", "stratified", "slices", "shares"});
+  check_word("split", "rows", rows, {"all", "with_lesion"});
 }
 
 std::vector<Split> make_splits(const std::vector<PreparedRow>& rows, const SplitOptions& options,
@@ -206,13 +212,41 @@ std::vector<Split> make_splits(const std::vector<PreparedRow>& rows, const Split
     for (auto& split : splits) balance_training(split, rows, options.balance_labels);
     return splits;
   }
-  if (options.mode == "stratified") return stratified_splits(rows, options);
+  if (options.lacks_validation()) return stratified_splits(rows, options);
   if (options.mode == "shares") return shares_splits(rows, options, copies);
   if (options.mode == "paper") {
     return paper_splits(static_cast<int64_t>(rows.size()), options, copies);
   }
   return options.train_domains.empty() ? strict_splits(rows, options, copies)
                                        : cross_domain_splits(rows, options, copies);
+}
+
+std::vector<Split> make_splits(const std::vector<PreparedRow>& rows,
+                               const std::vector<int64_t>& chosen, const SplitOptions& options,
+                               int64_t copies) {
+  std::vector<PreparedRow> some;
+  for (const int64_t row : chosen) some.push_back(rows[static_cast<size_t>(row)]);
+  auto splits = make_splits(some, options, copies);
+  for (auto& split : splits) {
+    for (auto* entries : {&split.train, &split.validation, &split.test}) {
+      for (auto& entry : *entries) entry.row = chosen[static_cast<size_t>(entry.row)];
+    }
+  }
+  return splits;
+}
+
+std::vector<int64_t> chosen_rows(const PreparedSet& set, const SplitOptions& options) {
+  options.check();
+  Rows chosen;
+  for (int64_t row = 0; row < set.size(); ++row) {
+    if (options.rows == "all" || has_lesion(set.mask(row))) chosen.push_back(row);
+  }
+  if (chosen.empty()) {
+    fail(ErrorKind::data, "none of the " + std::to_string(set.size()) +
+                              " masks has a lesion; [split] rows = \"with_lesion\" expects one "
+                              "at least");
+  }
+  return chosen;
 }
 
 std::string split_json(const Split& split, const std::vector<PreparedRow>& rows) {

@@ -18,6 +18,7 @@ struct SplitOptions {
   int64_t seed = 20260101;
   std::vector<std::string> train_domains;
   std::vector<std::string> balance_labels;
+  std::string rows = "all";
 
   template <class V>
   void fields(V& v) {
@@ -25,8 +26,8 @@ struct SplitOptions {
         {"mode",
          "'paper' (slices at random, one test set for all folds, copies made before the folds), "
          "'strict' (patients apart, each fold its own test patients), 'stratified' (images "
-         "apart, equal shares of each label, no validation) or 'shares' (patients apart, each "
-         "fold drawn anew, train_domains alone)"},
+         "apart, equal shares of each label, no validation), 'slices' (slices apart at random, no "
+         "validation) or 'shares' (patients apart, each fold drawn anew, train_domains alone)"},
         mode);
     v.field({"folds", "number of folds", 2, 100}, folds);
     v.field({"test_fraction",
@@ -46,10 +47,15 @@ struct SplitOptions {
              "stored augmentations are made of training rows with these labels alone, until they "
              "are as many as the others"},
             balance_labels);
+    v.field({"rows", "'all', or 'with_lesion': rows whose mask is not empty, the others unused"},
+            rows);
   }
 
-  /// Throws Error(recipe) for a mode that is none of the four.
+  /// Throws Error(recipe) for a mode or a choice of rows that is none of these.
   void check() const;
+
+  /// Whether the test images of a fold stand in for its validation, so that nothing may be chosen.
+  bool lacks_validation() const { return mode == "stratified" || mode == "slices"; }
 };
 
 /// One fold. In strict mode no patient stands in two of the lists.
@@ -68,8 +74,8 @@ struct Split {
 /// that folds are alike in slices; fold k is tested on its own patients; of the others some are
 /// validation. Copies follow their slice into training only.
 ///
-/// Stratified mode: see stratified_split.h. With balance_labels, which stands for `copies` then,
-/// the rows of one class alone are copied.
+/// Stratified and slices modes: see stratified_split.h. With balance_labels, which stands for
+/// `copies` then, the rows of one class alone are copied.
 ///
 /// Shares mode: see shares_split.h.
 ///
@@ -78,6 +84,14 @@ struct Split {
 ///         leaves no test.
 std::vector<Split> make_splits(const std::vector<PreparedRow>& rows, const SplitOptions& options,
                                int64_t copies);
+
+/// The same of the chosen rows alone. Entries keep the numbers that their rows have among all.
+std::vector<Split> make_splits(const std::vector<PreparedRow>& rows,
+                               const std::vector<int64_t>& chosen, const SplitOptions& options,
+                               int64_t copies);
+
+/// Rows of the set that `options.rows` lets take part. Throws Error(data) if there is none.
+std::vector<int64_t> chosen_rows(const PreparedSet& set, const SplitOptions& options);
 
 /// Ids of the lists as JSON, in the file that lies in each run folder.
 std::string split_json(const Split& split, const std::vector<PreparedRow>& rows);

@@ -171,10 +171,10 @@ ClassifierRecipe parse_classifier_recipe(const std::string& text, const std::str
     if (recipe.labels.positive.empty()) {
       fail(ErrorKind::recipe, "[labels] has no positive = [\"...\"]");
     }
-    if (recipe.split.mode == "stratified" && recipe.train.monitor != "last") {
-      fail(ErrorKind::recipe,
-           "[split] mode 'stratified' has no validation rows to choose by; "
-           "expected [train] monitor 'last'");
+    if (recipe.split.lacks_validation() && recipe.train.monitor != "last") {
+      fail(ErrorKind::recipe, "[split] mode " + in_quotes(recipe.split.mode) +
+                                  " has no validation rows to choose by; expected [train] monitor "
+                                  "'last'");
     }
   } catch (const Error& e) {
     fail(ErrorKind::recipe, name + ": " + e.what());

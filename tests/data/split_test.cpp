@@ -204,5 +204,71 @@ TEST(NearDuplicates, FindsACopyAcrossTheSplitAndNotEverything) {
   EXPECT_FALSE(found[0].same_patient);
 }
 
+// Paper 002: five folds of 473 slices, one patient on both sides, no validation.
+TEST(SlicesSplit, HasThePapersFoldsOf95And94) {
+  const auto rows = rows_of(11, 43);
+  SplitOptions options;
+  options.mode = "slices";
+  const auto splits = make_splits(rows, options, 0);
+  ASSERT_EQ(splits.size(), 5U);
+  std::vector<size_t> sizes;
+  std::set<int64_t> tested;
+  for (const auto& s : splits) {
+    sizes.push_back(s.test.size());
+    EXPECT_EQ(s.train.size() + s.test.size(), 473U);
+    EXPECT_TRUE(apart(row_set(s.train), row_set(s.test)));
+    EXPECT_EQ(s.validation, s.test);
+    EXPECT_FALSE(apart(patient_set(s.train, rows), patient_set(s.test, rows)));
+    tested.merge(row_set(s.test));
+  }
+  EXPECT_EQ(sizes, (std::vector<size_t>{95, 95, 95, 94, 94}));
+  EXPECT_EQ(tested.size(), 473U);
+  const auto consecutive = splits[0].test;
+  EXPECT_NE(consecutive.back().row - consecutive.front().row, 94);
+}
+
+TEST(SlicesSplit, RefusesMoreFoldsThanSlices) {
+  SplitOptions options;
+  options.mode = "slices";
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { make_splits(rows_of(1, 3), options, 0); }),
+                   {"the data has 3", "5 folds"}));
+}
+
+TEST(ChosenRows, WithLesionLeavesEmptyMasksOut) {
+  const ScratchFolder folder;
+  const auto set = made_up_set(folder);  // every fifth slice is clean
+  SplitOptions options;
+  EXPECT_EQ(chosen_rows(set, options).size(), 60U);
+  options.rows = "with_lesion";
+  const auto chosen = chosen_rows(set, options);
+  EXPECT_EQ(chosen.size(), 48U);
+  for (const int64_t row : chosen) EXPECT_NE(row % 5, 4);
+  options.mode = "slices";
+  std::set<int64_t> tested;
+  for (const auto& s : make_splits(set.rows(), chosen, options, 0)) tested.merge(row_set(s.test));
+  EXPECT_EQ(tested, (std::set<int64_t>(chosen.begin(), chosen.end())));
+}
+
+TEST(ChosenRows, RefusesDataWithoutLesionsAndUnknownWords) {
+  const ScratchFolder folder;
+  PreparedHeader header;
+  header.height = header.width = 8;
+  header.rows = rows_of(1, 2);
+  PreparedSetWriter writer(folder / "clean.ggset", header);
+  for (int64_t row = 0; row < 2; ++row) {  // "ignore" is no lesion
+    writer.write(row, torch::zeros({1, 8, 8}, torch::kUInt8),
+                 torch::full({8, 8}, row * 255, torch::kUInt8));
+  }
+  writer.finish();
+  const PreparedSet set(folder / "clean.ggset");
+  SplitOptions options;
+  options.rows = "with_lesion";
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { chosen_rows(set, options); }),
+                   {"none of the 2 masks has a lesion", "with_lesion"}));
+  options.rows = "infected";
+  EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { chosen_rows(set, options); }),
+                   {"infected", "with_lesion"}));
+}
+
 }  // namespace
 }  // namespace groundglass
