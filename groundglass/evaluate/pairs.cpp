@@ -1,12 +1,15 @@
 #include "groundglass/evaluate/pairs.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
+#include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/problems.h"
 #include "groundglass/data/read_pair.h"
@@ -45,7 +48,7 @@ std::vector<MaskPair> pair_with_dataset(const fs::path& predictions, const Datas
   std::vector<MaskPair> pairs;
   for (const auto& row : dataset.rows) {
     if (row.mask.empty()) continue;
-    const fs::path stem = predictions / row.id;
+    const fs::path stem = predictions / inside_folder(row.id);
     MaskPair pair{existing(stem, "_mask"),
                   row.mask,
                   existing(stem, "_probability"),
@@ -94,14 +97,34 @@ LabelMap read_mask(const fs::path& path) {
   return {read_mask_picture(path), {}};
 }
 
-/// Whatever a prediction calls its labels: everything above zero is foreground.
 torch::Tensor read_probability(const fs::path& path) {
   if (is_volume_name(path)) return read_volume(path, "probability").voxels;
   const Image image = read_picture(path);
   return image.pixels[0].to(torch::kFloat32) / image.white;
 }
 
-ScoredItem score_pair(const MaskPair& pair, const DataOptions& data) {
+/// Where classes are told apart the prediction must know them; elsewhere everything above zero is
+/// foreground, whatever the prediction calls it.
+void check_classes(const torch::Tensor& labels, const DataOptions& data, const std::string& name) {
+  if (data.labels != "classes") return;
+  if ((labels == kIgnoreLabel).any().item<bool>()) {
+    fail(ErrorKind::data, name + ": holds the value 255, expected class numbers below " +
+                              std::to_string(data.classes) +
+                              "; predict with --classes, or evaluate with --labels any");
+  }
+  known_labels(labels, data, name);
+}
+
+/// mm along the axes of the label map; empty if not known.
+std::vector<double> spacing_of(const MaskPair& pair, const LabelMap& reference,
+                               const ShapeOptions& shapes) {
+  if (!is_volume_name(pair.reference)) return shapes.picture_spacing_mm;
+  const auto& mm = reference.geometry.spacing_mm;  // of columns, rows, slices
+  return {mm[2], mm[1], mm[0]};
+}
+
+ScoredItem score_pair(const MaskPair& pair, const DataOptions& data, const ShapeOptions& shapes,
+                      bool& unit_voxels) {
   const LabelMap prediction = read_mask(pair.prediction), reference = read_mask(pair.reference);
   if (prediction.labels.sizes() != reference.labels.sizes()) {
     fail(ErrorKind::data, pair.prediction.string() + ": is " + shape_text(prediction.labels) +
@@ -112,9 +135,16 @@ ScoredItem score_pair(const MaskPair& pair, const DataOptions& data) {
                               describe(prediction.geometry) + ") than its reference (" +
                               describe(reference.geometry) + ")");
   }
+  check_classes(prediction.labels, data, pair.prediction.string());
   const auto truth = known_labels(reference.labels, data, pair.reference.string());
   ScoredItem item{pair.id, pair.case_id, pair.patient, pair.domain, {}, {}, false};
   item.counts = count_foreground(prediction.labels, truth);
+  for (int64_t k = 1; k < data.classes && data.labels == "classes" && data.classes > 2; ++k) {
+    item.classes.push_back(count(prediction.labels, truth, k));
+  }
+  const auto spacing = spacing_of(pair, reference, shapes);
+  unit_voxels = spacing == std::vector<double>{1, 1, 1};
+  item.shapes = measure_shapes(prediction.labels, truth, spacing, shapes);
   if (!pair.probability.empty()) {
     const auto p = read_probability(pair.probability);
     if (p.sizes() == truth.sizes()) {
@@ -123,6 +153,34 @@ ScoredItem score_pair(const MaskPair& pair, const DataOptions& data) {
     }
   }
   return item;
+}
+
+/// Options that mean nothing to these masks are refused, not passed over.
+void check_shapes(const std::vector<MaskPair>& pairs, const ShapeOptions& shapes) {
+  shapes.check();
+  const auto picture = std::find_if(pairs.begin(), pairs.end(), [](const MaskPair& pair) {
+    return !is_volume_name(pair.reference);
+  });
+  if (picture != pairs.end() && shapes.smallest_lesion_mm3 > 0) {
+    fail(ErrorKind::usage, picture->reference.string() +
+                               ": is a picture, and a smallest lesion in mm3 is for volumes; give "
+                               "it in pixels");
+  }
+  if (picture == pairs.end() && !shapes.picture_spacing_mm.empty()) {
+    fail(ErrorKind::usage,
+         "a spacing is given for pictures, and every mask is a volume with a spacing of its own");
+  }
+}
+
+void warn_of_unit_voxels(const std::vector<MaskPair>& pairs, const std::vector<bool>& unit_voxels,
+                         Observer& observer) {
+  const auto first = std::find(unit_voxels.begin(), unit_voxels.end(), true);
+  if (first == unit_voxels.end()) return;
+  const auto n = std::count(unit_voxels.begin(), unit_voxels.end(), true);
+  observer.on(Warning{pairs[static_cast<size_t>(first - unit_voxels.begin())].reference.string() +
+                      (n > 1 ? " and " + std::to_string(n - 1) + " more" : "") +
+                      ": voxels of 1 x 1 x 1 mm, which also stands in files whose voxel size is "
+                      "not known; if so, distances and lesion sizes are in voxels, not mm"});
 }
 
 }  // namespace
@@ -150,23 +208,29 @@ std::vector<MaskPair> pair_masks(const fs::path& predictions, const fs::path& re
 }
 
 std::vector<ScoredItem> score_pairs(const std::vector<MaskPair>& pairs, const DataOptions& data,
-                                    int64_t threads, Observer& observer) {
+                                    int64_t threads, Observer& observer,
+                                    const ShapeOptions& shapes) {
+  check_shapes(pairs, shapes);
   std::vector<ScoredItem> items(pairs.size());
+  std::vector<bool> unit_voxels(pairs.size());
   Problems problems;
   std::mutex speaking;
   std::atomic<int64_t> done{0};
   const auto n = static_cast<int64_t>(pairs.size());
   parallel_for_each(n, threads > 0 ? threads : usable_processors(), [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
+    bool unit = false;
     try {
-      items[at] = score_pair(pairs[at], data);
+      items[at] = score_pair(pairs[at], data, shapes, unit);
     } catch (const Error& e) {
       problems.add(e.what());
     }
     const std::lock_guard lock(speaking);
+    unit_voxels[at] = unit;
     observer.on(Progress{"masks", ++done, n, ""});
   });
   problems.refuse("comparison");
+  warn_of_unit_voxels(pairs, unit_voxels, observer);
   return items;
 }
 

@@ -26,9 +26,15 @@ std::vector<MaskPair> pair_masks(const std::filesystem::path& predictions,
                                  const DatasetOptions& options = {});
 
 /// Counts each pair on the reference's grid, on all processors. Soft scores where probabilities lie
-/// beside the prediction.
-/// Throws Error(data) listing every unreadable file and every pair of different size or grid.
+/// beside the prediction; class by class where the labels are more than two classes. Distances in
+/// mm are those of volumes by their own spacing, and of pictures if `shapes` has one; a volume of
+/// 1 x 1 x 1 mm is warned of, since files that do not know their voxel size say the same.
+///
+/// Throws Error(data) listing every unreadable file, every pair of different size or grid and every
+/// prediction that holds no class numbers where `data` expects them; Error(usage) for options that
+/// mean nothing to these masks.
 std::vector<ScoredItem> score_pairs(const std::vector<MaskPair>& pairs, const DataOptions& data,
-                                    int64_t threads, Observer& observer = silent_observer());
+                                    int64_t threads, Observer& observer = silent_observer(),
+                                    const ShapeOptions& shapes = {});
 
 }  // namespace groundglass

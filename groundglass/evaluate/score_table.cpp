@@ -45,6 +45,13 @@ void add(ScoredItem& sum, const ScoredItem& item) {
   sum.counts += item.counts;
   sum.soft += item.soft;
   sum.has_soft = sum.has_soft || item.has_soft;
+  if (item.shapes && sum.shapes) {
+    *sum.shapes += *item.shapes;
+  } else if (item.shapes) {
+    sum.shapes = item.shapes;
+  }
+  sum.classes.resize(std::max(sum.classes.size(), item.classes.size()));
+  for (size_t k = 0; k < item.classes.size(); ++k) sum.classes[k] += item.classes[k];
 }
 
 ordered_json number(const std::optional<double>& value) {

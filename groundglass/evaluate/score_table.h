@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "groundglass/evaluate/mask_shapes.h"
 #include "groundglass/metrics/bootstrap.h"
 #include "groundglass/metrics/counts.h"
 
@@ -16,7 +17,9 @@ struct ScoredItem {
   std::string id, case_id, patient, domain;
   Counts counts;
   SoftCounts soft;
-  bool has_soft = false;  ///< label maps alone have no soft scores
+  bool has_soft = false;                  ///< label maps alone have no soft scores
+  std::optional<MaskShapes> shapes = {};  ///< lesions and distances, where masks were at hand
+  std::vector<Counts> classes = {};       ///< of class 1, 2, ...; empty if they were not told apart
 };
 
 /// All scores of one set of pixels; undefined ones are empty.

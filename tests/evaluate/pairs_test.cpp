@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "groundglass/core/files.h"
 #include "groundglass/evaluate/pairs.h"
 #include "groundglass/io/nifti.h"
@@ -77,6 +79,126 @@ TEST(ScorePairs, RefusesMasksOfAnotherSizeOrGrid) {
                                score_pairs(pairs, {"", "any", 2}, 2);
                              }),
                    {"2 problems", "[2, 1]", "[2, 2]", "another grid"}));
+}
+
+/// Keeps the warnings.
+class Listener final : public Observer {
+ public:
+  void on(const Warning& w) override { warnings.push_back(w.message); }
+  using Observer::on;
+  std::vector<std::string> warnings;
+};
+
+TEST(ScorePairs, MeasuresVolumesByTheirOwnSpacing) {
+  const ScratchFolder folder;
+  LabelMap reference{torch::zeros({3, 4, 6}, torch::kUInt8), {}}, moved = reference;
+  moved.labels = reference.labels.clone();
+  reference.labels[1][1][1] = 1;
+  moved.labels[2][3][4] = 1;  // a slice, two rows and three columns away
+  reference.geometry.spacing_mm = moved.geometry.spacing_mm = {0.5, 2, 8};
+  write_label_volume(folder / "ref/v.nii.gz", reference);
+  write_label_volume(folder / "out/v_mask.nii.gz", moved);
+  const auto pairs = pair_masks(folder / "out", folder / "ref");
+  Listener listener;
+  const auto items = score_pairs(pairs, {"", "any", 2}, 1, listener);
+  EXPECT_NEAR(*hausdorff95_mm(items[0].shapes->surfaces), std::sqrt(64 + 16 + 2.25), 1e-5);
+  EXPECT_EQ(items[0].shapes->lesions, (LesionCounts{1, 0, 1, 1}));
+  EXPECT_TRUE(listener.warnings.empty());
+  ShapeOptions speck;
+  speck.smallest_lesion_mm3 = 8.1;  // a voxel takes up 8
+  const auto without = score_pairs(pairs, {"", "any", 2}, 1, listener, speck);
+  EXPECT_EQ(without[0].shapes->lesions, LesionCounts{});
+  ShapeOptions flat;
+  flat.picture_spacing_mm = {1, 1};
+  EXPECT_TRUE(says(complaint(ErrorKind::usage,
+                             [&] {
+                               score_pairs(pairs, {"", "any", 2}, 1, listener, flat);
+                             }),
+                   {"given for pictures", "every mask is a volume"}));
+}
+
+TEST(ScorePairs, WarnsOfVoxelsOfOneMillimetre) {
+  const ScratchFolder folder;
+  const LabelMap map{torch::ones({2, 3, 4}, torch::kUInt8), {}};
+  for (const char* name : {"a", "b"}) {
+    write_label_volume(folder / ("ref/" + std::string(name) + ".nii.gz"), map);
+    write_label_volume(folder / ("out/" + std::string(name) + "_mask.nii.gz"), map);
+  }
+  Listener listener;
+  score_pairs(pair_masks(folder / "out", folder / "ref"), {"", "any", 2}, 2, listener);
+  ASSERT_EQ(listener.warnings.size(), 1U);
+  EXPECT_TRUE(says(listener.warnings[0], {".nii.gz and 1 more", "1 x 1 x 1 mm", "not known"}));
+}
+
+TEST(ScorePairs, MeasuresPicturesOnlyWithAGivenSpacing) {
+  const ScratchFolder folder;
+  write_png(folder / "ref/a.png", mask_of({1, 0, 0, 0, 0, 0}));
+  write_png(folder / "out/a_mask.png", mask_of({0, 0, 0, 0, 0, 255}));  // a row, two columns away
+  const auto pairs = pair_masks(folder / "out", folder / "ref");
+  const auto blind = score_pairs(pairs, {"", "any", 2}, 1);
+  EXPECT_EQ(blind[0].shapes->with_spacing, 0);
+  EXPECT_FALSE(hausdorff95_mm(blind[0].shapes->surfaces));
+  EXPECT_EQ(blind[0].shapes->lesions, (LesionCounts{1, 0, 1, 1}));
+  ShapeOptions options;
+  options.picture_spacing_mm = {3, 2};
+  const auto measured = score_pairs(pairs, {"", "any", 2}, 1, silent_observer(), options);
+  EXPECT_NEAR(*hausdorff95_mm(measured[0].shapes->surfaces), 5, 1e-6);
+  options.smallest_lesion_mm3 = 10;
+  EXPECT_TRUE(says(complaint(ErrorKind::usage,
+                             [&] {
+                               score_pairs(pairs, {"", "any", 2}, 1, silent_observer(), options);
+                             }),
+                   {"a.png: is a picture", "for volumes", "in pixels"}));
+}
+
+TEST(ScorePairs, CountsClassByClass) {
+  const ScratchFolder folder;
+  write_png(folder / "ref/a.png", mask_of({0, 1, 2, 2, 255, 1}));
+  write_png(folder / "out/a_mask.png", mask_of({1, 1, 2, 1, 2, 0}));
+  const auto pairs = pair_masks(folder / "out", folder / "ref");
+  const auto items = score_pairs(pairs, {"", "classes", 3}, 1);
+  EXPECT_EQ(items[0].counts, (Counts{3, 1, 1, 0}));
+  ASSERT_EQ(items[0].classes.size(), 2U);
+  EXPECT_EQ(items[0].classes[0], (Counts{1, 2, 1, 1}));
+  EXPECT_EQ(items[0].classes[1], (Counts{1, 0, 1, 3}));
+  const std::vector<DataOptions> without = {{"", "any", 2}, {"", "any", 3}, {"", "classes", 64}};
+  EXPECT_TRUE(score_pairs(pairs, without[0], 1)[0].classes.empty());
+  EXPECT_TRUE(score_pairs(pairs, without[1], 1)[0].classes.empty());
+  EXPECT_EQ(score_pairs(pairs, without[2], 1)[0].classes.size(), 63U);
+}
+
+TEST(ScorePairs, CountsASingleClassOnce) {
+  const ScratchFolder folder;
+  write_png(folder / "ref/a.png", mask_of({0, 1, 1, 0}));
+  write_png(folder / "out/a_mask.png", mask_of({0, 1, 0, 0}));
+  const auto items = score_pairs(pair_masks(folder / "out", folder / "ref"), {"", "classes", 2}, 1);
+  EXPECT_EQ(items[0].counts, (Counts{1, 0, 1, 2}));
+  EXPECT_TRUE(items[0].classes.empty());
+}
+
+TEST(ScorePairs, TakesClassNumbersAndMasksOfOneClassForOneForeground) {
+  const ScratchFolder folder;
+  write_png(folder / "ref/a.png", mask_of({0, 255, 255, 0}));
+  write_png(folder / "out/a_mask.png", mask_of({0, 1, 2, 1}));
+  const auto pairs = pair_masks(folder / "out", folder / "ref");
+  EXPECT_EQ(score_pairs(pairs, {"", "any", 2}, 1)[0].counts, (Counts{2, 1, 0, 1}));
+  EXPECT_EQ(score_pairs(pairs, {"", "binary", 2}, 1)[0].counts, (Counts{2, 1, 0, 1}));
+}
+
+TEST(ScorePairs, RefusesPredictionsThatKnowNoClasses) {
+  const ScratchFolder folder;
+  write_png(folder / "ref/a.png", mask_of({0, 1, 2, 0}));
+  const auto refusal = [&](const std::vector<int64_t>& predicted) {
+    write_png(folder / "out/a_mask.png", mask_of(predicted));
+    return complaint(ErrorKind::data, [&] {
+      score_pairs(pair_masks(folder / "out", folder / "ref"), {"", "classes", 3}, 1);
+    });
+  };
+  const std::string binary = refusal({0, 255, 255, 0});
+  EXPECT_TRUE(says(binary, {"out/a_mask.png: holds the value 255", "class numbers below 3",
+                            "predict with --classes", "--labels any"}));
+  EXPECT_EQ(binary.find('\n'), std::string::npos);
+  EXPECT_TRUE(says(refusal({0, 1, 3, 7}), {"a_mask.png", "labels 3 and 7", "below 3"}));
 }
 
 }  // namespace
