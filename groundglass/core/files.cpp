@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <random>
 
 #include "groundglass/core/error.h"
 
@@ -20,10 +21,12 @@ std::string reason() {
   return std::strerror(errno);
 }
 
-/// Same folder (rename must not cross file systems), same ending, unique in this process.
+/// Same folder (rename must not cross file systems), same ending, unique in this process and among
+/// processes of other machines that share the folder and may have the same number.
 fs::path temporary_beside(const fs::path& path) {
   static std::atomic<uint64_t> counter{0};
-  return path.parent_path() / (".tmp-" + std::to_string(getpid()) + "-" +
+  static const auto machine = std::to_string(std::random_device{}());
+  return path.parent_path() / (".tmp-" + std::to_string(getpid()) + "-" + machine + "-" +
                                std::to_string(counter++) + "-" + path.filename().string());
 }
 
@@ -115,6 +118,14 @@ void make_folder(const fs::path& path) {
     fail(ErrorKind::usage, path.string() + ": the folder cannot be made (" +
                                (code ? code.message() : "a file has that name") + ")");
   }
+}
+
+std::filesystem::path inside_folder(const std::filesystem::path& path) {
+  std::filesystem::path inside;
+  for (const auto& part : path.relative_path()) {
+    if (part != ".." && part != "." && !part.empty()) inside /= part;
+  }
+  return inside;
 }
 
 }  // namespace groundglass

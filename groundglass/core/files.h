@@ -57,6 +57,10 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+/// The path without what would lead out of a folder that it is put into: its root, "." and "..".
+/// A table that names its images by absolute paths must not have outputs written beside them.
+std::filesystem::path inside_folder(const std::filesystem::path& path);
+
 /// SHA-256 (FIPS 180-4) in hexadecimal digits.
 std::string sha256(std::string_view bytes);
 std::string sha256_of_file(const std::filesystem::path& path);

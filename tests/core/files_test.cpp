@@ -162,5 +162,13 @@ TEST_F(Files, RefusesToHashAFolder) {
   complaint(ErrorKind::data, [&] { sha256_of_file(folder); });
 }
 
+TEST(InsideFolder, NeverLeadsOut) {
+  EXPECT_EQ(inside_folder("a/b.png"), "a/b.png");
+  EXPECT_EQ(inside_folder("/data/a.png"), "data/a.png");
+  EXPECT_EQ(inside_folder("../../a/./b/../c"), "a/b/c");
+  EXPECT_EQ(inside_folder("//x//y"), "x/y");
+  EXPECT_EQ(inside_folder(".."), "");
+}
+
 }  // namespace
 }  // namespace groundglass
