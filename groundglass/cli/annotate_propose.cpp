@@ -5,7 +5,7 @@
 #include "groundglass/annotate/propose.h"
 #include "groundglass/cli/annotate.h"
 #include "groundglass/cli/annotate_networks.h"
-#include "groundglass/cli/model_choice.h"
+#include "groundglass/cli/segmenter_choice.h"
 #include "groundglass/cli/training_run.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -46,9 +46,7 @@ struct Ensemble {
   void add(TrainedModel model, const Context& context) {
     trained.push_back(std::move(model));
     const TrainedModel& last = trained.back();
-    segmenters.push_back(std::make_unique<Segmenter>(
-        SegmenterOptions{last.model, last.recipe.preprocess, last.threshold, engine_of(context), 8,
-                         context.threads}));
+    segmenters.push_back(std::make_unique<Segmenter>(segmenter_options(last, {}, context)));
   }
   Proposer one(const std::string& name, size_t at) const {
     return {name, {segmenters[at].get()}, trained[at].weights_sha256};

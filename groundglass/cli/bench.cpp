@@ -1,16 +1,20 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include <ATen/Parallel.h>
 
+#ifdef GROUNDGLASS_IO
+#include "groundglass/cli/onnx_peer.h"
+#endif
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
-#include "groundglass/infer/plan.h"
+#include "groundglass/infer/runner.h"
 #include "groundglass/io/safetensors.h"
 #include "groundglass/losses/dice_loss.h"
 #include "groundglass/recipe/catalog.h"
@@ -92,73 +96,138 @@ class Step {
 struct Contestant {
   Timing timing;
   std::function<void()> work;
+  std::function<double()> rss_mib = peak_rss_mib;
 };
 
-/// Mean difference, as a part of the mean of what was expected.
-double mean_relative_error(const torch::Tensor& found, const torch::Tensor& expected) {
-  return ((found - expected).abs().mean() / expected.abs().mean()).item<double>();
+const char* name_of(torch::ScalarType precision) {
+  return precision == torch::kBFloat16 ? "bf16" : "fp32";
 }
 
-/// A plan of the network that says what the network says; measured only then.
-std::shared_ptr<const Plan> checked_plan(const std::string& name, SegmentationModel& model,
-                                         const Engine& engine, const torch::Tensor& image) {
-  if (!engine.device.is_cpu()) fail(ErrorKind::usage, "--engine plan runs on the CPU, not on cuda");
-  const auto traced = trace_model(model, ExportOutput::logits, image.size(2), image.size(3));
-  auto plan = std::make_shared<const Plan>(
-      traced, std::array<int64_t, 3>{image.size(1), image.size(2), image.size(3)},
-      PlanOptions{.precision = engine.precision});
-  const torch::NoGradGuard no_grad;
-  const double error = mean_relative_error(plan->run(image), model.forward(image).logits);
-  // Unpooling goes by the places of maxima: a tie that rounding breaks moves a number as a whole.
-  const auto steps = plan->steps();
-  const bool unpools =
-      std::any_of(steps.begin(), steps.end(), [](const PlanStep& s) { return s.kind == "unpool"; });
-  const bool half = engine.precision == torch::kBFloat16;
-  const double allowed = unpools ? (half ? 0.5 : 1e-2) : half ? 2e-2 : 1e-5;
-  if (!(error < allowed)) {
-    std::ostringstream text;
-    text << name << ": the plan's logits differ from LibTorch's by " << error
-         << " of their mean, expected less than " << allowed << "; measure --engine libtorch";
-    fail(ErrorKind::internal, text.str());
-  }
-  return plan;
+/// Refuses to time what says something else than the network does.
+void check_logits(const std::string& name, const std::string& engine, const torch::Tensor& found,
+                  const torch::Tensor& reference, double allowed) {
+  const double error = compare_logits(found, reference, 0.5).relative_error;
+  if (error < allowed) return;
+  std::ostringstream text;
+  text << name << ": the logits of " << engine << " differ from LibTorch's by " << error
+       << " of their mean, expected less than " << allowed << "; measure another --engine";
+  fail(ErrorKind::internal, text.str());
 }
 
-std::vector<Timing> measure(const std::string& name, const BenchArguments& a,
-                            const Engine& engine) {
-  at::manual_seed(1);
-  const ModelPtr model = make_default_model(name);
-  model->to(engine.device);
-  const auto [height, width] = parsed_size(a.size);
-  const auto image = test_image(a.batch, model->in_channels(), height, width).to(engine.device);
-  model->eval();
-  const std::string precision = engine.precision == torch::kBFloat16 ? "bf16" : "fp32";
-  std::vector<Contestant> all;
-  if (a.train) {
-    all.push_back({{name, "libtorch", precision, {}, 0, {}}, Step(model, engine, image)});
-  } else if (a.engine != "plan") {
-    all.push_back({{name, "libtorch", precision, {}, 0, {}}, [&] {
-                     const torch::NoGradGuard no_grad;
-                     const Autocast autocast(engine.device, engine.precision);
-                     static_cast<void>(model->forward(image).logits.sum().item<float>());
-                   }});
+/// The engines of one network, each checked against LibTorch's float32 before it is timed.
+class Contest {
+ public:
+  Contest(std::string name, const BenchArguments& a, const Engine& engine)
+      : name_(std::move(name)), a_(a), engine_(engine), model_(make_default_model(name_)) {
+    model_->to(engine.device);
+    const auto [height, width] = parsed_size(a.size);
+    image_ = test_image(a.batch, model_->in_channels(), height, width).to(engine.device);
+    model_->eval();
   }
-  if (a.engine != "libtorch") {
-    const auto plan = checked_plan(name, *model, engine, image);
-    all.push_back({{name, "plan", precision, {}, 0, {}},
-                   [plan, image] { static_cast<void>(plan->run(image).sum().item<float>()); }});
-    if (a.explain) all.back().timing.steps = plan->timed_steps(image);
+
+  std::vector<Timing> run(const std::vector<torch::ScalarType>& precisions) {
+    for (const auto precision : precisions) {
+      if (a_.train) add_training(precision);
+      if (wanted("libtorch")) add_libtorch(precision);
+    }
+    for (const auto precision : precisions) {
+      if (wanted("plan")) add_plan(precision);
+    }
+    if (wanted("onnxruntime")) add_onnxruntime();
+    for (auto& c : all_) c.work();
+    for (int64_t i = 0; i < a_.repeats; ++i) {  // in turns: what else the machine does hits all
+      for (auto& c : all_) c.timing.ms.push_back(milliseconds(c.work));
+    }
+    std::vector<Timing> timings;
+    for (auto& c : all_) {
+      c.timing.rss_mib = c.rss_mib();
+      timings.push_back(std::move(c.timing));
+    }
+    return timings;
   }
-  for (auto& c : all) c.work();
-  for (int64_t i = 0; i < a.repeats; ++i) {  // in turns: what else the machine does hits all
-    for (auto& c : all) c.timing.ms.push_back(milliseconds(c.work));
+
+ private:
+  bool wanted(const std::string& engine) const {
+    return !a_.train && (a_.engine == engine || a_.engine == "all");
   }
-  std::vector<Timing> timings;
-  for (auto& c : all) {
-    c.timing.rss_mib = peak_rss_mib();
-    timings.push_back(std::move(c.timing));
+
+  const TracedModel& traced() {
+    if (!traced_) {
+      traced_ = trace_model(*model_, ExportOutput::logits, image_.size(2), image_.size(3));
+    }
+    return *traced_;
   }
-  return timings;
+
+  const torch::Tensor& reference() {
+    const torch::NoGradGuard no_grad;
+    if (!reference_.defined()) reference_ = model_->forward(image_).logits.cpu();
+    return reference_;
+  }
+
+  void add(const std::string& engine, torch::ScalarType precision, std::function<void()> work) {
+    all_.push_back({{name_, engine, name_of(precision), {}, 0, {}}, std::move(work)});
+  }
+
+  void add_training(torch::ScalarType precision) {
+    add("libtorch", precision, Step(model_, {engine_.device, precision}, image_));
+  }
+
+  void add_libtorch(torch::ScalarType precision) {
+    add("libtorch", precision, [this, precision] {
+      const torch::NoGradGuard no_grad;
+      const Autocast autocast(engine_.device, precision);
+      static_cast<void>(model_->forward(image_).logits.sum().item<float>());
+    });
+  }
+
+  void add_plan(torch::ScalarType precision) {
+    if (!engine_.device.is_cpu()) {
+      fail(ErrorKind::usage, "--engine plan runs on the CPU, not on cuda");
+    }
+    auto plan = std::make_shared<const Plan>(
+        traced(), std::array<int64_t, 3>{image_.size(1), image_.size(2), image_.size(3)},
+        PlanOptions{.precision = precision});
+    check_logits(name_, std::string("the plan in ") + name_of(precision), plan->run(image_),
+                 reference(), allowed_error(*plan, precision));
+    add("plan", precision,
+        [plan, image = image_] { static_cast<void>(plan->run(image).sum().item<float>()); });
+    if (a_.explain) all_.back().timing.steps = plan->timed_steps(image_);
+  }
+
+  void add_onnxruntime() {
+#ifdef GROUNDGLASS_IO
+    const auto folder = OnnxPeer::node_modules();
+    if (!folder.empty()) {
+      auto peer = std::make_shared<OnnxPeer>(traced(), image_, folder);
+      check_logits(name_, "ONNX Runtime", peer->logits(), reference(), 1e-2);
+      add("onnxruntime", torch::kFloat32, [peer] { peer->run(); });
+      all_.back().rss_mib = [peer] { return peer->peak_rss_mib(); };
+      return;
+    }
+#endif
+    const std::string why =
+        "onnxruntime-node is not there (npm install onnxruntime-node --ignore-scripts; name its "
+        "node_modules in GROUNDGLASS_NODE_MODULES)";
+    if (a_.engine == "onnxruntime") fail(ErrorKind::usage, "--engine onnxruntime: " + why);
+    std::cerr << "without ONNX Runtime: " << why << std::endl;
+  }
+
+  std::string name_;
+  const BenchArguments& a_;
+  Engine engine_;
+  ModelPtr model_;
+  torch::Tensor image_, reference_;
+  std::optional<TracedModel> traced_;
+  std::vector<Contestant> all_;
+};
+
+/// The precision asked for; --engine all compares both where the processor has them.
+std::vector<torch::ScalarType> precisions_of(const BenchArguments& a, const Engine& engine,
+                                             const Context& context) {
+  const bool both =
+      a.engine == "all" && context.precision == "auto" && engine.precision == torch::kBFloat16;
+  if (both) return {torch::kFloat32, torch::kBFloat16};
+  return {engine.precision};
 }
 
 /// Weights, input and logits of a network, for a peer to compare with before it is timed.
@@ -204,7 +273,7 @@ nlohmann::ordered_json row_of(const Timing& t, const BenchArguments& a) {
 
 /// A line for the network, and one for each step of its plan.
 void print_row(const nlohmann::ordered_json& row, const Timing& t, const std::string& size) {
-  std::cout << t.model << " " << t.precision << (t.engine == "plan" ? " plan" : "")
+  std::cout << t.model << " " << t.precision << (t.engine == "libtorch" ? "" : " " + t.engine)
             << (row["mode"] == "inference" ? "" : " training step") << ": "
             << fixed(row["ms"].get<double>(), 1) << " ms (" << fixed(row["ms_min"].get<double>(), 1)
             << " to " << fixed(row["ms_max"].get<double>(), 1) << ") for " << row["batch"] << " x "
@@ -221,7 +290,7 @@ void check_engine(const BenchArguments& a) {
   if (a.train && a.engine != "libtorch") {
     fail(ErrorKind::usage, "--engine " + a.engine + " --train: plans do not train; leave one out");
   }
-  if (a.explain && a.engine == "libtorch") {
+  if (a.explain && a.engine != "plan" && a.engine != "all") {
     fail(ErrorKind::usage, "--explain lists the steps of a plan: add --engine plan");
   }
 }
@@ -233,7 +302,8 @@ void run_bench(const BenchArguments& a, const Context& context) {
   static_cast<void>(parsed_size(a.size));
   auto rows = nlohmann::ordered_json::array();
   for (const auto& name : split_text(a.models, ',')) {
-    for (const Timing& t : measure(name, a, engine)) {
+    at::manual_seed(1);
+    for (const Timing& t : Contest(name, a, engine).run(precisions_of(a, engine, context))) {
       rows.push_back(row_of(t, a));
       if (!context.json) print_row(rows.back(), t, a.size);
     }
@@ -253,7 +323,7 @@ void add_bench(CLI::App& app, Context& context) {
   verb->add_option("--repeats", a->repeats, "measured batches after one that is not")
       ->check(CLI::Range(1, 10000));
   verb->add_option("--engine", a->engine, "what runs the networks; all: in turns")
-      ->check(CLI::IsMember({"libtorch", "plan", "all"}));
+      ->check(CLI::IsMember({"libtorch", "plan", "onnxruntime", "all"}));
   verb->add_flag("--explain", a->explain, "the steps of the plan, and what runs in LibTorch");
   verb->add_flag("--train", a->train, "whole training steps: forward, loss, backward, Adam");
   verb->add_option("--dump", a->dump,

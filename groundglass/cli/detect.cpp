@@ -1,7 +1,7 @@
 #include <iostream>
 
 #include "groundglass/cli/input_choice.h"
-#include "groundglass/cli/model_choice.h"
+#include "groundglass/cli/segmenter_choice.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/csv.h"
 #include "groundglass/core/error.h"
@@ -27,6 +27,7 @@ namespace {
 struct DetectArguments {
   std::string input, output, model, lung;
   std::vector<std::string> positive, severity;
+  RunnerChoice runner;
 };
 
 /// An X-ray, and what a table says of it.
@@ -44,15 +45,6 @@ struct Finding {
   fs::path map;
   std::vector<std::string> warnings;
 };
-
-/// The stem without what would lead out of the output folder.
-fs::path inside(const std::string& stem) {
-  fs::path out;
-  for (const auto& part : fs::path(stem)) {
-    if (part != ".." && part != "/" && part != ".") out /= part;
-  }
-  return out;
-}
 
 std::vector<Xray> xrays_of_table(const DetectArguments& a) {
   const CsvTable table = read_csv(a.input);
@@ -127,7 +119,7 @@ Finding find_infection(Segmenter& segmenter, const Xray& xray, const DetectArgum
     }
   }
   if (!a.output.empty()) {
-    found.map = fs::path(a.output) / (inside(xray.stem).string() + "_map.png");
+    found.map = fs::path(a.output) / (inside_folder(xray.stem).string() + "_map.png");
     write_png(found.map, infection_map(shown(image, segmenter.options().preprocess), probability));
   }
   return found;
@@ -244,8 +236,7 @@ void run_detect(const DetectArguments& a, const Context& context) {
     check_labels(labels, a.positive);  // before anything is computed
   }
   const TrainedModel trained = load_chosen_model(a.model, context);
-  Segmenter segmenter({trained.model, trained.recipe.preprocess, trained.threshold,
-                       engine_of(context), 8, context.threads});
+  Segmenter segmenter(segmenter_options(trained, a.runner, context));
   const auto observer = console_observer(context);
   std::vector<Finding> found;
   ordered_json document = {{"model", trained.name},
@@ -298,6 +289,7 @@ void add_detect(CLI::App& app, Context& context) {
           "tables: column with a reader's six Brixia zones; Spearman's correlation follows")
       ->allow_extra_args(false);
   add_engine_options(verb, context);
+  add_runner_options(verb, a->runner);
   add_override_option(verb, context);
 }
 

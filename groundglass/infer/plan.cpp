@@ -11,11 +11,16 @@
 #if GROUNDGLASS_DNNL
 #include <chrono>
 #include <cstdlib>
+#include <sstream>
 
 #include <sys/mman.h>
 
+#include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
 #include "groundglass/infer/plan_program.h"
 #include "groundglass/infer/plan_steps.h"
+#include "groundglass/infer/plan_store.h"
 #endif
 
 namespace groundglass {
@@ -27,6 +32,22 @@ using namespace planning;
 bool has(dnnl::cpu_isa isa) {
   const auto ours = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
   return (ours & static_cast<unsigned>(isa)) == static_cast<unsigned>(isa);
+}
+
+/// All that a stored plan depends on: weights, size, options, processor and this very program.
+std::string key_of(const std::array<int64_t, 3>& size, const PlanOptions& options,
+                   const std::string& identity) {
+  const std::filesystem::path program = "/proc/self/exe";
+  std::error_code ignored;
+  const auto stamp = std::filesystem::last_write_time(program, ignored).time_since_epoch().count();
+  const auto* library = dnnl::version();
+  std::ostringstream text;
+  text << identity << " " << size[0] << "x" << size[1] << "x" << size[2] << " "
+       << c10::toString(options.precision) << (options.winograd ? " winograd" : "") << " "
+       << version() << " " << commit() << " " << std::filesystem::file_size(program, ignored) << "/"
+       << stamp << " " << cpu_name() << " " << joined(cpu_features(), ",") << " oneDNN "
+       << library->major << "." << library->minor << "." << library->patch;
+  return text.str();
 }
 
 /// An arena and the steps bound to it.
@@ -98,15 +119,15 @@ class Door {
 class Plan::Impl {
  public:
   Impl(const TracedModel& traced, const std::array<int64_t, 3>& size, const PlanOptions& options)
+      : Impl(fused(traced, size, options), size, options) {}
+
+  Impl(Network network, const std::array<int64_t, 3>& size, const PlanOptions& options)
       : size_(size) {
-    check(options);
     const torch::NoGradGuard no_grad;
     p_.options = options;
-    const bool wide = has(dnnl::cpu_isa::avx512_core);
-    p_.kernels = wide ? &kernels_avx512(p_.half()) : &kernels_avx2();
+    p_.kernels = wide() ? &kernels_avx512(p_.half()) : &kernels_avx2();
     p_.engine = dnnl::engine(dnnl::engine::kind::cpu, 0);
-    p_.network = read_network(traced, size);
-    fuse(p_.network, options.winograd && wide && !p_.half());
+    p_.network = std::move(network);
     lay_out(p_.network, p_.kernels->lanes, p_.half());
     build(p_);
     image_ = std::make_unique<Door>(p_, p_.network.image);
@@ -147,7 +168,19 @@ class Plan::Impl {
 
   const Program& program() const { return p_; }
 
+  /// The network as a plan begins with it.
+  static Network fused(const TracedModel& traced, const std::array<int64_t, 3>& size,
+                       const PlanOptions& options) {
+    check(options);
+    const torch::NoGradGuard no_grad;
+    Network network = read_network(traced, size);
+    fuse(network, options.winograd && wide() && options.precision == torch::kFloat32);
+    return network;
+  }
+
  private:
+  static bool wide() { return has(dnnl::cpu_isa::avx512_core); }
+
   static void check(const PlanOptions& options) {
     if (options.precision != torch::kFloat32 && options.precision != torch::kBFloat16) {
       fail(ErrorKind::usage, "plan: precision is " + std::string(c10::toString(options.precision)) +
@@ -183,9 +216,28 @@ class Plan::Impl {
   std::vector<std::unique_ptr<Caller>> idle_;
 };
 
+bool Plan::store(const TracedModel& traced, const std::array<int64_t, 3>& size,
+                 const PlanOptions& options, const std::filesystem::path& path,
+                 const std::string& identity) {
+  const Network network = Impl::fused(traced, size, options);
+  if (!storable(network)) return false;
+  planning::store(network, path, key_of(size, options, identity));
+  return true;
+}
+
+std::unique_ptr<Plan> Plan::stored(const std::filesystem::path& path,
+                                   const std::array<int64_t, 3>& size, const PlanOptions& options,
+                                   const std::string& identity) {
+  if (!available(options.precision)) return nullptr;
+  auto network = planning::stored(path, key_of(size, options, identity));
+  if (!network) return nullptr;
+  return std::unique_ptr<Plan>(
+      new Plan(std::make_unique<Impl>(std::move(*network), size, options)));
+}
+
 bool Plan::available(torch::ScalarType precision) {
   if (precision == torch::kBFloat16) return has(dnnl::cpu_isa::avx512_core_bf16);
-  return has(dnnl::cpu_isa::avx2);
+  return precision == torch::kFloat32 && has(dnnl::cpu_isa::avx2);
 }
 
 torch::Tensor Plan::run(const torch::Tensor& image) const {
@@ -235,6 +287,14 @@ class Plan::Impl {
 bool Plan::available(torch::ScalarType) {
   return false;
 }
+bool Plan::store(const TracedModel&, const std::array<int64_t, 3>&, const PlanOptions&,
+                 const std::filesystem::path&, const std::string&) {
+  return false;
+}
+std::unique_ptr<Plan> Plan::stored(const std::filesystem::path&, const std::array<int64_t, 3>&,
+                                   const PlanOptions&, const std::string&) {
+  return nullptr;
+}
 torch::Tensor Plan::run(const torch::Tensor& image) const {
   return image;
 }
@@ -258,36 +318,9 @@ int64_t Plan::weight_bytes() const {
 
 Plan::Plan(const TracedModel& traced, const std::array<int64_t, 3>& size,
            const PlanOptions& options)
-    : impl_(std::make_unique<Impl>(traced, size, options)) {}
+    : Plan(std::make_unique<Impl>(traced, size, options)) {}
+Plan::Plan(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Plan::~Plan() = default;
 Plan::Plan(Plan&&) noexcept = default;
-
-PlannedModel::PlannedModel(TracedModel traced, PlanOptions options, size_t keep)
-    : traced_(std::move(traced)), options_(options), keep_(std::max<size_t>(keep, 1)) {}
-
-torch::Tensor PlannedModel::logits(const torch::Tensor& image) {
-  return plan_for(image)->run(image);
-}
-
-std::shared_ptr<const Plan> PlannedModel::plan_for(const torch::Tensor& image) {
-  if (image.dim() != 4) {
-    fail(ErrorKind::usage,
-         "plan: image has " + std::to_string(image.dim()) + " axes, expected [N,C,H,W]");
-  }
-  const std::array<int64_t, 4> key = {image.size(1), image.size(2), image.size(3),
-                                      at::get_num_threads()};
-  const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(plans_.begin(), plans_.end(),
-                                  [&](const auto& entry) { return entry.first == key; });
-  if (found != plans_.end()) {
-    std::rotate(plans_.begin(), found, found + 1);  // the last used first
-    return plans_.front().second;
-  }
-  auto plan = std::make_shared<const Plan>(traced_, std::array<int64_t, 3>{key[0], key[1], key[2]},
-                                           options_);
-  plans_.insert(plans_.begin(), {key, plan});
-  if (plans_.size() > keep_) plans_.pop_back();
-  return plan;
-}
 
 }  // namespace groundglass

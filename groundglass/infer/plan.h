@@ -1,9 +1,8 @@
 #pragma once
 
 #include <array>
-#include <map>
+#include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -46,6 +45,18 @@ class Plan {
   ~Plan();
   Plan(Plan&&) noexcept;
 
+  /// Writes what a plan is made of, weights included, so that stored() need not trace the network.
+  /// `identity` names the weights. Returns false for networks that run in LibTorch in parts: these
+  /// are not stored.
+  static bool store(const TracedModel& traced, const std::array<int64_t, 3>& size,
+                    const PlanOptions& options, const std::filesystem::path& path,
+                    const std::string& identity);
+  /// A plan from such a file; nothing if there is none for this identity, program, processor, size
+  /// and options, or if it is damaged.
+  static std::unique_ptr<Plan> stored(const std::filesystem::path& path,
+                                      const std::array<int64_t, 3>& size,
+                                      const PlanOptions& options, const std::string& identity);
+
   /// The first output of the network, float. The same image gives the same bits on each call; may
   /// be called from several threads at once. Throws Error(usage) for an image of another size.
   torch::Tensor run(const torch::Tensor& image) const;
@@ -63,25 +74,8 @@ class Plan {
 
  private:
   class Impl;
+  explicit Plan(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
-};
-
-/// A network that plans for each size of image it meets, and keeps the last few plans.
-class PlannedModel {
- public:
-  explicit PlannedModel(TracedModel traced, PlanOptions options = {}, size_t keep = 4);
-
-  /// The network's first output for an image [N,C,H,W]. Safe for use from several threads.
-  torch::Tensor logits(const torch::Tensor& image);
-  /// The plan for the size of this image, made if there is none.
-  std::shared_ptr<const Plan> plan_for(const torch::Tensor& image);
-
- private:
-  TracedModel traced_;
-  PlanOptions options_;
-  size_t keep_;
-  std::mutex mutex_;
-  std::vector<std::pair<std::array<int64_t, 4>, std::shared_ptr<const Plan>>> plans_;
 };
 
 }  // namespace groundglass

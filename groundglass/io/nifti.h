@@ -32,7 +32,7 @@ std::unique_ptr<VolumeReader> open_nifti(const std::filesystem::path& path);
 /// it.
 class NiftiWriter {
  public:
-  /// What the numbers are: uint8 class numbers, float32 probabilities, or an image.
+  /// What the numbers are: uint8 class numbers, probabilities, or an image.
   enum class Content { labels, probabilities, image };
 
   /// shape  [D,H,W], each 1 to 32767.
@@ -65,12 +65,15 @@ class LabelVolumeWriter final : public NiftiWriter {
       : NiftiWriter(path, Content::labels, torch::kUInt8, shape, geometry) {}
 };
 
-/// Probabilities [H,W] float32 in [0,1], slice after slice.
+/// Probabilities [H,W] float32 in [0,1], slice after slice; stored as whole numbers of 1/16384 with
+/// scl_slope, since the last bits of a float cannot be packed: a sixth of the size and of the time.
 class ProbabilityVolumeWriter final : public NiftiWriter {
  public:
   ProbabilityVolumeWriter(const std::filesystem::path& path, std::array<int64_t, 3> shape,
                           const Geometry& geometry)
-      : NiftiWriter(path, Content::probabilities, torch::kFloat32, shape, geometry) {}
+      : NiftiWriter(path, Content::probabilities, torch::kInt16, shape, geometry) {}
+
+  void write_slice(const torch::Tensor& slice);
 };
 
 /// A whole volume of class numbers [D,H,W].

@@ -55,6 +55,8 @@ int16_t nifti_type(torch::ScalarType type) {
   }
 }
 
+constexpr float kProbabilitySteps = 16384;  // a power of two: 0, 1 and 0.5 come back exactly
+
 void set_content(nifti_1_header& header, NiftiWriter::Content content) {
   const std::string words = "GroundGlass " + version() + "; research use only";
   std::snprintf(header.descrip, sizeof header.descrip, "%s", words.c_str());
@@ -64,6 +66,7 @@ void set_content(nifti_1_header& header, NiftiWriter::Content content) {
   } else if (content == NiftiWriter::Content::probabilities) {
     header.intent_code = NIFTI_INTENT_ESTIMATE;
     std::snprintf(header.intent_name, sizeof header.intent_name, "probability");
+    header.scl_slope = 1 / kProbabilitySteps;
     header.cal_max = 1;  // viewers show 0..1
   }
 }
@@ -117,8 +120,10 @@ NiftiWriter::NiftiWriter(const fs::path& path, Content content, torch::ScalarTyp
     : path_(path), file_(path), type_(type), shape_(shape), out_(nullptr, gzclose) {
   check_request(path, shape);
   const nifti_1_header header = header_of(content, type, shape, geometry);
-  // "T" writes plainly; level 3 is where masks and noise stop getting much smaller.
-  const char* mode = ends_with(path.string(), ".gz") ? "wb3" : "wbT";
+  // "T" writes plainly; level 3 is where masks and noise stop getting much smaller, and
+  // probabilities get 5 % smaller than at level 1 for half as much time again.
+  const bool packed = ends_with(path.string(), ".gz");
+  const char* mode = !packed ? "wbT" : content == Content::probabilities ? "wb1" : "wb3";
   out_.reset(gzopen(file_.temporary().c_str(), mode));
   const std::array<char, 4> no_extensions{};
   if (!out_ || gzwrite(out_.get(), &header, sizeof header) != sizeof header ||
@@ -147,6 +152,10 @@ void NiftiWriter::commit() {
   }
   if (gzclose(out_.release()) != Z_OK) refuse();
   file_.commit();
+}
+
+void ProbabilityVolumeWriter::write_slice(const torch::Tensor& slice) {
+  NiftiWriter::write_slice((slice * kProbabilitySteps).round().to(torch::kInt16));
 }
 
 void NiftiWriter::refuse() const {

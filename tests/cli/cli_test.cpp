@@ -116,9 +116,38 @@ TEST(Cli, BenchTimesAPlanBesideLibTorch) {
   }
   ASSERT_EQ(both.code, 0) << both.err;
   const json rows = json::parse(both.out);
-  ASSERT_EQ(rows.size(), 2U);
+  ASSERT_GE(rows.size(), 2U);  // ONNX Runtime is the third where it is installed
   EXPECT_EQ(rows[0]["engine"], "libtorch");
   EXPECT_EQ(rows[1]["engine"], "plan");
+}
+
+TEST(Cli, BenchSaysWhatOnnxRuntimeNeeds) {
+  const ScratchFolder folder;
+  const std::string bench =
+      "GROUNDGLASS_NODE_MODULES=nowhere groundglass bench --models unet_resnet34 --size 64x64 "
+      "--repeats 1 --precision fp32 --json ";
+  expect_one_error_line(run_shell(bench + "--engine onnxruntime", folder.path()), 2,
+                        {"onnxruntime-node is not there", "GROUNDGLASS_NODE_MODULES"});
+  const Outcome all = run_shell(bench + "--engine all", folder.path());
+  if (all.code == 0) {
+    EXPECT_TRUE(says(all.err, {"without ONNX Runtime"}));
+  }
+}
+
+TEST(Cli, BenchTimesOnnxRuntimeWhereItIsInstalled) {
+  const ScratchFolder folder;
+  const Outcome outcome = run_shell(
+      "groundglass bench --models unet_resnet34 --size 64x64 --repeats 2 --engine onnxruntime "
+      "--precision fp32 --json",
+      folder.path());
+  if (outcome.code == 2) GTEST_SKIP() << outcome.err;
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const json rows = json::parse(outcome.out);
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0]["engine"], "onnxruntime");
+  EXPECT_EQ(rows[0]["precision"], "fp32");
+  EXPECT_GT(rows[0]["ms"], 0);
+  EXPECT_GT(rows[0]["rss_mib"], 10);
 }
 
 TEST(Cli, ModelsCountsFrozenEncodersAndClassifiers) {

@@ -10,6 +10,7 @@
 
 #include "groundglass/recipe/catalog.h"
 #include "tests/complaint.h"
+#include "tests/scratch_folder.h"
 
 namespace groundglass {
 namespace {
@@ -240,6 +241,41 @@ TEST_F(PlanTest, RunsInLibTorchWhatItDoesNotKnow) {
   EXPECT_NE(std::find(names.begin(), names.end(), "aten::cumsum"), names.end());
 }
 
+TEST_F(PlanTest, IsStoredUnlessPartsRunInLibTorch) {
+  const ScratchFolder folder;
+  const auto before = conv(3, 20), after = conv(20, 2);
+  const torch::NoGradGuard no_grad;
+  const std::array<int64_t, 3> size = {3, 8, 12};
+  const auto traced = [&](const Function& f) {
+    Nothing nothing;
+    return trace_module(*nothing,
+                        [&](const torch::Tensor& x) { return std::vector<torch::Tensor>{f(x)}; },
+                        {.image = {2, 3, 8, 12}, .size_multiple = 2});
+  };
+  const auto all = traced([&](const torch::Tensor& x) {
+    const auto [pooled, places] = torch::max_pool2d_with_indices(torch::relu(before(x)), 2, 2);
+    const auto wide = torch::upsample_bilinear2d(pooled, {8, 12}, false);
+    const auto back = torch::max_unpool2d(pooled, places, {8, 12});
+    return torch::sigmoid(after(torch::matmul(torch::eye(8) * 2, wide) * 0.5 - back));
+  });
+  const auto image = image_of({2, 3, 8, 12});
+  for (const auto precision : {torch::kFloat32, torch::kBFloat16}) {
+    if (!Plan::available(precision)) continue;
+    const PlanOptions options{.precision = precision};
+    ASSERT_TRUE(Plan::store(all, size, options, folder / "p.plan", "w"));
+    const auto again = Plan::stored(folder / "p.plan", size, options, "w");
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(torch::equal(again->run(image), Plan(all, size, options).run(image)));
+    EXPECT_FALSE(Plan::stored(folder / "p.plan", size, options, "v"));
+    EXPECT_FALSE(Plan::stored(folder / "p.plan", {3, 12, 8}, options, "w"));
+    EXPECT_FALSE(Plan::stored(folder / "p.plan", size, {precision, !options.winograd}, "w"));
+  }
+  const auto partly =
+      traced([&](const torch::Tensor& x) { return after(torch::cumsum(before(x), 2)); });
+  EXPECT_FALSE(Plan::store(partly, size, {}, folder / "none.plan", "w"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "none.plan"));
+}
+
 TEST_F(PlanTest, SaysTheSameToSeveralCallersAtOnce) {
   const auto a = conv(3, 40), b = conv(40, 40), c = conv(40, 2);
   const torch::NoGradGuard no_grad;
@@ -252,34 +288,6 @@ TEST_F(PlanTest, SaysTheSameToSeveralCallersAtOnce) {
   for (auto& f : found) callers.emplace_back([&] { f = plan.run(image); });
   for (auto& t : callers) t.join();
   for (const auto& f : found) EXPECT_TRUE(torch::equal(f, alone));
-}
-
-TEST_F(PlanTest, PlansForEachSizeOnce) {
-  const auto layer = conv(1, 8);
-  Nothing nothing;
-  PlannedModel model(
-      trace_module(*nothing,
-                   [&](const torch::Tensor& x) { return std::vector<torch::Tensor>{layer(x)}; },
-                   {.image = {2, 1, 8, 12}, .size_multiple = 4}),
-      {}, 2);
-  const torch::NoGradGuard no_grad;
-  const auto plan = model.plan_for(image_of({1, 1, 8, 12}));
-  EXPECT_EQ(plan, model.plan_for(image_of({5, 1, 8, 12})));
-  for (const auto& size : {std::vector<int64_t>{2, 1, 16, 4}, {1, 1, 4, 4}}) {
-    const auto image = image_of(size);
-    EXPECT_LT(error_of_mean(model.logits(image), layer(image)), kFloatError);
-  }
-  EXPECT_NE(plan, model.plan_for(image_of({1, 1, 8, 12})));  // two are kept
-  EXPECT_TRUE(says(complaint(ErrorKind::usage,
-                             [&] {
-                               model.logits(image_of({1, 1, 6, 12}));
-                             }),
-                   {"image is [1,1,6,12], expected [N,1,H,W], H and W multiples of 4"}));
-  EXPECT_TRUE(says(complaint(ErrorKind::usage,
-                             [&] {
-                               model.logits(torch::zeros({6, 12}));
-                             }),
-                   {"image has 2 axes, expected [N,C,H,W]"}));
 }
 
 TEST_F(PlanTest, RefusesWhatItIsNotFor) {

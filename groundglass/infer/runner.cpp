@@ -1,0 +1,206 @@
+#include "groundglass/infer/runner.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include <ATen/Parallel.h>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/task.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/torch_version.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr double kSure = 0.05;
+
+/// Pixels [N,H,W] whose label would stand although every probability moved by kSure.
+torch::Tensor sure(const torch::Tensor& foreground, double threshold) {
+  if (foreground.size(1) == 1) return (foreground.squeeze(1) - threshold).abs() > kSure;
+  const auto all = torch::cat({1 - foreground.sum(1, true), foreground}, 1);
+  const auto best = std::get<0>(all.topk(2, 1));
+  return best.select(1, 0) - best.select(1, 1) > 2 * kSure;
+}
+
+std::string described(const Parity& parity, double allowed) {
+  std::ostringstream text;
+  text << "logits differ by " << parity.relative_error << " of their mean (allowed " << allowed
+       << "), " << parity.flipped << " sure pixels change, Dice " << parity.dice;
+  return text.str();
+}
+
+const char* name_of(torch::ScalarType precision) {
+  return precision == torch::kBFloat16 ? "bf16" : "fp32";
+}
+
+constexpr size_t kPlansOnDisk = 8;
+
+/// Stores the plan and forgets the oldest of many; a full or read-only disk is no matter.
+void keep_on_disk(const TracedModel& traced, const std::array<int64_t, 3>& size,
+                  const PlanOptions& options, const fs::path& file, const std::string& identity) {
+  try {
+    fs::create_directories(file.parent_path());
+    if (!Plan::store(traced, size, options, file, identity)) return;
+    std::vector<std::pair<fs::file_time_type, fs::path>> all;
+    for (const auto& entry : fs::directory_iterator(file.parent_path())) {
+      if (entry.path().extension() == ".plan") all.emplace_back(entry.last_write_time(), entry);
+    }
+    std::sort(all.rbegin(), all.rend());
+    for (size_t i = kPlansOnDisk; i < all.size(); ++i) fs::remove(all[i].second);
+  } catch (const Error&) {
+  } catch (const fs::filesystem_error&) {
+  }
+}
+
+}  // namespace
+
+Parity compare_logits(const torch::Tensor& found, const torch::Tensor& reference,
+                      double threshold) {
+  const torch::NoGradGuard no_grad;
+  Parity parity;
+  parity.relative_error =
+      ((found - reference).abs().mean() / reference.abs().mean()).item<double>();
+  const auto p = probabilities(found), q = probabilities(reference);
+  const auto ours = labels(p, threshold), theirs = labels(q, threshold);
+  parity.flipped = ((ours != theirs) & sure(q, threshold)).sum().item<int64_t>();
+  const auto a = ours > 0, b = theirs > 0;
+  const auto both = (a & b).sum().item<double>();
+  const auto either = a.sum().item<double>() + b.sum().item<double>();
+  parity.dice = either > 0 ? 2 * both / either : 1;
+  return parity;
+}
+
+double allowed_error(const Plan& plan, torch::ScalarType precision) {
+  const auto steps = plan.steps();
+  const bool unpools =
+      std::any_of(steps.begin(), steps.end(), [](const PlanStep& s) { return s.kind == "unpool"; });
+  const bool half = precision == torch::kBFloat16;
+  return unpools ? (half ? 0.5 : 1e-2) : half ? 2e-2 : 1e-5;
+}
+
+/// What runs images of one size; no plan: LibTorch.
+struct Runner::Choice {
+  std::shared_ptr<const Plan> plan;
+  torch::ScalarType precision = torch::kFloat32;
+};
+
+Runner::Runner(ModelPtr model, const RunnerOptions& options)
+    : model_(std::move(model)), options_(options) {
+  const Engine& engine = options_.engine;
+  if (options_.with == RunWith::plan && !engine.device.is_cpu()) {
+    fail(ErrorKind::usage,
+         "plans run on the CPU, not on " + engine.device.str() + "; use --engine libtorch");
+  }
+  if (options_.with == RunWith::plan && !Plan::available(engine.precision)) {
+    fail(ErrorKind::usage, std::string("no plan can be made in ") + name_of(engine.precision) +
+                               " by this program on this processor; use --engine libtorch");
+  }
+  model_->eval();
+  model_->to(engine.device);
+}
+Runner::~Runner() = default;
+Runner::Runner(Runner&&) noexcept = default;
+
+torch::Tensor Runner::in_libtorch(const torch::Tensor& image, torch::ScalarType precision) {
+  const torch::NoGradGuard no_grad;
+  const Autocast autocast(options_.engine.device, precision);
+  return model_->forward(image.to(options_.engine.device))
+      .logits.to(torch::kFloat32)
+      .to(torch::kCPU);
+}
+
+fs::path Runner::file_of(const std::array<int64_t, 3>& size, torch::ScalarType precision) const {
+  if (options_.plans.empty()) return {};
+  std::ostringstream name;
+  name << size[0] << "x" << size[1] << "x" << size[2] << "_" << name_of(precision) << "_"
+       << sha256(options_.identity + cpu_name()).substr(0, 12) << ".plan";
+  return options_.plans / name.str();
+}
+
+/// A plan that says what `reference` says of the image, or nothing and a warning.
+std::shared_ptr<const Plan> Runner::judged(const torch::Tensor& image, torch::ScalarType precision,
+                                           const torch::Tensor& reference) {
+  const std::array<int64_t, 3> size = {image.size(1), image.size(2), image.size(3)};
+  const PlanOptions plan_options{.precision = precision};
+  const std::string begin = std::string("the ") + name_of(precision) + " plan is not used: ";
+  try {
+    const auto traced = trace_model(*model_, ExportOutput::logits, size[1], size[2]);
+    auto plan = std::make_shared<const Plan>(traced, size, plan_options);
+    if (options_.with == RunWith::plan) return plan;
+    const Parity parity = compare_logits(plan->run(image), reference, options_.threshold);
+    const double allowed = allowed_error(*plan, precision);
+    if (parity.flipped == 0 && parity.relative_error < allowed) {
+      const fs::path file = file_of(size, precision);
+      if (!file.empty()) keep_on_disk(traced, size, plan_options, file, options_.identity);
+      return plan;
+    }
+    warnings_.push_back(begin + described(parity, allowed));
+  } catch (const Error& e) {
+    if (options_.with == RunWith::plan) throw;
+    warnings_.push_back(begin + e.what());
+  }
+  return nullptr;
+}
+
+Runner::Choice Runner::choose(const torch::Tensor& image) {
+  const auto wanted = options_.engine.precision;
+  if (options_.with == RunWith::libtorch || !options_.engine.device.is_cpu()) {
+    return {nullptr, wanted};
+  }
+  std::vector<torch::ScalarType> precisions = {wanted};
+  if (wanted != torch::kFloat32) precisions.push_back(torch::kFloat32);
+  const std::array<int64_t, 3> size = {image.size(1), image.size(2), image.size(3)};
+  const fs::path file = file_of(size, wanted);
+  if (!file.empty()) {
+    if (auto plan = Plan::stored(file, size, {.precision = wanted}, options_.identity)) {
+      return {std::move(plan), wanted};
+    }
+  }
+  const auto first = image.narrow(0, 0, 1);
+  const auto reference = in_libtorch(first, torch::kFloat32);
+  for (const auto precision : precisions) {
+    if (!Plan::available(precision)) continue;
+    if (auto plan = judged(first, precision, reference)) return {std::move(plan), precision};
+  }
+  return {nullptr, wanted};
+}
+
+torch::Tensor Runner::logits(const torch::Tensor& image) {
+  if (image.dim() != 4) {
+    fail(ErrorKind::usage,
+         "image has " + std::to_string(image.dim()) + " axes, expected [N,C,H,W]");
+  }
+  const std::array<int64_t, 4> key = {image.size(1), image.size(2), image.size(3),
+                                      at::get_num_threads()};
+  auto found = std::find_if(choices_.begin(), choices_.end(),
+                            [&](const auto& entry) { return entry.first == key; });
+  if (found == choices_.end()) {
+    choices_.insert(choices_.begin(), {key, choose(image)});
+    if (choices_.size() > options_.keep) choices_.pop_back();
+  } else {
+    std::rotate(choices_.begin(), found, found + 1);
+  }
+  const Choice& choice = choices_.front().second;
+  (choice.plan ? planned_ : in_torch_) = true;
+  half_ = half_ || choice.precision == torch::kBFloat16;
+  return choice.plan ? choice.plan->run(image) : in_libtorch(image, choice.precision);
+}
+
+std::string Runner::engine() const {
+  if (planned_ && in_torch_) return "plan and libtorch";
+  return planned_ ? "plan" : "libtorch";
+}
+
+std::string Runner::precision() const {
+  return half_ ? "bf16" : "fp32";
+}
+
+std::vector<std::string> Runner::take_warnings() {
+  return std::exchange(warnings_, {});
+}
+
+}  // namespace groundglass
