@@ -28,10 +28,23 @@ std::vector<torch::Tensor> labels_of(const Proposer& proposer, const std::vector
   return sums;
 }
 
+/// A network that knows other classes would have its numbers taken for the project's.
+void check_classes(const Proposer& proposer, const DataOptions& data) {
+  if (data.labels != "classes") return;  // all lesions are stored as one
+  for (const auto* segmenter : proposer.segmenters) {
+    if (segmenter->classes() == data.classes - 1) continue;
+    fail(ErrorKind::usage, proposer.name + ": tells " + std::to_string(segmenter->classes()) +
+                               " classes apart and the project's masks " +
+                               std::to_string(data.classes - 1) +
+                               "; expected a network of as many");
+  }
+}
+
 }  // namespace
 
 void propose_cases(AnnotationStore& store, const Round& round, const Proposer& proposer,
                    const std::vector<AnnotationCase>& cases, Observer& observer) {
+  check_classes(proposer, store.notes().data);
   std::set<int64_t> finished;
   for (const auto& p : store.proposals(round.id)) {
     if (p.network == proposer.name) finished.insert(p.case_id);

@@ -22,7 +22,8 @@ struct Proposer {
 /// goes on where it stopped.
 ///
 /// The threshold is the mean of the segmenters'.
-/// Throws Stopped after a stop signal; Error(data) for unreadable images.
+/// Throws Stopped after a stop signal; Error(data) for unreadable images; Error(usage) for a
+/// network that tells another number of classes apart than the project's masks.
 void propose_cases(AnnotationStore& store, const Round& round, const Proposer& proposer,
                    const std::vector<AnnotationCase>& cases,
                    Observer& observer = silent_observer());

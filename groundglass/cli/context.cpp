@@ -19,6 +19,14 @@ double now_s() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+/// " (classes 0.4123 0.2210)", or nothing for a network of one class.
+std::string dice_of_classes(const std::vector<double>& values) {
+  if (values.empty()) return "";
+  std::string text = " (classes";
+  for (const double value : values) text += " " + (value < 0 ? "n/a" : fixed(value, 4));
+  return text + ")";
+}
+
 class Console final : public Observer {
  public:
   explicit Console(bool terminal) : terminal_(terminal) {}
@@ -65,8 +73,9 @@ class Console final : public Observer {
     end_line();
     std::cerr << "epoch " << e.epoch << "/" << e.epochs << "  loss " << fixed(e.loss, 4)
               << "  val loss " << fixed(e.validation_loss, 4) << "  soft Dice "
-              << fixed(e.soft_dice, 4) << "  Dice " << fixed(e.hard_dice, 4) << "  monitor "
-              << fixed(e.monitor, 4) << (e.best ? " *" : "  ") << "  " << fixed(e.images_per_s, 1)
+              << fixed(e.soft_dice, 4) << "  Dice " << fixed(e.hard_dice, 4)
+              << dice_of_classes(e.class_dice) << "  monitor " << fixed(e.monitor, 4)
+              << (e.best ? " *" : "  ") << "  " << fixed(e.images_per_s, 1)
               << " img/s (loader alone " << fixed(e.loader_images_per_s, 0) << ")  "
               << human_seconds(e.seconds) << "  " << fixed(e.rss_mib, 0) << " MiB" << std::endl;
   }

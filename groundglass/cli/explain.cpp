@@ -1,9 +1,10 @@
 #include <iostream>
 
 #include "groundglass/cli/input_choice.h"
-#include "groundglass/cli/model_choice.h"
+#include "groundglass/cli/segmenter_choice.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
+#include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/explain/activation_maximisation.h"
 #include "groundglass/explain/grad_cam.h"
@@ -24,13 +25,13 @@ namespace {
 struct ExplainArguments {
   std::string input, output, model, method = "grad-cam", layer, score = "lesion", mask, classifier,
                                     lung;
-  int64_t slice = -1, limit = 20, filter = -1;
+  int64_t slice = -1, limit = 20, filter = -1, label = 1;
 };
 
 /// A slice to explain, upright, with its mask if there is one.
 struct Subject {
   Image image;
-  torch::Tensor truth;
+  torch::Tensor truth;  ///< as stored: class numbers, or 0 and 255
   int64_t slice = -1;
 };
 
@@ -43,13 +44,49 @@ CamScore score_of(const std::string& word) {
 
 torch::Tensor read_truth(const std::filesystem::path& path, const AxialView& view, int64_t slice) {
   if (path.empty()) return {};
-  if (!is_volume_name(path)) return (read_mask_picture(path) != 0).to(torch::kUInt8);
-  const auto labels = view.apply(read_label_volume(path).labels);
-  return (labels[slice] != 0).to(torch::kUInt8).contiguous();
+  if (!is_volume_name(path)) return read_mask_picture(path);
+  return view.apply(read_label_volume(path).labels)[slice].contiguous();
 }
 
-/// The slice asked for, or the one with most lesion.
-int64_t choose_slice(Segmenter& segmenter, AxialSource& source, int64_t wanted) {
+/// The class that --class names. Throws Error(usage) for one that the network does not have.
+int64_t class_of(const ExplainArguments& a, const TrainedModel& trained) {
+  const int64_t classes = foreground_classes(trained.model->out_channels());
+  if (a.label <= classes) return a.label;
+  std::vector<std::string> known;
+  for (int64_t k = 1; k <= classes; ++k) {
+    known.push_back(std::to_string(k) + " (" + class_name(trained.recipe.evaluate.class_names, k) +
+                    ")");
+  }
+  fail(ErrorKind::usage, "--class " + std::to_string(a.label) + ": " + trained.name + " has " +
+                             (classes == 1 ? "class 1 only" : listed(known)));
+}
+
+/// The panels of a network; with several classes each has its colour, and a mask that does not tell
+/// them apart is shown in a colour of its own.
+FourPanels panels_of(const TrainedModel& trained, const Subject& subject, int64_t label,
+                     const torch::Tensor& labels, const torch::Tensor& heat) {
+  FourPanels p{shown(subject.image, trained.recipe.preprocess), subject.truth, labels, heat};
+  const int64_t classes = foreground_classes(trained.model->out_channels());
+  if (classes == 1) {
+    if (p.truth.defined()) p.truth = (p.truth != 0).to(torch::kUInt8);
+    return p;
+  }
+  p.class_names = class_names(trained.recipe.evaluate.class_names, classes);
+  p.heat_caption = "Grad-CAM: " + class_name(p.class_names, label);
+  if (p.truth.defined() && (p.truth > classes).any().item<bool>()) {
+    const bool numbered = ((p.truth > 0) & (p.truth <= classes)).any().item<bool>();
+    if (numbered) {
+      p.truth = p.truth.masked_fill(p.truth > classes, 0);  // ignored
+    } else {
+      p.truth = (p.truth != 0).to(torch::kUInt8) * std::max<int64_t>(4, classes + 1);
+      p.truth_caption = "ground truth: any infection";
+    }
+  }
+  return p;
+}
+
+/// The slice asked for, or the one with most of the class.
+int64_t choose_slice(Segmenter& segmenter, AxialSource& source, int64_t wanted, int64_t label) {
   if (wanted >= source.depth()) {
     fail(ErrorKind::usage, "--slice " + std::to_string(wanted) + ": the volume has slices 0 to " +
                                std::to_string(source.depth() - 1));
@@ -64,7 +101,7 @@ int64_t choose_slice(Segmenter& segmenter, AxialSource& source, int64_t wanted) 
     }
     const auto results = segmenter.segment(slices);
     for (size_t i = 0; i < results.size(); ++i) {
-      const auto lesion = (results[i].labels != 0).sum().item<int64_t>();
+      const auto lesion = (results[i].labels == label).sum().item<int64_t>();
       if (lesion <= most) continue;
       most = lesion;
       best = begin + static_cast<int64_t>(i);
@@ -77,7 +114,7 @@ Subject subject_of(const ChosenInput& chosen, const ExplainArguments& a, Segment
   const std::filesystem::path mask = a.mask.empty() ? chosen.mask : std::filesystem::path(a.mask);
   if (!chosen.input.volume) return {read_picture(chosen.input.path), read_truth(mask, {}, 0), -1};
   AxialSource source(chosen.input.path, segmenter.options().preprocess.units);
-  const int64_t k = choose_slice(segmenter, source, a.slice);
+  const int64_t k = choose_slice(segmenter, source, a.slice, a.label);
   return {source.read(k), read_truth(mask, source.view(), k), k};
 }
 
@@ -88,6 +125,13 @@ struct Explanation {
   std::vector<ChosenInput> inputs;
   nlohmann::ordered_json written = nlohmann::ordered_json::array();
 };
+
+/// The inputs, at most --limit; `mask_column` is that of the network's recipe.
+std::vector<ChosenInput> limited_inputs(const ExplainArguments& a, const std::string& mask_column) {
+  auto inputs = choose_inputs(a.input, mask_column);
+  if (static_cast<int64_t>(inputs.size()) > a.limit) inputs.resize(static_cast<size_t>(a.limit));
+  return inputs;
+}
 
 /// A picture's lung mask: --lung, or the table's column.
 torch::Tensor lung_of(const Explanation& e, size_t i, const torch::Tensor& gray) {
@@ -145,8 +189,7 @@ void explain_by_map(Explanation& e) {
   const TrainedModel trained = load_chosen_model(e.a.model, e.context);
   std::optional<TrainedClassifier> classifier;
   if (!e.a.classifier.empty()) classifier = load_trained_classifier(e.a.classifier);
-  Segmenter segmenter({trained.model, trained.recipe.preprocess, trained.threshold,
-                       engine_of(e.context), 8, e.context.threads});
+  Segmenter segmenter(segmenter_options(trained, {}, e.context));
   for (size_t i = 0; i < e.inputs.size(); ++i) {
     const Image image = xray_of(e.inputs[i], "infection-map");
     const auto probability = segmenter.segment({image})[0].probability.sum(0).clamp(0, 1);
@@ -213,10 +256,11 @@ void write_pattern(const Explanation& e, SegmentationModel& model, const std::st
 
 void explain_by_gradient(Explanation& e) {
   const TrainedModel trained = load_chosen_model(e.a.model, e.context);
-  Segmenter segmenter({trained.model, trained.recipe.preprocess, trained.threshold,
-                       engine_of(e.context), 8, e.context.threads});
+  e.inputs = limited_inputs(e.a, trained.recipe.data.mask);
+  Segmenter segmenter(segmenter_options(trained, {}, e.context));
   GradCamOptions options;
   options.threshold = trained.threshold;
+  options.label = class_of(e.a, trained);
   options.score = score_of(e.a.score);
   options.layer = e.a.layer.empty() ? trained.model->layer_names().back() : e.a.layer;
   const auto observer = console_observer(e.context);
@@ -234,8 +278,8 @@ void explain_by_gradient(Explanation& e) {
     const std::filesystem::path stem = std::filesystem::path(e.a.output) / e.inputs[i].input.stem;
     const std::string figure =
         stem.string() + (e.a.method == "grad-cam" ? "_gradcam.png" : "_activation.png");
-    write_png(figure, four_panel_figure({shown(subject.image, segmenter.options().preprocess),
-                                         subject.truth, result.labels, heat}));
+    write_png(figure,
+              four_panel_figure(panels_of(trained, subject, options.label, result.labels, heat)));
     write_png(stem.string() + "_heat.png", jet(heat));
     e.written.push_back({{"input", e.inputs[i].input.path.string()},
                          {"figure", figure},
@@ -243,7 +287,8 @@ void explain_by_gradient(Explanation& e) {
                          {"slice", subject.slice < 0 ? nlohmann::ordered_json(nullptr)
                                                      : nlohmann::ordered_json(subject.slice)},
                          {"layer", options.layer},
-                         {"score", e.a.score}});
+                         {"score", e.a.score},
+                         {"class", options.label}});
     observer->on(Progress{"figures", static_cast<int64_t>(i) + 1,
                           static_cast<int64_t>(e.inputs.size()), ""});
   }
@@ -254,10 +299,7 @@ void run_explain(const ExplainArguments& a, const Context& context) {
   if (std::find(methods.begin(), methods.end(), a.method) == methods.end()) {
     fail(ErrorKind::usage, "--method " + in_quotes(a.method) + ": expected " + listed(methods));
   }
-  Explanation e{a, context, choose_inputs(a.input)};
-  if (static_cast<int64_t>(e.inputs.size()) > a.limit) {
-    e.inputs.resize(static_cast<size_t>(a.limit));
-  }
+  Explanation e{a, context, limited_inputs(a, "")};
   if (a.method == "infection-map") {
     explain_by_map(e);
   } else if (!a.model.empty() && is_classifier(a.model)) {
@@ -283,13 +325,17 @@ void add_explain(CLI::App& app, Context& context) {
   verb->add_option("--filter", a->filter,
                    "activation-max: filter that the pattern is made for (the mean of all)");
   verb->add_option("--layer", a->layer, "layer whose maps are weighed (the last one)");
+  verb->add_option("--class", a->label,
+                   "grad-cam: number of the class that is explained (1); volumes are shown at the "
+                   "slice with most of it")
+      ->check(CLI::Range(1, 63));
   verb->add_option("--score", a->score, "what is explained: lesion, all or peak");
   verb->add_option("--mask", a->mask, "ground truth for the second panel");
   verb->add_option(
       "--classifier", a->classifier,
       "infection-map: run folder of a classifier whose Grad-CAM stands beside the map");
   verb->add_option("--lung", a->lung, "lung mask, to tell how much of the heat lies inside it");
-  verb->add_option("--slice", a->slice, "volumes: axial slice (the one with most lesion)");
+  verb->add_option("--slice", a->slice, "volumes: axial slice (the one with most of the class)");
   verb->add_option("--limit", a->limit, "folders and tables: so many inputs at most");
   add_engine_options(verb, context);
   add_override_option(verb, context);

@@ -8,6 +8,7 @@
 #include "groundglass/core/version.h"
 #include "groundglass/infer/torchscript.h"
 #include "groundglass/recipe/recipe_writer.h"
+#include "groundglass/recipe/stored_temperature.h"
 #include "groundglass/train/weights.h"
 #ifdef GROUNDGLASS_IO
 #include "groundglass/infer/onnx.h"
@@ -62,6 +63,8 @@ Source trained_source(const ExportArguments& a, const Context& context) {
                 weights_notes(trained.recipe, trained.threshold)};
   source.notes["preprocess"] = "[preprocess]\n" + written_fields(trained.recipe.preprocess);
   source.notes["weights_sha256"] = trained.weights_sha256;
+  const double temperature = stored_temperature(trained);
+  if (temperature != 1) source.notes["temperature"] = shortest(temperature);
   return source;
 }
 

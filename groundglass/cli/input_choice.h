@@ -16,6 +16,8 @@ struct ChosenInput {
 
 /// The images of a table or data set folder, which keep their relative paths; anything else is
 /// searched through for pictures, volumes and DICOM series.
-std::vector<ChosenInput> choose_inputs(const std::string& input);
+/// mask_column: of a table that has it; else its first mask column.
+std::vector<ChosenInput> choose_inputs(const std::string& input,
+                                       const std::string& mask_column = "");
 
 }  // namespace groundglass

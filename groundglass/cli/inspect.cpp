@@ -53,11 +53,18 @@ ordered_json describe_volume(const fs::path& path) {
 ordered_json describe_prepared(const fs::path& path) {
   const PreparedSet set(path);
   set.verify();
-  std::map<std::string, int64_t> domains;
+  std::map<std::string, int64_t> domains, pixels;
   std::set<std::pair<std::string, std::string>> patients;
   for (const auto& row : set.rows()) {
     ++domains[row.domain];
     patients.insert({row.domain, row.patient});
+  }
+  for (int64_t row = 0; row < set.size(); ++row) {
+    const auto counts = torch::bincount(set.mask(row).flatten().to(torch::kInt64), {}, 256);
+    const auto values = counts.accessor<int64_t, 1>();
+    for (int64_t value = 0; value < 256; ++value) {
+      if (values[value] > 0) pixels[std::to_string(value)] += values[value];
+    }
   }
   const auto& h = set.header();
   return {{"kind", "prepared set"},
@@ -66,6 +73,8 @@ ordered_json describe_prepared(const fs::path& path) {
           {"slices", set.size()},
           {"patients", patients.size()},
           {"domains", domains},
+          {"mask_values", h.classes},
+          {"mask_pixels", pixels},
           {"preprocess", h.preprocess}};
 }
 

@@ -52,7 +52,9 @@ int run(int count, char** words) {
   add_prepare(app, context);
 #endif
   add_train(app, context);
+  add_search(app, context);
   add_adapt(app, context);
+  add_calibrate(app, context);
 #ifdef GROUNDGLASS_IO
   add_study(app, context);
   add_predict(app, context);

@@ -28,6 +28,9 @@ void add_phantom(CLI::App& app, Context& context) {
   verb->add_option("--kind", o->kind, "ct or cxr");
   verb->add_option("--cases", o->cases, "number of chests")->check(CLI::Range(1, 100000));
   verb->add_option("--format", o->format, "png, nifti or dicom");
+  verb->add_flag("--classes", o->classes,
+                 "nifti and dicom: masks with 1 ground glass and 2 consolidation (png always has "
+                 "both kinds of masks)");
   verb->add_option("--slices", o->phantom.slices, "of each chest")->check(CLI::Range(1, 5000));
   verb->add_option("--side", o->phantom.side, "pixels of a slice's side")
       ->check(CLI::Range(16, 4096));

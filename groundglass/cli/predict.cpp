@@ -1,8 +1,10 @@
 #include <iostream>
 
 #include "groundglass/cli/input_choice.h"
-#include "groundglass/cli/model_choice.h"
+#include "groundglass/cli/segmenter_choice.h"
 #include "groundglass/cli/verbs.h"
+#include "groundglass/core/error.h"
+#include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/predict/predict.h"
@@ -11,26 +13,40 @@ namespace groundglass {
 namespace {
 
 struct PredictArguments {
-  std::string input, output, model;
-  double threshold = -1;
+  std::string input, output, model, part;
+  RunnerChoice runner;
+  double threshold = -1, temperature = -1;
   int64_t batch = 8;
   bool save_probabilities = false, overlay = false, classes = false;
 };
+
+/// Of several classes the likeliest wins: a threshold would change nothing.
+void check_threshold(const PredictArguments& a, const TrainedModel& trained) {
+  const int64_t classes = foreground_classes(trained.model->out_channels());
+  if (a.threshold < 0 || classes == 1) return;
+  fail(ErrorKind::usage, "--threshold: " + trained.name + " tells " + std::to_string(classes) +
+                             " classes apart, of which the likeliest wins; no threshold applies");
+}
 
 void run_predict(const PredictArguments& a, const Context& context) {
   const auto observer = console_observer(context);
   PredictJob job;
   for (auto& chosen : choose_inputs(a.input)) job.inputs.push_back(std::move(chosen.input));
   job.output = a.output;
+  job.part = parse_part(a.part);
   job.save_probabilities = a.save_probabilities;
   job.overlay = a.overlay;
   job.class_numbers = a.classes;
   const TrainedModel trained = load_chosen_model(a.model, context);
   job.model_name = trained.name;
   job.weights_sha256 = trained.weights_sha256;
-  Segmenter segmenter({trained.model, trained.recipe.preprocess,
-                       a.threshold >= 0 ? a.threshold : trained.threshold, engine_of(context),
-                       a.batch, context.threads});
+  job.class_names = trained.recipe.evaluate.class_names;
+  check_threshold(a, trained);
+  SegmenterOptions options = segmenter_options(trained, a.runner, context);
+  if (a.threshold >= 0) options.threshold = a.threshold;
+  if (a.temperature > 0) options.temperature = a.temperature;
+  options.batch_size = a.batch;
+  Segmenter segmenter(std::move(options));
   const PredictSummary summary = predict(segmenter, job, *observer);
   if (context.json) {
     std::cout << summary_json(summary, job, segmenter);
@@ -40,6 +56,10 @@ void run_predict(const PredictArguments& a, const Context& context) {
     if (summary.cases.size() > 20) break;
     std::cout << c.output << ": " << c.lesion_pixels << " lesion pixels";
     if (c.lesion_ml) std::cout << ", " << fixed(*c.lesion_ml, 1) << " ml";
+    for (const auto& k : c.classes) {
+      std::cout << ", " << k.name << " ";
+      k.ml ? std::cout << fixed(*k.ml, 1) << " ml" : std::cout << k.pixels;
+    }
     if (c.lesion_fraction_of_lung) {
       std::cout << ", " << fixed(100 * *c.lesion_fraction_of_lung, 1) << " % of the lungs";
     }
@@ -48,8 +68,10 @@ void run_predict(const PredictArguments& a, const Context& context) {
   std::cout << summary.cases.size() << " inputs in " << human_seconds(summary.seconds)
             << " (network " << human_seconds(summary.forward_s) << ")";
   if (summary.reused > 0) std::cout << ", " << summary.reused << " taken from an earlier call";
-  std::cout << "; masks and summary.json in " << a.output << "\n"
-            << kNotAMedicalDevice << std::endl;
+  std::cout << "; masks and summary.json in " << a.output << "\n";
+  if (!summary.waiting_for.empty())
+    std::cout << "no joint summary yet: " << summary.waiting_for << "\n";
+  std::cout << kNotAMedicalDevice << std::endl;
 }
 
 }  // namespace
@@ -64,13 +86,21 @@ void add_predict(CLI::App& app, Context& context) {
   verb->add_option("--model", a->model, "run folder, weights file or name (the bundled CT model)");
   verb->add_option("--threshold", a->threshold, "instead of the model's")
       ->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--temperature", a->temperature,
+                   "of the saved probabilities (calibration.json of the run, else 1); masks stay")
+      ->check(CLI::Range(0.01, 100.0));
   verb->add_option("--batch", a->batch, "slices through the network at once")
       ->check(CLI::Range(1, 1024));
   verb->add_flag("--save-probabilities", a->save_probabilities,
-                 "_probability.png (16 bit) or _probability.nii.gz beside the masks");
-  verb->add_flag("--overlay", a->overlay, "_overlay.png beside the masks");
-  verb->add_flag("--classes", a->classes, "pictures: class numbers instead of 0 and 255");
+                 "_probability.png (16 bit) or _probability.nii.gz beside the masks, and one for "
+                 "each class of a network of several (_probability_1, ..)");
+  verb->add_flag("--overlay", a->overlay, "_overlay.png beside the masks, a colour for each class");
+  verb->add_flag("--classes", a->classes,
+                 "pictures: class numbers instead of 0 and 255 (volumes always have them)");
+  verb->add_option("--part", a->part,
+                   "k/n: only the k-th of n shares of the inputs; slurm: as the job array says");
   add_engine_options(verb, context);
+  add_runner_options(verb, a->runner);
   add_override_option(verb, context);
 }
 

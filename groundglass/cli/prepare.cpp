@@ -16,9 +16,9 @@ void run_prepare(const PrepareArguments& a, const Context& context) {
   const Recipe recipe = read_recipe(a.recipe, context.overrides);
   const Dataset dataset = read_dataset(a.dataset, {recipe.data.mask});
   const auto observer = console_observer(context);
-  const PrepareJob job{dataset,           recipe.data,
-                       recipe.preprocess, preprocess_text(recipe.preprocess),
-                       a.output,          context.threads};
+  const PrepareJob job{
+      dataset,  recipe.data,     recipe.preprocess,          preprocess_text(recipe.preprocess),
+      a.output, context.threads, recipe.evaluate.class_names};
   const int64_t rows = prepare(job, *observer);
   const auto bytes = std::filesystem::file_size(a.output);
   if (context.json) return print_json({{"prepared", a.output}, {"rows", rows}, {"bytes", bytes}});

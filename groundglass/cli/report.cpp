@@ -22,6 +22,12 @@ struct ReportArguments {
   std::string input, output, data;
 };
 
+/// The foreground class with most pixels, 1 if there is none.
+int64_t most_of(const torch::Tensor& labels) {
+  const auto counts = torch::bincount(labels.flatten().to(torch::kInt64), {}, 2);
+  return 1 + counts.narrow(0, 1, counts.size(0) - 1).argmax().item<int64_t>();
+}
+
 /// Best, median and worst test slice as four panels, from the prepared set.
 std::vector<ReportPicture> case_pictures(const fs::path& run, const FoldScores& scores,
                                          const PreparedSet& set) {
@@ -39,11 +45,18 @@ std::vector<ReportPicture> case_pictures(const fs::path& run, const FoldScores& 
       const torch::NoGradGuard no_grad;
       predicted = labels(probabilities(trained.model->forward(input).logits), trained.threshold)[0];
     }
-    const auto heat =
-        grad_cam(*trained.model, input,
-                 {.layer = trained.model->layer_names().back(), .threshold = trained.threshold});
-    const auto figure =
-        four_panel_figure({gray[0], set.mask(found->second).clone(), predicted, heat});
+    const int64_t label = most_of(predicted);
+    const auto heat = grad_cam(*trained.model, input,
+                               {.layer = trained.model->layer_names().back(),
+                                .label = label,
+                                .threshold = trained.threshold});
+    FourPanels panels{gray[0], set.mask(found->second).clone(), predicted, heat};
+    const int64_t classes = foreground_classes(trained.model->out_channels());
+    if (classes > 1) {
+      panels.class_names = class_names(trained.recipe.evaluate.class_names, classes);
+      panels.heat_caption = "Grad-CAM: " + class_name(panels.class_names, label);
+    }
+    const auto figure = four_panel_figure(panels);
     pictures.push_back(
         {encode_png(figure), word + ": " + item->id + ", Dice " + fixed(*dice(item->counts), 3)});
   }
@@ -85,6 +98,7 @@ std::string run_page(const ReportArguments& a, const std::vector<fs::path>& fold
   const Recipe recipe = read_recipe(folds.front() / "recipe.toml");
   report.title = recipe.paper.title.empty() ? a.input : recipe.paper.title;
   report.title += " (" + recipe.split.mode + " split)";
+  report.class_names = recipe.evaluate.class_names;
   report.recipe = read_file(folds.front() / "recipe.toml");
   report.environment = read_file(folds.front() / "environment.json");
   return run_report_html(report);

@@ -10,6 +10,9 @@
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/evaluate/class_section.h"
+#include "groundglass/evaluate/class_table.h"
+
 namespace groundglass {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
@@ -38,7 +41,8 @@ void write_table(const TrainArguments& a, const Context& context, const Recipe& 
       command_of(a, context),
       commit(),
       cpu_name(),
-      at::get_num_threads()};
+      at::get_num_threads(),
+      recipe.evaluate.class_names};
   const auto table = cross_validation_table(
       folds, caption, {recipe.expect.table, recipe.expect.columns, recipe.expect.rows});
   const fs::path run = a.output;
@@ -79,16 +83,23 @@ void run_train(const TrainArguments& a, const Context& context) {
   if (context.json) {
     ordered_json document = {{"run", a.output},
                              {"best_epoch", folds.front().best_epoch},
-                             {"threshold", folds.front().threshold}};
+                             {"threshold", counted_classes(folds.front().items) == 0
+                                               ? ordered_json(folds.front().threshold)
+                                               : ordered_json(nullptr)}};
     document["test"] = evaluation;
+    document["classes"] = classes_json(folds, false, recipe.evaluate.class_names);
     return print_json(document);
   }
   const ScoreRow pooled = pooled_scores(folds.front().items);
   std::cout << a.output << ": best epoch " << folds.front().best_epoch << ", threshold "
-            << fixed(folds.front().threshold, 2) << ", test soft Dice "
+            << threshold_text(folds.front()) << ", test soft Dice "
             << fixed(pooled.soft_dice.value_or(-1), 4) << ", Dice "
             << fixed(pooled.dice.value_or(-1), 4) << " on " << folds.front().items.size()
             << " slices" << std::endl;
+  for (const auto& rows : class_rows(folds, false, recipe.evaluate.class_names)) {
+    const auto& value = rows.dice_of_fold.front();
+    std::cout << "  " << rows.name << ": Dice " << (value ? fixed(*value, 4) : "n/a") << std::endl;
+  }
 }
 
 }  // namespace

@@ -27,14 +27,14 @@ class EventLog final : public Observer {
     out_ << ordered_json{{"event", "warning"}, {"message", e.message}}.dump() << std::endl;
   }
   void on(const EpochDone& e) override {
-    out_ << ordered_json{{"event", "epoch"},         {"epoch", e.epoch},
+    ordered_json line = {{"event", "epoch"},         {"epoch", e.epoch},
                          {"loss", e.loss},           {"validation_loss", e.validation_loss},
                          {"soft_dice", e.soft_dice}, {"hard_dice", e.hard_dice},
                          {"monitor", e.monitor},     {"best", e.best},
                          {"seconds", e.seconds},     {"images_per_s", e.images_per_s},
-                         {"waited_s", e.waited_s},   {"rss_mib", e.rss_mib}}
-                .dump()
-         << std::endl;
+                         {"waited_s", e.waited_s},   {"rss_mib", e.rss_mib}};
+    if (!e.class_dice.empty()) line["class_dice"] = e.class_dice;
+    out_ << line.dump() << std::endl;
   }
 
  private:
@@ -74,7 +74,7 @@ fs::path prepared_path(const std::string& data, const fs::path& folder, const Re
                                data + " holds now; choose another folder, or remove it");
   }
   prepare({dataset, recipe.data, recipe.preprocess, preprocess_text(recipe.preprocess), path,
-           context.threads},
+           context.threads, recipe.evaluate.class_names},
           observer);
   return path;
 #else
@@ -156,7 +156,7 @@ std::vector<int64_t> chosen_folds(const std::string& word, int64_t folds) {
 }
 
 std::vector<Split> splits_of(const Recipe& recipe, const PreparedSet& set) {
-  return make_splits(set.rows(), recipe.split,
+  return make_splits(set.rows(), chosen_rows(set, recipe.split), recipe.split,
                      recipe.augment.mode == "offline" ? recipe.augment.copies : 0);
 }
 

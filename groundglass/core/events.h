@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace groundglass {
 
@@ -37,6 +38,7 @@ struct EpochDone {
   double loader_images_per_s = 0;  ///< what the loader alone could deliver
   double waited_s = 0;             ///< time the step stood still for want of data
   double rss_mib = 0;
+  std::vector<double> class_dice;  ///< as hard_dice, of classes 1, 2, ..; empty for one class
 };
 
 /// Receives events; every method may be left out.

@@ -65,6 +65,11 @@ class Writer {
     if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped");
   }
 
+  /// What stands in a volume's mask.
+  torch::Tensor stored_lesions(const Phantom::Slice& slice) const {
+    return options_.classes ? slice.lesions : (slice.lesions != 0).to(torch::kUInt8);
+  }
+
   void write_pictures(const Phantom& phantom, const std::string& name, int64_t index) {
     const bool lung_window = index % 2 == 0;
     for (int64_t k = 0; k < phantom.slices(); ++k) {
@@ -91,7 +96,7 @@ class Writer {
       stop_if_asked();
       const auto slice = phantom.slice(k);
       voxels.write_slice(slice.hu);
-      labels.write_slice((slice.lesions != 0).to(torch::kUInt8));
+      labels.write_slice(stored_lesions(slice));
     }
     voxels.commit();
     labels.commit();
@@ -110,7 +115,7 @@ class Writer {
       stop_if_asked();
       const auto slice = phantom.slice(k);
       series.write_slice(slice.hu);
-      labels.write_slice((slice.lesions != 0).to(torch::kUInt8));
+      labels.write_slice(stored_lesions(slice));
     }
     labels.commit();
   }
@@ -153,9 +158,13 @@ class Writer {
       return folder_ / "cases.csv";
     }
     if (options_.format == "nifti") {
+      nlohmann::ordered_json labels = {{"background", 0}, {"infection", 1}};
+      if (options_.classes) {
+        labels = {{"background", 0}, {"ground glass", 1}, {"consolidation", 2}};
+      }
       const nlohmann::ordered_json description = {
           {"channel_names", {{"0", "CT"}}},
-          {"labels", {{"background", 0}, {"infection", 1}}},
+          {"labels", labels},
           {"numTraining", options_.cases},
           {"file_ending", ".nii.gz"},
           {"description", std::string("synthetic chests, no patients. ") + kNotAMedicalDevice}};
@@ -185,6 +194,11 @@ fs::path write_phantom_set(const fs::path& folder, const PhantomSetOptions& opti
   }
   if (!ct && options.format != "png") {
     fail(ErrorKind::usage, "--kind cxr is written as png only");
+  }
+  if (!ct && options.classes) {
+    fail(ErrorKind::usage,
+         "--classes: an X-ray sums up what lies behind each other, so its masks "
+         "have one class; expected --kind ct");
   }
   return Writer(folder, options, observer).run();
 }

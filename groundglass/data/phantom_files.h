@@ -14,15 +14,18 @@ struct PhantomSetOptions {
   std::string format = "png";  ///< "png", "nifti" or "dicom"
   std::string kind = "ct";     ///< "ct" or "cxr"
   PhantomOptions phantom;      ///< its seed is made from the above
+  bool classes = false;        ///< nifti and dicom: masks of PhantomLabel instead of 0 and 1
 };
 
 /// Writes a synthetic data set with masks:
-///   png    <case>/z000.png with _infection.png and _lung.png, and cases.csv; every other case is
-///          stored in another gray window, as another hospital would
+///   png    <case>/z000.png with _infection.png (0 and 255), _class.png (0 background, 1 ground
+///          glass, 2 consolidation) and _lung.png, and cases.csv; every other case is stored in
+///          another gray window, as another hospital would
 ///   nifti  an nnU-Net folder
 ///   dicom  a CT series for each case, and its masks as <case>_mask.nii.gz
 /// cxr (png only): the chest seen from the front, its attenuation summed along the rays.
 ///
+/// Throws Error(usage) for another kind or format, and for classes of an X-ray, which has none.
 /// Returns the table, folder or series to go on with.
 std::filesystem::path write_phantom_set(const std::filesystem::path& folder,
                                         const PhantomSetOptions& options,

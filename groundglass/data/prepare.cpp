@@ -7,6 +7,8 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
+#include "groundglass/core/task.h"
+#include "groundglass/core/text.h"
 #include "groundglass/data/problems.h"
 #include "groundglass/data/read_pair.h"
 #include "groundglass/io/volume_reader.h"
@@ -38,7 +40,8 @@ class Preparation {
     threads_ = job.threads > 0 ? job.threads : usable_processors();
     header_.source = job.dataset.source.filename().string();
     header_.preprocess = job.preprocess_text;
-    header_.classes = job.data.labels;
+    header_.classes = mask_meaning(job.data, job.class_names);
+    header_.class_count = job.data.labels == "classes" ? job.data.classes : 2;
     header_.height = job.preprocess.size[0];
     header_.width = job.preprocess.size[1];
     header_.fingerprint = fingerprint_of(job.dataset, job.data);
@@ -68,7 +71,12 @@ class Preparation {
 
  private:
   void plan() {
+    int64_t without_mask = 0;
     for (const auto& row : job_.dataset.rows) {
+      if (job_.data.labels == "classes" && row.mask.empty()) {
+        ++without_mask;
+        continue;
+      }
       Task task{&row, static_cast<int64_t>(header_.rows.size()), 1, is_volume_name(row.image)};
       try {
         if (task.volume) task.rows = open_volume(row.image, job_.preprocess.units)->info().depth;
@@ -81,6 +89,13 @@ class Preparation {
                                 row.domain, row.label, !row.mask.empty()});
       }
       tasks_.push_back(task);
+    }
+    if (without_mask > 0) {
+      const std::string what = std::to_string(without_mask) + " of " +
+                               std::to_string(job_.dataset.rows.size()) + " images have no mask";
+      if (tasks_.empty()) problems_.add(what + "; with labels 'classes' nothing can be learned");
+      observer_.on(Warning{what + " and are left out: with labels 'classes' a mask that is missing "
+                                  "does not mean that there is no lesion"});
     }
     if (tasks_.empty()) problems_.refuse(job_.dataset.source.string());
   }
@@ -151,6 +166,18 @@ std::string fingerprint_of(const Dataset& dataset, const DataOptions& data) {
     add(row.mask);
   }
   return sha256(text);
+}
+
+std::string mask_meaning(const DataOptions& data, const std::vector<std::string>& names) {
+  std::string text = "0 background";
+  if (data.labels != "classes") {
+    return text + ", 1 " + (names.empty() ? "foreground" : names.front()) + " (labels " +
+           in_quotes(data.labels) + ")";
+  }
+  for (int64_t label = 1; label < data.classes; ++label) {
+    text += ", " + std::to_string(label) + " " + class_name(names, label);
+  }
+  return text + "; " + std::to_string(kIgnoreLabel) + " ignored";
 }
 
 int64_t prepare(const PrepareJob& job, Observer& observer) {

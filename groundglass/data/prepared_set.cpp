@@ -36,6 +36,7 @@ std::string header_bytes(const PreparedHeader& h) {
   const json document = {{"source", h.source},
                          {"preprocess", h.preprocess},
                          {"classes", h.classes},
+                         {"class_count", h.class_count},
                          {"image", {h.channels, h.height, h.width}},
                          {"fingerprint", h.fingerprint},
                          {"columns", {"id", "case", "patient", "domain", "label", "has_mask"}},
@@ -55,6 +56,7 @@ PreparedHeader parse_header(const fs::path& path, const json& document) {
     h.source = document.at("source");
     h.preprocess = document.at("preprocess");
     h.classes = document.at("classes");
+    h.class_count = document.value("class_count", h.classes == "classes" ? 0 : 2);
     h.fingerprint = document.at("fingerprint");
     h.channels = document.at("image").at(0);
     h.height = document.at("image").at(1);

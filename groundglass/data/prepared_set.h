@@ -28,6 +28,7 @@ struct PreparedHeader {
   int64_t channels = 1, height = 0, width = 0;
   std::vector<PreparedRow> rows;
   std::string fingerprint;  ///< of the source files; a resumed preparation must find the same
+  int64_t class_count = 2;  ///< of the masks, with the background; 0 where a set does not say
 
   bool operator==(const PreparedHeader&) const = default;
 };

@@ -49,6 +49,14 @@ torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& optio
                        : "class numbers below " + std::to_string(options.classes)) +
                "; see [data] labels in the recipe");
     }
+    const bool any_class = std::find(seen.begin() + 1, seen.end() - 1, 1) != seen.end() - 1;
+    if (!binary && !any_class && seen[kIgnoreLabel] != 0) {  // all lesions would go unlearned
+      fail(ErrorKind::data,
+           name +
+               ": holds 255 and no class number, as masks of two classes do, and 255 is ignored "
+               "with labels 'classes'; expected class numbers below " +
+               std::to_string(options.classes) + ", or labels 'binary'; see [data] in the recipe");
+    }
     if (!binary) return source;
   }
   auto labels = torch::empty_like(source);

@@ -7,7 +7,8 @@
 
 namespace groundglass {
 
-/// Stored mask values -> class numbers. Throws Error(data) naming the values that are not known.
+/// Stored mask values -> class numbers. Throws Error(data) naming the values that are not known;
+/// with labels 'classes' also for a mask of 0 and 255 alone, which is one of two classes.
 torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& options,
                            const std::string& name);
 

@@ -4,6 +4,8 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/evaluate/class_section.h"
+#include "groundglass/evaluate/class_table.h"
 
 namespace groundglass {
 using nlohmann::json;
@@ -57,7 +59,7 @@ std::string fold_section(const std::vector<FoldScores>& folds, const FoldRows& r
   for (size_t i = 0; i < folds.size(); ++i) {
     std::vector<std::string> cells = {
         std::to_string(folds[i].fold + 1), std::to_string(folds[i].items.size()),
-        std::to_string(folds[i].best_epoch), fixed(folds[i].threshold, 2)};
+        std::to_string(folds[i].best_epoch), threshold_text(folds[i])};
     for (const auto& name : score_names()) cells.push_back(cell(score(rows.folds[i], name)));
     text += markdown_row(cells);
   }
@@ -100,20 +102,37 @@ std::string domain_section(const std::vector<DomainScores>& domains) {
   return text;
 }
 
-/// Rows that every fold was tested on (paper mode) would be pooled several times.
+/// For each class the counts of all items, in their order.
+json class_counts(const std::vector<ScoredItem>& items) {
+  json classes = json::array();
+  for (int64_t label = 1; label <= counted_classes(items); ++label) {
+    json rows = json::array();
+    for (const auto& i : items_of_class(items, label)) {
+      rows.push_back({i.counts.tp, i.counts.fp, i.counts.fn, i.counts.tn});
+    }
+    classes.push_back(rows);
+  }
+  return classes;
+}
+
+}  // namespace
+
 bool share_a_test_set(const std::vector<FoldScores>& folds) {
   return folds.size() > 1 && !folds[0].items.empty() && !folds[1].items.empty() &&
          folds[0].items.front().id == folds[1].items.front().id &&
          folds[0].items.size() == folds[1].items.size();
 }
 
-}  // namespace
+std::string threshold_text(const FoldScores& fold) {
+  return counted_classes(fold.items) == 0 ? fixed(fold.threshold, 2) : "none";
+}
 
 FoldScores name_scores(const Scores& scores, const std::vector<PreparedRow>& rows) {
   FoldScores out;
   for (const auto& s : scores.rows) {
     const auto& row = rows[static_cast<size_t>(s.row)];
     out.items.push_back({row.id, row.case_id, row.patient, row.domain, s.counts, s.soft, true});
+    out.items.back().classes = s.classes;
   }
   return out;
 }
@@ -131,7 +150,9 @@ void write_fold_scores(const std::filesystem::path& path, const FoldScores& scor
                          {"columns",
                           {"id", "case", "patient", "domain", "tp", "fp", "fn", "tn", "overlap",
                            "probability", "truth"}},
-                         {"items", items}};
+                         {"items", items},
+                         {"class_columns", {"tp", "fp", "fn", "tn"}},
+                         {"classes", class_counts(scores.items)}};
   write_file(path, document.dump(1) + "\n");
 }
 
@@ -147,6 +168,12 @@ FoldScores read_fold_scores(const std::filesystem::path& path) {
                            {i.at(4), i.at(5), i.at(6), i.at(7)},
                            {i.at(8), i.at(9), i.at(10)},
                            true});
+    }
+    for (const auto& of_class : d.value("classes", json::array())) {
+      for (size_t i = 0; i < out.items.size(); ++i) {
+        const auto& n = of_class.at(i);
+        out.items[i].classes.push_back({n.at(0), n.at(1), n.at(2), n.at(3)});
+      }
     }
     return out;
   } catch (const json::exception& e) {
@@ -183,10 +210,14 @@ CrossValidationTable cross_validation_table(const std::vector<FoldScores>& folds
                 "fold's.\n\n"
               : "All folds together, each slice tested once by a network that never saw "
                 "its patient; intervals are bootstrapped over patients.\n\n") +
-      domain_section(domains);
+      domain_section(domains) + class_section(folds, shared, caption.class_names);
 
   std::vector<std::string> head = {"fold", "test_slices", "best_epoch", "threshold"};
   head.insert(head.end(), score_names().begin(), score_names().end());
+  const int64_t classes = counted_classes(folds.front().items);
+  for (int64_t label = 1; label <= classes; ++label) {
+    head.push_back("dice_class_" + std::to_string(label));
+  }
   out.csv = csv_line(head);
   out.json = {{"title", caption.title},     {"mode", caption.mode},
               {"command", caption.command}, {"commit", caption.commit},
@@ -196,16 +227,21 @@ CrossValidationTable cross_validation_table(const std::vector<FoldScores>& folds
   for (size_t i = 0; i < folds.size(); ++i) {
     std::vector<std::string> cells = {
         std::to_string(folds[i].fold + 1), std::to_string(folds[i].items.size()),
-        std::to_string(folds[i].best_epoch), shortest(folds[i].threshold)};
+        std::to_string(folds[i].best_epoch), classes == 0 ? shortest(folds[i].threshold) : ""};
     for (const auto& name : score_names()) {
       const auto value = score(rows.folds[i], name);
       cells.push_back(value ? shortest(*value) : "");
     }
+    for (int64_t label = 1; label <= classes; ++label) {
+      const auto value = pooled_scores(items_of_class(folds[i].items, label)).dice;
+      cells.push_back(value ? shortest(*value) : "");
+    }
     out.csv += csv_line(cells);
-    out.json["folds"].push_back({{"fold", folds[i].fold},
-                                 {"best_epoch", folds[i].best_epoch},
-                                 {"threshold", folds[i].threshold},
-                                 {"scores", score_row_json(rows.folds[i])}});
+    out.json["folds"].push_back(
+        {{"fold", folds[i].fold},
+         {"best_epoch", folds[i].best_epoch},
+         {"threshold", classes == 0 ? ordered_json(folds[i].threshold) : ordered_json(nullptr)},
+         {"scores", score_row_json(rows.folds[i])}});
   }
   for (const auto& [name, m] : rows.summary) {
     out.json["mean"][name] = {{"mean", m.mean}, {"sd", m.deviation}};
@@ -213,6 +249,7 @@ CrossValidationTable cross_validation_table(const std::vector<FoldScores>& folds
   out.json["expected"] = expected.rows;
   out.json["expected_columns"] = expected.columns;
   out.json["evaluation"] = evaluation_json(all);
+  out.json["classes"] = classes_json(folds, shared, caption.class_names);
   return out;
 }
 

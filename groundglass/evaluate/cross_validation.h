@@ -19,17 +19,26 @@ struct FoldScores {
   std::vector<ScoredItem> items;
 };
 
+/// The threshold as tables show it: "none" where the likeliest of several classes wins.
+std::string threshold_text(const FoldScores& fold);
+
 /// Scores of the test rows, named.
 FoldScores name_scores(const Scores& scores, const std::vector<PreparedRow>& rows);
 
-/// test.json in a fold's folder: counts of every row, enough to make all tables again.
+/// test.json in a fold's folder: counts of every row, and of every class, enough to make all tables
+/// again.
 void write_fold_scores(const std::filesystem::path& path, const FoldScores& scores);
 FoldScores read_fold_scores(const std::filesystem::path& path);
+
+/// True if every fold was tested on the same rows (paper mode), which pooled would count several
+/// times.
+bool share_a_test_set(const std::vector<FoldScores>& folds);
 
 /// What the table's caption must say.
 struct TableCaption {
   std::string title, mode, command, commit, machine;
   int64_t threads = 0;
+  std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for their numbers
 };
 
 /// What the paper prints: columns, and rows by name ("fold_1" .. "mean").
@@ -40,7 +49,8 @@ struct ExpectedTable {
 };
 
 /// The cross-validation table in the paper's form, ours beside the paper's, with per-domain rows,
-/// per-case means and intervals over patients, as Markdown, CSV and JSON.
+/// per-case means and intervals over patients, and, for networks of several classes, a row for each
+/// class, as Markdown, CSV and JSON.
 struct CrossValidationTable {
   std::string markdown, csv;
   nlohmann::ordered_json json;

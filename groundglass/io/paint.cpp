@@ -32,14 +32,18 @@ torch::Tensor gray_to_rgb(const torch::Tensor& gray) {
   return gray.to(torch::kUInt8).unsqueeze(0).repeat({3, 1, 1});
 }
 
-torch::Tensor overlay(const torch::Tensor& gray, const torch::Tensor& labels) {
+std::array<uint8_t, 3> class_colour(int64_t label) {
   constexpr std::array<std::array<uint8_t, 3>, 4> colours = {
       {{255, 40, 40}, {255, 220, 40}, {80, 140, 255}, {80, 220, 120}}};
+  return colours[static_cast<size_t>(std::clamp<int64_t>(label, 1, 4) - 1)];
+}
+
+torch::Tensor overlay(const torch::Tensor& gray, const torch::Tensor& labels) {
   auto out = gray_to_rgb(gray);
   const auto top = labels.max().item<uint8_t>();
   for (int64_t label = 1; label <= top; ++label) {
     const auto mask = labels == label;
-    const auto& c = colours[static_cast<size_t>(std::min<int64_t>(label, 4) - 1)];
+    const auto c = class_colour(label);
     const auto colour = torch::tensor({c[0], c[1], c[2]}, torch::kUInt8).view({3, 1, 1});
     out = blended(out, colour, torch::maximum(mask.to(torch::kFloat32) * 0.35, outline(mask)));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include <torch/types.h>
@@ -11,6 +12,9 @@ namespace groundglass {
 ///
 /// values  [H,W] in [0,1] -> [3,H,W] uint8.
 torch::Tensor jet(const torch::Tensor& values);
+
+/// The colour of a class in every picture, r, g, b: 1 red, 2 yellow, 3 blue, others green.
+std::array<uint8_t, 3> class_colour(int64_t label);
 
 /// A gray picture with its labels in transparent colour: class 1 red, 2 yellow, 3 blue, others
 /// green; outlines are opaque.

@@ -24,7 +24,10 @@ std::string stem_of(const fs::path& path) {
 
 bool is_our_output(const fs::path& path) {
   const std::string stem = stem_of(path.filename());
-  return ends_with(stem, "_mask") || ends_with(stem, "_overlay") || ends_with(stem, "_probability");
+  const size_t end = stem.find_last_not_of("0123456789");  // "a_probability_2", of class 2
+  const std::string without_class = end == std::string::npos ? stem : stem.substr(0, end + 1);
+  return ends_with(stem, "_mask") || ends_with(stem, "_overlay") ||
+         ends_with(stem, "_probability") || ends_with(without_class, "_probability_");
 }
 
 }  // namespace

@@ -20,6 +20,13 @@ std::optional<double> optional_of(const ordered_json& value) {
 }
 
 ordered_json to_json(const CaseSummary& c) {
+  auto classes = ordered_json::array();
+  for (const auto& amount : c.classes) {
+    classes.push_back({{"class", amount.label},
+                       {"name", amount.name},
+                       {"pixels", amount.pixels},
+                       {"ml", optional_json(amount.ml)}});
+  }
   return {{"input", c.input},
           {"output", c.output},
           {"modality", c.modality},
@@ -29,6 +36,7 @@ ordered_json to_json(const CaseSummary& c) {
           {"lesion_ml", optional_json(c.lesion_ml)},
           {"lung_ml", optional_json(c.lung_ml)},
           {"top_slice", c.top_slice < 0 ? ordered_json(nullptr) : ordered_json(c.top_slice)},
+          {"classes", classes},
           {"warnings", c.warnings}};
 }
 
@@ -44,6 +52,10 @@ CaseSummary from_json(const ordered_json& j) {
   c.lung_ml = optional_of(j.at("lung_ml"));
   c.top_slice = j.at("top_slice").is_null() ? -1 : j.at("top_slice").get<int64_t>();
   c.warnings = j.at("warnings").get<std::vector<std::string>>();
+  for (const auto& amount : j.at("classes")) {
+    c.classes.push_back(
+        {amount.at("class"), amount.at("name"), amount.at("pixels"), optional_of(amount.at("ml"))});
+  }
   return c;
 }
 
@@ -66,10 +78,13 @@ std::string stamp_of(const fs::path& path) {
 std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
   return ordered_json{{"model", job.weights_sha256},
                       {"threshold", segmenter.options().threshold},
+                      {"temperature", segmenter.options().temperature},
                       {"precision", static_cast<int>(segmenter.options().engine.precision)},
+                      {"with", static_cast<int>(segmenter.options().with)},
                       {"probabilities", job.save_probabilities},
                       {"overlay", job.overlay},
                       {"class_numbers", job.class_numbers},
+                      {"class_names", job.class_names},
                       {"version", commit()}}
       .dump();
 }
@@ -81,7 +96,7 @@ std::string case_json_text(const CaseSummary& summary) {
 }
 
 PredictJournal::PredictJournal(const PredictJob& job, const Segmenter& segmenter)
-    : path_(job.output / ".unfinished.jsonl"), folder_(job.output) {
+    : path_(job.output / file_of_part(job.part, ".unfinished", ".jsonl")), folder_(job.output) {
   const std::string head = head_of(job, segmenter);
   std::ifstream in(path_);
   std::string line;

@@ -9,8 +9,10 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
+#include "groundglass/core/task.h"
 #include "groundglass/core/version.h"
 #include "groundglass/data/problems.h"
+#include "groundglass/io/legend.h"
 #include "groundglass/io/paint.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/predict/journal.h"
@@ -28,12 +30,16 @@ struct PictureBatch {
 class Run {
  public:
   Run(Segmenter& segmenter, const PredictJob& job, Observer& observer)
-      : segmenter_(segmenter), job_(job), observer_(observer), journal_(job, segmenter) {}
+      : segmenter_(segmenter),
+        job_(job),
+        observer_(observer),
+        inputs_(inputs_of(job.part, job.inputs)),
+        journal_(job, segmenter) {}
 
   PredictSummary run() {
     const auto begin = std::chrono::steady_clock::now();
     std::vector<const PredictInput*> waiting;
-    for (const auto& input : job_.inputs) {
+    for (const auto& input : inputs_) {
       if (auto known = journal_.finished(input)) {
         summary_.cases.push_back(std::move(*known));
         ++summary_.reused;
@@ -51,12 +57,14 @@ class Run {
     std::sort(summary_.cases.begin(), summary_.cases.end(),
               [](auto& a, auto& b) { return a.output < b.output; });
     problems_.refuse(std::to_string(summary_.cases.size()) + " of " +
-                     std::to_string(job_.inputs.size()) + " inputs were segmented; of the others");
+                     std::to_string(inputs_.size()) + " inputs were segmented; of the others");
     summary_.forward_s = segmenter_.forward_s();
     summary_.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    write_file(job_.output / "summary.json", summary_json(summary_, job_, segmenter_));
+    write_file(job_.output / file_of_part(job_.part, "summary", ".json"),
+               summary_json(summary_, job_, segmenter_));
     journal_.remove();
+    if (job_.part != Part{}) summary_.waiting_for = join_parts(job_.part, job_.output);
     return std::move(summary_);
   }
 
@@ -67,11 +75,12 @@ class Run {
   }
 
   void finish(const PredictInput& input, CaseSummary summary) {
+    for (const auto& text : segmenter_.runner().take_warnings()) observer_.on(Warning{text});
     for (const auto& text : summary.warnings) observer_.on(Warning{text});
     journal_.add(input, summary);
     summary_.cases.push_back(std::move(summary));
     observer_.on(Progress{"inputs", static_cast<int64_t>(summary_.cases.size()),
-                          static_cast<int64_t>(job_.inputs.size()), ""});
+                          static_cast<int64_t>(inputs_.size()), ""});
   }
 
   void volume(const PredictInput& input) {
@@ -123,15 +132,22 @@ class Run {
     summary.modality = "gray picture";
     summary.size = result.labels.sizes().vec();
     summary.lesion_pixels = (result.labels != 0).sum().item<int64_t>();
+    summary.classes = class_amounts(segmenter_, job_);
+    add_pixels(summary.classes, result.labels);
     summary.warnings = image.warnings;
     const auto mask = job_.class_numbers ? result.labels : (result.labels != 0) * 255;
     write_png(job_.output / summary.output, mask.to(torch::kUInt8));
     if (job_.save_probabilities) {
-      write_png(job_.output / (input.stem + "_probability.png"), result.probability.sum(0));
+      const std::string stem = (job_.output / (input.stem + "_probability")).string();
+      write_png(stem + ".png", result.probability.sum(0).clamp(0, 1));
+      for (const auto& c : summary.classes) {
+        write_png(stem + "_" + std::to_string(c.label) + ".png", result.probability[c.label - 1]);
+      }
     }
     if (job_.overlay) {
       write_png(job_.output / (input.stem + "_overlay.png"),
-                overlay(shown(image, segmenter_.options().preprocess), result.labels));
+                with_legend(overlay(shown(image, segmenter_.options().preprocess), result.labels),
+                            legend_of(summary.classes)));
     }
     return summary;
   }
@@ -139,12 +155,31 @@ class Run {
   Segmenter& segmenter_;
   const PredictJob& job_;
   Observer& observer_;
+  std::vector<PredictInput> inputs_;  // of this part
   PredictJournal journal_;
   Problems problems_;
   PredictSummary summary_;
 };
 
 }  // namespace
+
+std::vector<ClassAmount> class_amounts(const Segmenter& segmenter, const PredictJob& job) {
+  std::vector<ClassAmount> amounts;
+  for (int64_t label = 1; segmenter.classes() > 1 && label <= segmenter.classes(); ++label) {
+    amounts.push_back({label, class_name(job.class_names, label), 0, {}});
+  }
+  return amounts;
+}
+
+void add_pixels(std::vector<ClassAmount>& amounts, const torch::Tensor& labels) {
+  for (auto& amount : amounts) amount.pixels += (labels == amount.label).sum().item<int64_t>();
+}
+
+std::vector<std::string> legend_of(const std::vector<ClassAmount>& amounts) {
+  std::vector<std::string> names;
+  for (const auto& amount : amounts) names.push_back(amount.name);
+  return names;
+}
 
 PredictSummary predict(Segmenter& segmenter, const PredictJob& job, Observer& observer) {
   check_outputs_differ(job.inputs);
@@ -158,12 +193,19 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
     cases.push_back(nlohmann::ordered_json::parse(case_json_text(c)));
   }
   const auto& options = segmenter.options();
-  const nlohmann::ordered_json document = {
+  const auto of_one_class = [&](double threshold) {  // of several the likeliest wins
+    return segmenter.classes() > 1 ? nlohmann::ordered_json(nullptr)
+                                   : nlohmann::ordered_json(threshold);
+  };
+  nlohmann::ordered_json document = {
       {"model", job.model_name},
       {"weights_sha256", job.weights_sha256},
-      {"threshold", options.threshold},
-      {"precision", options.engine.precision == torch::kBFloat16 ? "bf16" : "fp32"},
-      {"engine", "libtorch"},
+      {"threshold", of_one_class(options.threshold)},
+      {"temperature", options.temperature},
+      {"calibrated_threshold",
+       of_one_class(at_temperature(options.threshold, options.temperature))},
+      {"precision", segmenter.runner().precision()},
+      {"engine", segmenter.runner().engine()},
       {"cases", cases},
       {"seconds", summary.seconds},
       {"forward_seconds", summary.forward_s},
@@ -171,6 +213,7 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
       {"version", version()},
       {"commit", commit()},
       {"note", kNotAMedicalDevice}};
+  if (job.part != Part{}) document["part"] = {job.part.index, job.part.count};
   return document.dump(1) + "\n";
 }
 

@@ -7,9 +7,18 @@
 
 #include "groundglass/core/events.h"
 #include "groundglass/predict/inputs.h"
+#include "groundglass/predict/parts.h"
 #include "groundglass/predict/segmenter.h"
 
 namespace groundglass {
+
+/// How much of one class was found.
+struct ClassAmount {
+  int64_t label = 1;
+  std::string name;  ///< as class_name() says it
+  int64_t pixels = 0;
+  std::optional<double> ml;  ///< volumes in HU
+};
 
 /// What was found in one input.
 struct CaseSummary {
@@ -20,26 +29,36 @@ struct CaseSummary {
   std::optional<double> lesion_fraction_of_lung, lesion_ml, lung_ml;
   int64_t top_slice = -1;  ///< volumes: slice with most lesion, -1 for none
   std::vector<std::string> warnings;
+  std::vector<ClassAmount> classes = {};  ///< of networks that tell several lesions apart
 };
 
 struct PredictJob {
-  std::vector<PredictInput> inputs;
+  std::vector<PredictInput> inputs;  ///< all of them, whatever the part
+  Part part;
   std::filesystem::path output;  ///< folder
   std::string model_name, weights_sha256;
   bool save_probabilities = false;
   bool overlay = false;
-  bool class_numbers = false;  ///< pictures: write 0, 1, 2 .. instead of 0 and 255
+  bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255
+  std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for "class 1"
 };
 
 struct PredictSummary {
   std::vector<CaseSummary> cases;
   double seconds = 0, forward_s = 0;
-  int64_t reused = 0;  ///< cases that an interrupted earlier call had finished
+  std::string waiting_for;  ///< parts: why summary.json is not written yet
+  int64_t reused = 0;       ///< cases that an interrupted earlier call had finished
 };
 
-/// Segments every input and writes OUT/<stem>_mask.png or _mask.nii.gz on the input's own grid, and
-/// summary.json. Pictures go through the network in batches, volumes slice by slice: memory does
+/// Segments every input and writes OUT/<stem>_mask.png or _mask.nii.gz (class numbers) on the
+/// input's own grid, and summary.json. Probabilities are those of any lesion, and, for networks of
+/// several classes, besides _probability_1, _probability_2, .. of each; overlays then have a
+/// legend.
+///  Pictures go through the network in batches, volumes slice by slice: memory does
 /// not grow with their number.
+///
+/// With a part, only its inputs are segmented and summarised in summary_<k>_of_<n>.json; the part
+/// that ends last joins all summaries as summary.json.
 ///
 /// A killed call leaves a journal; the same call again takes finished cases from it.
 /// Throws Error(data) if inputs could not be read: all others are done first, then every problem is

@@ -5,18 +5,21 @@
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
-#include "groundglass/core/torch_version.h"
 #include "groundglass/preprocess/normalise.h"
 
 namespace groundglass {
 
-Segmenter::Segmenter(SegmenterOptions options) : options_(std::move(options)) {
-  options_.model->eval();
-  options_.model->to(options_.engine.device);
-}
+Segmenter::Segmenter(SegmenterOptions options)
+    : options_(std::move(options)),
+      runner_(options_.model, {options_.engine, options_.with, options_.threshold, 4,
+                               options_.plans, options_.identity}) {}
 
 int64_t Segmenter::threads() const {
   return options_.threads > 0 ? options_.threads : usable_processors();
+}
+
+int64_t Segmenter::classes() const {
+  return foreground_classes(options_.model->out_channels());
 }
 
 NetworkSlice Segmenter::on_network_grid(const Image& image) const {
@@ -41,14 +44,10 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
       inputs[at] = input_of(slice);
       boxes[at] = slice.box;
     });
-    const auto batch = torch::cat(inputs).to(options_.engine.device);
     const auto start = std::chrono::steady_clock::now();
-    torch::Tensor logits;
-    {
-      const Autocast autocast(options_.engine.device, options_.engine.precision);
-      logits = options_.model->forward(batch).logits.to(torch::kFloat32);
-    }
-    const auto p = probabilities(logits).cpu();
+    const auto logits = runner_.logits(torch::cat(inputs));
+    const bool tempered = options_.temperature != 1;
+    const auto p = tempered ? class_probabilities(logits) : probabilities(logits);
     forward_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     parallel_for_each(size, threads(), [&](int64_t i) {
       const torch::NoGradGuard no_grad_here;
@@ -56,7 +55,16 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
       auto& result = results[static_cast<size_t>(begin + i)];
       result.probability =
           to_slice_grid(p[i], boxes[static_cast<size_t>(i)], pixels.size(1), pixels.size(2));
-      result.labels = labels(result.probability.unsqueeze(0), options_.threshold).squeeze(0);
+      if (!tempered) {
+        result.labels = labels(result.probability.unsqueeze(0), options_.threshold).squeeze(0);
+        return;
+      }
+      // After the change of grid, so that the moved threshold gives the same label map.
+      const auto own = result.probability.unsqueeze(0);
+      const int64_t foreground = own.size(1) - 1;
+      result.labels = labels(own.narrow(1, 1, foreground), options_.threshold).squeeze(0);
+      result.probability =
+          at_temperature(own, options_.temperature).narrow(1, 1, foreground).squeeze(0);
     });
   }
   return results;

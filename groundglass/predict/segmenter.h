@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "groundglass/core/engine.h"
+#include "groundglass/infer/runner.h"
 #include "groundglass/io/image.h"
 #include "groundglass/models/segmentation_model.h"
 #include "groundglass/preprocess/preprocess_options.h"
@@ -18,6 +19,12 @@ struct SegmenterOptions {
   Engine engine;
   int64_t batch_size = 8;
   int64_t threads = 0;  ///< for reading and preparing; 0 for all processors
+  /// Of the probabilities handed out. Labels do not depend on it: `threshold` is one of the
+  /// network's own probabilities.
+  double temperature = 1;
+  RunWith with = RunWith::automatic;
+  std::filesystem::path plans = {};  ///< as in RunnerOptions
+  std::string identity = {};
 };
 
 /// What a network says of one slice, on the slice's own grid.
@@ -40,11 +47,17 @@ class Segmenter {
   torch::Tensor input_of(const NetworkSlice& slice) const;
 
   const SegmenterOptions& options() const { return options_; }
+
+  /// Foreground classes that are told apart, F of a SliceResult.
+  int64_t classes() const;
   int64_t threads() const;
   double forward_s() const { return forward_s_; }  ///< time spent in the network so far
+  Runner& runner() { return runner_; }             ///< what runs the network
+  const Runner& runner() const { return runner_; }
 
  private:
   SegmenterOptions options_;
+  Runner runner_;
   double forward_s_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
+#include "groundglass/io/legend.h"
 #include "groundglass/io/nifti.h"
 #include "groundglass/io/paint.h"
 #include "groundglass/io/picture.h"
@@ -47,6 +48,8 @@ class AxialSink {
   std::vector<torch::Tensor> kept_;
 };
 
+using ProbabilitySink = AxialSink<ProbabilityVolumeWriter>;
+
 class VolumeCase {
  public:
   VolumeCase(Segmenter& segmenter, const PredictJob& job, const PredictInput& input)
@@ -55,8 +58,14 @@ class VolumeCase {
         input_(input),
         source_(input.path, segmenter.options().preprocess.units),
         mask_(job.output / (input.stem + "_mask.nii.gz"), source_) {
+    summary_.classes = class_amounts(segmenter, job);
     if (job.save_probabilities) {
-      probability_.emplace(job.output / (input.stem + "_probability.nii.gz"), source_);
+      const std::string stem = (job.output / (input.stem + "_probability")).string();
+      probability_ = std::make_unique<ProbabilitySink>(stem + ".nii.gz", source_);
+      for (const auto& c : summary_.classes) {
+        class_probability_.push_back(std::make_unique<ProbabilitySink>(
+            stem + "_" + std::to_string(c.label) + ".nii.gz", source_));
+      }
     }
   }
 
@@ -84,6 +93,7 @@ class VolumeCase {
     }
     mask_.finish();
     if (probability_) probability_->finish();
+    for (auto& sink : class_probability_) sink->finish();
     measure();
     if (job_.overlay) write_overlay_sheet();
     return summary_;
@@ -92,7 +102,11 @@ class VolumeCase {
  private:
   void take(int64_t k, const Image& slice, const SliceResult& result) {
     mask_.write(result.labels);
-    if (probability_) probability_->write(result.probability.sum(0));
+    if (probability_) probability_->write(result.probability.sum(0).clamp(0, 1));
+    for (size_t c = 0; c < class_probability_.size(); ++c) {
+      class_probability_[c]->write(result.probability[static_cast<int64_t>(c)]);
+    }
+    add_pixels(summary_.classes, result.labels);
     const int64_t lesion = (result.labels != 0).sum().item<int64_t>();
     summary_.lesion_pixels += lesion;
     if (slice.units == Units::hu) lungs_.add_slice(slice.pixels[0], result.labels);
@@ -116,6 +130,7 @@ class VolumeCase {
     }
     if (source_.info().units != Units::hu) return;
     summary_.lesion_ml = static_cast<double>(summary_.lesion_pixels) * voxel_ml;
+    for (auto& c : summary_.classes) c.ml = static_cast<double>(c.pixels) * voxel_ml;
     const LungEstimate lungs = lungs_.finish(turned(geometry));
     if (!lungs.found) {
       summary_.warnings.push_back(input_.path.string() +
@@ -137,7 +152,8 @@ class VolumeCase {
   }
 
   void write_overlay_sheet() {
-    write_png(job_.output / (input_.stem + "_overlay.png"), montage(tiles_, 4, 320));
+    write_png(job_.output / (input_.stem + "_overlay.png"),
+              with_legend(montage(tiles_, 4, 320), legend_of(summary_.classes)));
   }
 
   Segmenter& segmenter_;
@@ -145,7 +161,8 @@ class VolumeCase {
   const PredictInput& input_;
   AxialSource source_;
   AxialSink<LabelVolumeWriter> mask_;
-  std::optional<AxialSink<ProbabilityVolumeWriter>> probability_;
+  std::unique_ptr<ProbabilitySink> probability_;  // of any lesion
+  std::vector<std::unique_ptr<ProbabilitySink>> class_probability_;
   LungEstimator lungs_;
   std::vector<torch::Tensor> tiles_;
   int64_t most_ = 0;

@@ -9,6 +9,15 @@ namespace groundglass {
 CaseSummary predict_volume(Segmenter& segmenter, const PredictJob& job, const PredictInput& input,
                            Observer& observer);
 
+/// One amount of 0 for each class of a network that tells several lesions apart; empty for others.
+std::vector<ClassAmount> class_amounts(const Segmenter& segmenter, const PredictJob& job);
+
+/// Adds what labels [..] hold of each class.
+void add_pixels(std::vector<ClassAmount>& amounts, const torch::Tensor& labels);
+
+/// The names, for with_legend().
+std::vector<std::string> legend_of(const std::vector<ClassAmount>& amounts);
+
 /// An 8-bit picture of a slice for the eye: HU through the recipe's window, gray as it is.
 torch::Tensor shown(const Image& slice, const PreprocessOptions& options);
 

@@ -150,6 +150,17 @@ ExpectOptions read_expect_section(const toml::table& recipe) {
   return expect;
 }
 
+/// Throws Error(recipe) unless every foreground class has a name, or none has.
+void check_class_names(const Recipe& recipe) {
+  const auto names = static_cast<int64_t>(recipe.evaluate.class_names.size());
+  const int64_t classes = recipe.data.labels == "classes" ? recipe.data.classes : 2;
+  if (names == 0 || names == classes - 1) return;
+  fail(ErrorKind::recipe, "[evaluate] class_names holds " + std::to_string(names) +
+                              " names and [data] has " + std::to_string(classes) +
+                              " classes with the background, expected " +
+                              std::to_string(classes - 1) + " names or none");
+}
+
 /// A whole section of the resolved text.
 template <class Options>
 std::string written_section(const char* name, const Options& options) {
@@ -269,6 +280,7 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
     check_word("evaluate", "threshold_from", recipe.evaluate.threshold_from,
                {"fixed", "validation"});
     recipe.data.check();
+    check_class_names(recipe);
     recipe.preprocess.check();
     recipe.augment.check();
     recipe.split.check();
@@ -280,12 +292,11 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
                                   "away must stay 0");
     }
     if (recipe.adapt) recipe.adapt->check();
-    if (recipe.split.mode == "stratified" &&
+    if (recipe.split.lacks_validation() &&
         (recipe.train.monitor != "last" || recipe.evaluate.threshold_from != "fixed")) {
-      fail(
-          ErrorKind::recipe,
-          "[split] mode 'stratified' has no validation rows to choose by; expected [train] monitor "
-          "'last' and [evaluate] threshold_from 'fixed'");
+      fail(ErrorKind::recipe, "[split] mode " + in_quotes(recipe.split.mode) +
+                                  " has no validation rows to choose by; expected [train] monitor "
+                                  "'last' and [evaluate] threshold_from 'fixed'");
     }
   } catch (const Error& e) {
     fail(ErrorKind::recipe, name + ": " + e.what());

@@ -39,13 +39,21 @@ struct PaperOptions {
 struct EvaluateOptions {
   std::string threshold_from = "fixed";
   double threshold = 0.5;
+  std::vector<std::string> class_names;
 
   template <class V>
   void fields(V& v) {
     v.field({"threshold_from",
              "'fixed', or 'validation' (the best domain mean of Dice on the validation patients)"},
             threshold_from);
-    v.field({"threshold", "probability from which a pixel is infected", 0, 1}, threshold);
+    v.field({"threshold",
+             "probability from which a pixel is infected; none applies to a softmax of "
+             "three or more classes, where the likeliest wins",
+             0, 1},
+            threshold);
+    v.field(
+        {"class_names", "what classes 1, 2, .. are called in tables and pictures; may be empty"},
+        class_names);
   }
 };
 

@@ -123,6 +123,11 @@ void RecipeReader::read_word(const Field& f, std::string& word,
                                          ", expected one of " + listed(known));
 }
 
+const toml::node* RecipeReader::node(const Field& f) {
+  asked_.insert(std::string(f.name));
+  return table_.get(f.name);
+}
+
 void RecipeReader::finish() const {
   for (const auto& [key, node] : table_) {
     const std::string name(key.str());

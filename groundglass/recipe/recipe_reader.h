@@ -45,6 +45,9 @@ class RecipeReader {
     }
   }
 
+  /// A value of any kind, which the caller reads; null if the key is missing.
+  const toml::node* node(const Field& f);
+
   /// Throws for the first key that was never asked for, with the nearest one that was.
   void finish() const;
 

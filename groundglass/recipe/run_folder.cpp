@@ -12,6 +12,7 @@
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/train/training_state.h"
 #include "groundglass/train/weights.h"
 
 namespace groundglass {
@@ -68,12 +69,12 @@ std::map<std::string, torch::Tensor> widened(std::map<std::string, torch::Tensor
   return tensors;
 }
 
-void check_images_fit(const Recipe& recipe, const PreparedHeader& header) {
-  const ModelPtr model = recipe.model.make();
-  const int64_t stride = model->stride();
-  const bool gray = header.channels == 1 && model->in_channels() == 3;  // shown to each channel
-  if (header.channels != model->in_channels() && !gray) {
-    fail(ErrorKind::recipe, "[model] in_channels is " + std::to_string(model->in_channels()) +
+void check_images_fit(const Recipe& recipe, const PreparedHeader& header,
+                      const SegmentationModel& model) {
+  const int64_t stride = model.stride();
+  const bool gray = header.channels == 1 && model.in_channels() == 3;  // shown to each channel
+  if (header.channels != model.in_channels() && !gray) {
+    fail(ErrorKind::recipe, "[model] in_channels is " + std::to_string(model.in_channels()) +
                                 " and the prepared images have " + std::to_string(header.channels));
   }
   if (header.height % stride != 0 || header.width % stride != 0) {
@@ -81,6 +82,60 @@ void check_images_fit(const Recipe& recipe, const PreparedHeader& header) {
                                 std::to_string(header.width) + ", and " + recipe.model.name +
                                 " takes multiples of " + std::to_string(stride));
   }
+}
+
+/// What the trainer needs for a fold; the network begins as the recipe says.
+TrainJob job_of(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
+                const Split& split, const Engine& engine, Observer& observer) {
+  at::manual_seed(static_cast<uint64_t>(recipe.train.seed));
+  TrainJob job;
+  job.model = recipe.model.make();
+  if (!recipe.start.weights.empty() && !fs::exists(run / "state.safetensors")) {
+    const auto report = import_weights(*job.model, recipe.start.weights, recipe.start.layout);
+    observer.on(Warning{recipe.start.weights + ": " + report.text()});
+  }
+  job.loss = recipe.loss_function();
+  job.options = recipe.train;
+  job.augment = recipe.augment;
+  job.normalise = recipe.preprocess.normalise;
+  job.threshold = recipe.evaluate.threshold;
+  job.set = &set;
+  job.split = split;
+  job.engine = engine;
+  job.run = run;
+  job.weights_notes = weights_notes(recipe, recipe.evaluate.threshold);
+  return job;
+}
+
+/// One number of classes in the masks, the recipe and the network, and a loss that takes it.
+void check_classes_fit(const Recipe& recipe, const PreparedHeader& header, int64_t channels) {
+  const int64_t classes = recipe.data.labels == "classes" ? recipe.data.classes : 2;
+  const auto with_background = [](int64_t n) {
+    return std::to_string(n) + " classes with the background";
+  };
+  if (header.class_count > 0 && header.class_count != classes) {
+    fail(ErrorKind::recipe, "the prepared set's masks have " + with_background(header.class_count) +
+                                " (" + header.classes + ") and the recipe's [data] has " +
+                                std::to_string(classes) + "; prepare it again with this recipe");
+  }
+  if (channels != classes && !(classes == 2 && channels == 1)) {
+    fail(ErrorKind::recipe,
+         "[model] out_channels is " + std::to_string(channels) + " and [data] labels " +
+             in_quotes(recipe.data.labels) + " have " + with_background(classes) +
+             "; expected out_channels = " + std::to_string(classes) +
+             (classes == 2 ? " or 1" : "") +
+             (channels > 2
+                  ? ", or [data] labels = 'classes' and classes = " + std::to_string(channels)
+                  : ""));
+  }
+  if (channels > 2 && recipe.evaluate.threshold_from == "validation") {
+    fail(ErrorKind::recipe, "[evaluate] threshold_from is 'validation', and a softmax of " +
+                                std::to_string(channels) +
+                                " classes has no threshold to choose: the likeliest class wins; "
+                                "expected 'fixed'");
+  }
+  const torch::NoGradGuard no_grad;  // a loss that does not take so many classes says so here
+  recipe.loss_function()(torch::zeros({1, channels, 4, 4}), torch::zeros({1, 4, 4}, torch::kUInt8));
 }
 
 }  // namespace
@@ -125,6 +180,10 @@ TrainedModel load_trained_model(const fs::path& run_or_file) {
   trained.name = run_or_file.string();
   trained.recipe = parse_recipe(note("recipe"), file.string() + " (recipe)");
   trained.threshold = std::stod(note("threshold"));
+  trained.path = run_or_file;
+  if (archive.metadata.count("temperature") > 0) {
+    trained.temperature = std::stod(note("temperature"));
+  }
   trained.model = trained.recipe.model.make();
   load_weights(*trained.model, widened(archive.tensors), file.string());
   trained.model->eval();
@@ -165,23 +224,7 @@ FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedS
     return read_fold_scores(run / "test.json");
   }
   const auto begin = std::chrono::steady_clock::now();
-  at::manual_seed(static_cast<uint64_t>(recipe.train.seed));
-  TrainJob job;
-  job.model = recipe.model.make();
-  if (!recipe.start.weights.empty() && !fs::exists(run / "state.safetensors")) {
-    const auto report = import_weights(*job.model, recipe.start.weights, recipe.start.layout);
-    observer.on(Warning{recipe.start.weights + ": " + report.text()});
-  }
-  job.loss = recipe.loss_function();
-  job.options = recipe.train;
-  job.augment = recipe.augment;
-  job.normalise = recipe.preprocess.normalise;
-  job.threshold = recipe.evaluate.threshold;
-  job.set = &set;
-  job.split = split;
-  job.engine = engine;
-  job.run = run;
-  job.weights_notes = weights_notes(recipe, recipe.evaluate.threshold);
+  const TrainJob job = job_of(run, recipe, set, split, engine, observer);
   const TrainResult result = train(job, observer);
 
   ScoreOptions options;
@@ -206,6 +249,16 @@ FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedS
   return scores;
 }
 
+std::vector<EpochDone> train_epochs(const fs::path& run, const Recipe& recipe,
+                                    const PreparedSet& set, const Split& split,
+                                    const Engine& engine, int64_t epochs, Observer& observer) {
+  begin_run(run, recipe, split, set, engine);
+  TrainJob job = job_of(run, recipe, set, split, engine, observer);
+  job.pause_after = epochs;
+  train(job, observer);
+  return read_history(run);
+}
+
 void check_set_fits(const Recipe& recipe, const PreparedSet& set) {
   const std::string wanted = preprocess_text(recipe.preprocess);
   if (set.header().preprocess != wanted) {
@@ -215,7 +268,9 @@ void check_set_fits(const Recipe& recipe, const PreparedSet& set) {
              first_difference(set.header().preprocess, wanted) +
              "); prepare it again with this recipe");
   }
-  check_images_fit(recipe, set.header());
+  const ModelPtr model = recipe.model.make();
+  check_images_fit(recipe, set.header(), *model);
+  check_classes_fit(recipe, set.header(), model->out_channels());
 }
 
 }  // namespace groundglass

@@ -16,6 +16,8 @@ struct TrainedModel {
   Recipe recipe;
   double threshold = 0.5;
   std::string weights_sha256;
+  std::filesystem::path path;  ///< run folder or file it was read from
+  double temperature = 1;      ///< that the weights file carries; see stored_temperature()
 };
 
 /// Loads a run folder or a weights file; both carry their recipe. Throws Error(checkpoint) that
@@ -37,8 +39,18 @@ FoldScores train_fold(const std::filesystem::path& run, const Recipe& recipe,
                       const PreparedSet& set, const Split& split, const Engine& engine,
                       Observer& observer = silent_observer());
 
-/// Throws Error(recipe) unless the set was prepared as the recipe says, and its images have the
-/// network's channels and a size that it can take.
+/// The training of train_fold() up to the end of epoch `epochs` of the recipe's, or of its
+/// patience, and no further: no threshold is chosen and no test row looked at. A later call with
+/// more epochs, or train_fold(), goes on from there as if there had been no pause. Returns all
+/// epochs that the folder holds, which may be more.
+std::vector<EpochDone> train_epochs(const std::filesystem::path& run, const Recipe& recipe,
+                                    const PreparedSet& set, const Split& split,
+                                    const Engine& engine, int64_t epochs,
+                                    Observer& observer = silent_observer());
+
+/// Throws Error(recipe) unless the set was prepared as the recipe says, its images have the
+/// network's channels and a size that it can take, and masks, recipe, network and loss agree on the
+/// number of classes.
 void check_set_fits(const Recipe& recipe, const PreparedSet& set);
 
 }  // namespace groundglass

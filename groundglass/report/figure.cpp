@@ -8,6 +8,7 @@
 #include "groundglass/core/rng.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/augment/warp.h"
+#include "groundglass/io/legend.h"
 #include "groundglass/io/paint.h"
 
 namespace groundglass {
@@ -67,6 +68,20 @@ void plot(cv::Mat& canvas, const cv::Rect& box, const std::vector<Curve>& curves
              {box.x + box.width - 60, box.y + box.height + 18}, 0.42, kInk);
 }
 
+/// A curve for each class, in the colour it has in overlays.
+void add_class_curves(std::vector<Curve>& curves, const std::vector<EpochDone>& history) {
+  const size_t classes = history.empty() ? 0 : history.front().class_dice.size();
+  for (size_t c = 0; c < classes; ++c) {
+    const auto colour = class_colour(static_cast<int64_t>(c) + 1);
+    Curve curve{
+        "class " + std::to_string(c + 1), cv::Scalar(colour[0], 0.8 * colour[1], colour[2]), {}};
+    for (const auto& e : history) {
+      curve.values.push_back(c < e.class_dice.size() ? e.class_dice[c] : -1);
+    }
+    curves.push_back(std::move(curve));
+  }
+}
+
 std::vector<double> column(const std::vector<EpochDone>& history, double EpochDone::*value) {
   std::vector<double> out;
   for (const auto& e : history) out.push_back(e.*value);
@@ -100,13 +115,14 @@ torch::Tensor captioned(const torch::Tensor& rgb, const std::string& text) {
 
 torch::Tensor four_panel_figure(const FourPanels& p) {
   const auto gap = torch::full({3, p.gray.size(0) + 26, 6}, 255, torch::kUInt8);
-  const auto truth = p.truth.defined() ? captioned(overlay(p.gray, p.truth), "ground truth")
+  const auto truth = p.truth.defined() ? captioned(overlay(p.gray, p.truth), p.truth_caption)
                                        : captioned(gray_to_rgb(torch::full_like(p.gray, 240)),
                                                    "ground truth: none");
-  return torch::cat({captioned(gray_to_rgb(p.gray), "image"), gap, truth, gap,
-                     captioned(overlay(p.gray, p.labels), "prediction"), gap,
-                     captioned(heat_overlay(p.gray, p.heat), "Grad-CAM")},
-                    2);
+  const auto row = torch::cat({captioned(gray_to_rgb(p.gray), "image"), gap, truth, gap,
+                               captioned(overlay(p.gray, p.labels), "prediction"), gap,
+                               captioned(heat_overlay(p.gray, p.heat), p.heat_caption)},
+                              2);
+  return with_legend(row, p.class_names);
 }
 
 torch::Tensor curves_figure(const std::vector<EpochDone>& history) {
@@ -120,11 +136,12 @@ torch::Tensor curves_figure(const std::vector<EpochDone>& history) {
   plot(canvas, {60, 50, 460, 320},
        {{"training loss", {60, 110, 200}, loss}, {"validation loss", {215, 120, 40}, validation}},
        round_top(highest));
-  plot(canvas, {620, 50, 460, 320},
-       {{"soft Dice", {60, 150, 90}, column(history, &EpochDone::soft_dice)},
-        {"hard Dice", {150, 70, 170}, column(history, &EpochDone::hard_dice)},
-        {"monitor", {40, 40, 40}, column(history, &EpochDone::monitor)}},
-       1.0);
+  std::vector<Curve> scores = {
+      {"soft Dice", {60, 150, 90}, column(history, &EpochDone::soft_dice)},
+      {"hard Dice", {150, 70, 170}, column(history, &EpochDone::hard_dice)},
+      {"monitor", {40, 40, 40}, column(history, &EpochDone::monitor)}};
+  add_class_curves(scores, history);
+  plot(canvas, {620, 50, 460, 320}, scores, 1.0);
   return to_tensor(canvas);
 }
 

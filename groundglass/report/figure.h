@@ -20,13 +20,18 @@ struct FourPanels {
   torch::Tensor truth;   ///< [H,W] uint8 labels
   torch::Tensor labels;  ///< [H,W] uint8 labels, predicted
   torch::Tensor heat;    ///< [H,W] float in [0,1], Grad-CAM
+  std::string truth_caption = "ground truth";
+  std::string heat_caption = "Grad-CAM";
+  std::vector<std::string> class_names = {};  ///< of classes 1, 2, .. for a legend; empty for none
 };
 
 /// Image, ground truth, prediction in red on the image, heat map in jet colours: the panels of
-/// Bakheet, Youssef et al., Sci Rep 2026, 16:1551. Without a truth its panel says so.
+/// Bakheet, Youssef et al., Sci Rep 2026, 16:1551. Without a truth its panel says so; with class
+/// names each class has its class_colour() and a legend stands below.
 torch::Tensor four_panel_figure(const FourPanels& panels);
 
-/// Loss (left) and Dice (right) over the epochs, as a picture [3,H,W].
+/// Loss (left) and Dice (right; of each class as well, where there are several) over the epochs, as
+/// a picture [3,H,W].
 torch::Tensor curves_figure(const std::vector<EpochDone>& history);
 
 /// A contact sheet for the eye: each row of pictures is a slice of the set, as it is and as drawn

@@ -24,9 +24,33 @@ std::string stem_of(const std::string& output) {
   return at == std::string::npos ? output : output.substr(0, at);
 }
 
-void add_pictures(HtmlPage& page, const fs::path& folder, const std::string& stem) {
+/// The classes that a network tells apart, by number; none for networks of one class.
+std::vector<json> classes_of(const json& summary_case) {
+  return summary_case.value("classes", json::array());
+}
+
+/// How overlays show the classes: "ground glass in red, consolidation in yellow".
+std::string colours_of(const std::vector<json>& classes) {
+  const std::vector<std::string> words = {"red", "yellow", "blue", "green"};
+  std::vector<std::string> parts;
+  for (const auto& c : classes) {
+    const auto label = std::clamp<int64_t>(c["class"].get<int64_t>(), 1, 4);
+    parts.push_back(c["name"].get<std::string>() + " in " + words[static_cast<size_t>(label - 1)]);
+  }
+  return parts.empty() ? "prediction in red" : joined(parts, ", ");
+}
+
+/// "1234 pixels", or "5.6 ml" where the file has a scale.
+std::string amount_text(const json& c) {
+  return c["ml"].is_number() ? number(c["ml"], 1) + " ml"
+                             : std::to_string(c["pixels"].get<int64_t>()) + " pixels";
+}
+
+void add_pictures(HtmlPage& page, const fs::path& folder, const std::string& stem,
+                  const std::string& colours) {
   for (const auto& [suffix, caption] :
-       {std::pair{"_overlay.png", "prediction in red"}, std::pair{"_gradcam.png", "Grad-CAM"}}) {
+       {std::pair{std::string("_overlay.png"), colours},
+        std::pair{std::string("_gradcam.png"), std::string("Grad-CAM")}}) {
     const fs::path path = folder / (stem + suffix);
     if (fs::exists(path)) page.picture(read_file(path), stem + ": " + caption);
   }
@@ -46,9 +70,12 @@ std::string predict_report_html(const fs::path& folder, int64_t pictures) {
 
   HtmlPage page("Lung infection: " + std::to_string(summary["cases"].size()) + " case" +
                 (summary["cases"].size() == 1 ? "" : "s"));
+  const std::string threshold = summary["threshold"].is_null()
+                                    ? "no threshold (the likeliest class wins)"
+                                    : "threshold " + number(summary["threshold"], 2);
   page.paragraph("Model " + summary.value("model", "") + " (SHA-256 " +
-                 summary.value("weights_sha256", "").substr(0, 16) + "...), threshold " +
-                 number(summary["threshold"], 2) + ", " + summary.value("precision", "") + ", " +
+                 summary.value("weights_sha256", "").substr(0, 16) + "...), " + threshold + ", " +
+                 summary.value("precision", "") + ", " +
                  human_seconds(summary.value("seconds", 0.0)) + ".");
   std::vector<json> cases = summary["cases"];
   std::stable_sort(cases.begin(), cases.end(), [](const json& a, const json& b) {
@@ -62,11 +89,14 @@ std::string predict_report_html(const fs::path& folder, int64_t pictures) {
                     number(c["lung_ml"], 0),
                     number(c["lesion_fraction_of_lung"], 1, 100) +
                         (c["lesion_fraction_of_lung"].is_number() ? " %" : "")});
+    for (const auto& k : classes_of(c)) rows.back().push_back(amount_text(k));
     for (const auto& w : c["warnings"]) warnings.push_back(w);
   }
-  page.table(
-      {"case", "kind", "size", "lesion pixels", "lesion ml", "lungs ml", "share of the lungs"},
-      rows);
+  std::vector<std::string> head = {
+      "case", "kind", "size", "lesion pixels", "lesion ml", "lungs ml", "share of the lungs"};
+  const auto classes = cases.empty() ? std::vector<json>() : classes_of(cases.front());
+  for (const auto& k : classes) head.push_back(k["name"]);
+  page.table(head, rows);
   page.paragraph(
       "Millilitres and shares exist for images in Hounsfield units only; lungs are found "
       "by threshold and morphology.");
@@ -74,7 +104,7 @@ std::string predict_report_html(const fs::path& folder, int64_t pictures) {
     page.folded(std::to_string(warnings.size()) + " warnings", joined(warnings, "\n"));
   page.heading("Pictures");
   for (size_t i = 0; i < cases.size() && static_cast<int64_t>(i) < pictures; ++i) {
-    add_pictures(page, folder, stem_of(cases[i]["output"]));
+    add_pictures(page, folder, stem_of(cases[i]["output"]), colours_of(classes));
   }
   return page.text();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "groundglass/core/text.h"
+#include "groundglass/evaluate/class_section.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/report/figure.h"
 #include "groundglass/report/html_page.h"
@@ -27,7 +28,7 @@ void add_fold_table(HtmlPage& page, const RunReport& report) {
     if (fold.scores.items.empty()) continue;
     const ScoreRow pooled = pooled_scores(fold.scores.items);
     std::vector<std::string> cells = {fold.name, std::to_string(fold.scores.best_epoch),
-                                      fixed(fold.scores.threshold, 2),
+                                      threshold_text(fold.scores),
                                       std::to_string(fold.scores.items.size())};
     for (const auto& name : score_names()) {
       const auto value = score(pooled, name);
@@ -83,6 +84,26 @@ void add_domain_table(HtmlPage& page, const RunReport& report) {
              rows);
 }
 
+/// A row for each class of a network that tells several apart.
+void add_class_table(HtmlPage& page, const RunReport& report) {
+  std::vector<FoldScores> folds;
+  for (const auto& fold : report.folds) {
+    if (!fold.scores.items.empty()) folds.push_back(fold.scores);
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& c : class_rows(folds, share_a_test_set(folds), report.class_names)) {
+    const DomainScores d = domain_scores(c.items).front();
+    std::vector<std::string> of_folds;
+    for (const auto& value : c.dice_of_fold) of_folds.push_back(cell(value));
+    rows.push_back({c.name, joined(of_folds, ", "), cell(d.pooled.dice), cell(d.intervals.pooled),
+                    cell(d.pooled.precision), cell(d.pooled.sensitivity)});
+  }
+  if (rows.empty()) return;
+  page.heading("Classes");
+  page.paragraph("Each class against all else; the likeliest wins, so no threshold applies.");
+  page.table({"class", "Dice of the folds", "Dice", "95 %", "precision", "sensitivity"}, rows);
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, const ScoredItem*>> telling_items(
@@ -102,6 +123,7 @@ std::string run_report_html(const RunReport& report) {
   HtmlPage page(report.title);
   add_fold_table(page, report);
   add_domain_table(page, report);
+  add_class_table(page, report);
   for (const auto& fold : report.folds) {
     if (!fold.history.empty()) {
       page.heading("Training, " + fold.name);

@@ -24,6 +24,7 @@ struct ReportedFold {
 struct RunReport {
   std::string title, recipe, environment;
   std::vector<ReportedFold> folds;
+  std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for their numbers
 };
 
 /// Curves, tables over folds and domains, best, median and worst cases, recipe and environment, as

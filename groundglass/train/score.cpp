@@ -27,6 +27,10 @@ RowScore score_row(int64_t row, const torch::Tensor& foreground, const torch::Te
   score.soft = soft_count(p.masked_select(valid), positive.masked_select(valid));
   score.histogram.truth = binned(p.masked_select(positive));
   score.histogram.rest = binned(p.masked_select(valid & positive.logical_not()));
+  if (foreground.size(0) == 1) return score;
+  for (int64_t k = 1; k <= foreground.size(0); ++k) {
+    score.classes.push_back(count(label, truth, k));
+  }
   return score;
 }
 
@@ -80,6 +84,15 @@ SoftCounts Scores::soft_pooled() const {
   return total;
 }
 
+std::vector<Counts> Scores::class_pooled() const {
+  std::vector<Counts> total;
+  for (const auto& r : rows) {
+    total.resize(r.classes.size());
+    for (size_t c = 0; c < total.size(); ++c) total[c] += r.classes[c];
+  }
+  return total;
+}
+
 Scores score_entries(SegmentationModel& model, const PreparedSet& set,
                      const std::vector<Entry>& entries, const ScoreOptions& options,
                      const LossFunction& loss) {
@@ -115,6 +128,19 @@ Scores score_entries(SegmentationModel& model, const PreparedSet& set,
 
 double domain_mean_dice(const Scores& scores, const std::vector<PreparedRow>& rows) {
   return mean_over_domains(scores, rows, [](const RowScore& s) { return s.counts; });
+}
+
+double class_mean_dice(const Scores& scores) {
+  std::vector<Counts> classes = scores.class_pooled();
+  if (classes.empty()) classes.push_back(scores.pooled());
+  double sum = 0;
+  int64_t defined = 0;
+  for (const auto& counts : classes) {
+    const auto value = dice(counts);
+    sum += value.value_or(0);
+    defined += value.has_value();
+  }
+  return defined > 0 ? sum / static_cast<double>(defined) : -1;
 }
 
 double best_threshold(const Scores& scores, const std::vector<PreparedRow>& rows) {

@@ -27,12 +27,14 @@ struct ProbabilityHistogram {
   ProbabilityHistogram& operator+=(const ProbabilityHistogram& other);
 };
 
-/// How a network did on one slice, on its own grid. Foreground classes count as one.
+/// How a network did on one slice, on its own grid. Foreground classes count as one, and, where
+/// there are several, each by itself as well.
 struct RowScore {
   int64_t row = 0;
   Counts counts;  ///< at the threshold
   SoftCounts soft;
   ProbabilityHistogram histogram;
+  std::vector<Counts> classes = {};  ///< of classes 1, 2, ..; empty for a network of one
 };
 
 struct Scores {
@@ -41,6 +43,7 @@ struct Scores {
 
   Counts pooled() const;
   SoftCounts soft_pooled() const;
+  std::vector<Counts> class_pooled() const;  ///< classes 1, 2, ..; empty for a network of one
 };
 
 struct ScoreOptions {
@@ -58,6 +61,10 @@ Scores score_entries(SegmentationModel& model, const PreparedSet& set,
 /// Mean over the domains of their pooled hard Dice; domains without any foreground are left out, -1
 /// if there is none.
 double domain_mean_dice(const Scores& scores, const std::vector<PreparedRow>& rows);
+
+/// Mean over the foreground classes of their pooled hard Dice; classes that are neither there nor
+/// predicted are left out, -1 if there is none. For a network of one class its pooled Dice.
+double class_mean_dice(const Scores& scores);
 
 /// The threshold (0.05 to 0.95 in steps of 0.01) with the best domain mean of pooled Dice on these
 /// scores, which should be those of validation patients.

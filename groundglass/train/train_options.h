@@ -56,12 +56,13 @@ struct TrainOptions {
     v.field({"sampling", "'shuffle' (each entry once), 'domains' or 'patients' (drawn evenly)"},
             sampling);
     v.field({"steps_per_epoch", "0 for as many as the entries fill", 0, 1000000}, steps_per_epoch);
-    v.field(
-        {"monitor",
-         "what the best epoch has most of: 'soft_dice' or 'hard_dice' (pooled over validation "
-         "pixels), 'domain_dice' (mean of the domains' pooled hard Dice) or 'last' (nothing: the "
-         "last epoch is kept)"},
-        monitor);
+    v.field({"monitor",
+             "what the best epoch has most of: 'soft_dice' or 'hard_dice' (pooled over validation "
+             "pixels), 'domain_dice' (mean of the domains' pooled hard Dice), 'class_dice' (mean "
+             "of the "
+             "classes' pooled hard Dice) or 'last' (nothing: the last epoch is kept); all but "
+             "'class_dice' take the classes as one"},
+            monitor);
     v.field({"patience", "epochs without a better monitor before it stops; 0 for never", 0, 100000},
             patience);
     v.field(

@@ -41,7 +41,10 @@ class Training {
   }
 
   TrainResult run() {
-    while (state_.epoch < job_.options.epochs && !out_of_patience()) one_epoch();
+    while (state_.epoch < job_.options.epochs && !out_of_patience()) {
+      if (pause_is_due()) return {state_.epoch, state_.best_epoch, state_.best_monitor};
+      one_epoch();
+    }
     state_.finished = true;
     save();
     load_weights(*job_.model, read_safetensors(weights_path()).tensors, weights_path().string());
@@ -54,6 +57,8 @@ class Training {
   bool out_of_patience() const {
     return job_.options.patience > 0 && state_.epoch - state_.best_epoch >= job_.options.patience;
   }
+
+  bool pause_is_due() const { return job_.pause_after > 0 && state_.epoch >= job_.pause_after; }
 
   void one_epoch() {
     const int64_t draws = job_.options.steps_per_epoch * job_.options.batch_size;
@@ -137,9 +142,13 @@ class Training {
     done.validation_loss = scores.loss;
     done.soft_dice = soft_dice(scores.soft_pooled()).value_or(-1);
     done.hard_dice = dice(scores.pooled()).value_or(-1);
-    done.monitor = job_.options.monitor == "soft_dice"   ? done.soft_dice
-                   : job_.options.monitor == "hard_dice" ? done.hard_dice
-                   : job_.options.monitor == "last"      ? static_cast<double>(done.epoch)
+    for (const auto& counts : scores.class_pooled()) {
+      done.class_dice.push_back(dice(counts).value_or(-1));
+    }
+    done.monitor = job_.options.monitor == "soft_dice"    ? done.soft_dice
+                   : job_.options.monitor == "hard_dice"  ? done.hard_dice
+                   : job_.options.monitor == "class_dice" ? class_mean_dice(scores)
+                   : job_.options.monitor == "last"       ? static_cast<double>(done.epoch)
                                                     : domain_mean_dice(scores, job_.set->rows());
     done.best = state_.best_epoch == 0 || done.monitor > state_.best_monitor;
     done.seconds = now_s() - begin;

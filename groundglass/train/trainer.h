@@ -24,6 +24,7 @@ struct TrainJob {
   Engine engine;
   std::filesystem::path run;                         ///< folder for weights, state and logs
   std::map<std::string, std::string> weights_notes;  ///< metadata to store with the weights
+  int64_t pause_after = 0;  ///< epochs after which it returns unfinished; 0: it goes to its end
 };
 
 struct TrainResult {
@@ -40,6 +41,10 @@ struct TrainResult {
 /// If the folder holds a state, training goes on from it, in mid-epoch if need be, and on the CPU
 /// ends with the same bits as if it had never been interrupted: order, augmentation and dropout are
 /// keyed by (seed, epoch, step), not by what came before.
+///
+/// With pause_after below options.epochs it returns once that many are done, to be gone on with by
+/// a later call: schedules are those of the whole training, and nothing shows that there was a
+/// pause. job.model then holds the last weights.
 ///
 /// On SIGINT or SIGTERM (catch_stop_signals) the step is finished, the state written and Stopped
 /// thrown. Afterwards job.model holds the best weights.

@@ -42,6 +42,7 @@ json numbers_of(const TrainingState& state) {
   for (const auto& e : state.history) {
     json line = {{"epoch", e.epoch}, {"epochs", e.epochs}, {"best", e.best}};
     for (const auto& c : kColumns) line[c.name] = e.*c.value;
+    if (!e.class_dice.empty()) line["class_dice"] = e.class_dice;
     history.push_back(line);
   }
   return {{"epoch", state.epoch},
@@ -67,6 +68,7 @@ TrainingState state_of(const json& numbers) {
     e.epochs = line.at("epochs");
     e.best = line.at("best");
     for (const auto& c : kColumns) e.*c.value = line.at(c.name);
+    e.class_dice = line.value("class_dice", std::vector<double>());
     state.history.push_back(e);
   }
   return state;
@@ -132,11 +134,14 @@ void write_progress_csv(const fs::path& run, const std::vector<EpochDone>& histo
   std::vector<std::string> header = {"epoch"};
   for (const auto& c : kColumns) header.emplace_back(c.name);
   header.emplace_back("best");
+  const size_t classes = history.empty() ? 0 : history.front().class_dice.size();
+  for (size_t c = 1; c <= classes; ++c) header.push_back("dice_class_" + std::to_string(c));
   std::string text = csv_line(header);
   for (const auto& e : history) {
     std::vector<std::string> cells = {std::to_string(e.epoch)};
     for (const auto& c : kColumns) cells.push_back(shortest(e.*c.value));
     cells.emplace_back(e.best ? "1" : "0");
+    for (const double value : e.class_dice) cells.push_back(shortest(value));
     text += csv_line(cells);
   }
   write_file(run / "progress.csv", text);

@@ -62,6 +62,39 @@ TEST(CrossEntropyLoss, DoesNotLookAtIgnoredPixels) {
   EXPECT_NEAR(value(golden_logits(), target), -sum / 3, 1e-12);
 }
 
+// tools/reference/losses.py, "K=3 all" and "K=3 with 255, cross entropy weighed .5 1 3"
+TEST(CrossEntropyLoss, WeighsPixelsByTheirTrueClass) {
+  const CrossEntropyLossOptions weighed{.class_weights = {0.5, 1, 3}};
+  expect_value_and_gradient(
+      [&](const torch::Tensor& x) {
+        return groundglass::cross_entropy_loss(x, three_class_target(), weighed);
+      },
+      three_class_logits(), 0.519792763085675,
+      {0.034633282, 0.017312636, -0.040525935, -0.048714123, 0.063525198, 0.012564074, 0.014080841,
+       -0.080837835, 0.027961861, 0.032124792, -0.035991414, 0.092666026, -0.071362102, 0.003926549,
+       -0.096840556, 0.039237310, 0.032064866, 0.004174531});
+  EXPECT_NEAR(value(three_class_logits(), ignoring_target(), weighed), 0.459528011188642, 1e-12);
+  EXPECT_NEAR(value(golden_logits(), golden_target(), {.class_weights = {2, 1}}),
+              0.6688878095687093, 1e-12);  // (e1 + e2 + 2 e3 + e4) / 5
+  EXPECT_NEAR(value(three_class_logits(), three_class_target(), {.class_weights = {7, 7, 7}}),
+              value(three_class_logits(), three_class_target()), 1e-12);
+  const CrossEntropyLossOptions sum{PixelReduction::sum, {0.5, 1, 3}};
+  EXPECT_NEAR(value(three_class_logits(), three_class_target(), sum),
+              0.519792763085675 * (2 * 0.5 + 3 * 1 + 3), 1e-12);
+  EXPECT_EQ(value(three_class_logits(), torch::full({2, 1, 3}, 255, torch::kInt64), weighed), 0);
+}
+
+TEST(CrossEntropyLoss, SaysHowManyWeightsItExpects) {
+  for (const std::vector<double>& weights : {std::vector<double>{1, 2}, {1, -1, 1}, {0, 0, 0}}) {
+    EXPECT_TRUE(says(complaint(ErrorKind::recipe,
+                               [&] {
+                                 value(three_class_logits(), three_class_target(),
+                                       {.class_weights = weights});
+                               }),
+                     {"class_weights", "expected 3", "none below 0"}));
+  }
+}
+
 TEST(CrossEntropyLoss, IsZeroIfEveryPixelIsIgnored) {
   EXPECT_EQ(value(golden_logits(), torch::full({1, 2, 2}, 255, torch::kInt64)), 0);
   EXPECT_EQ(value(three_class_logits(), torch::full({2, 1, 3}, 255, torch::kInt64)), 0);

@@ -80,6 +80,18 @@ def cross_entropy(logits, target):
     return sum(terms) / len(terms)
 
 
+def weighted_cross_entropy(logits, target, weights):
+    """sum(w[t] e) / sum(w[t]): PyTorch's mean of a weighted cross_entropy."""
+    above = below = 0.0
+    for n, image in enumerate(logits):
+        for i in range(len(image[0])):
+            label = target[n][i]
+            if label != 255:
+                above -= weights[label] * math.log(softmax([row[i] for row in image])[label])
+                below += weights[label]
+    return above / below
+
+
 def every_class(logits, target, loss):
     """Paper 002: per image and class, summed over the classes, mean over the images."""
     images = []
@@ -182,6 +194,11 @@ def main():
         print(f"K=3 {label}, cross entropy: {cross_entropy(LOGITS, target):.15f}")
         print("   gradient:", [f"{v:.9f}" for v in gradient(
             lambda z, target=target: cross_entropy(z, target), LOGITS)])
+
+        def weighted(logits, target=target):
+            return weighted_cross_entropy(logits, target, [0.5, 1, 3])
+        print(f"K=3 {label}, cross entropy weighed .5 1 3: {weighted(LOGITS):.15f}")
+        print("   gradient:", [f"{v:.9f}" for v in gradient(weighted, LOGITS)])
 
 
 if __name__ == "__main__":
