@@ -127,8 +127,10 @@ TEST_F(CalibrateProgram, WritesNumbersBinsAndAFigure) {
 
 TEST_F(CalibrateProgram, TakesASoftmaxAsWell) {
   train("--set model.out_channels=2");
-  EXPECT_LT(calibrate()["validation"]["all"]["after"]["nll"],
-            calibrate()["validation"]["all"]["before"]["nll"]);
+  for (const char* region : {"near", "all"}) {
+    const auto scores = calibrate(std::string("--fit ") + region)["validation"][region];
+    EXPECT_LT(scores["after"]["nll"], scores["before"]["nll"]);
+  }
   const std::string predict =
       "groundglass predict data/cases.csv --save-probabilities -q "
       "--model run -o ";
@@ -156,12 +158,12 @@ TEST_F(CalibrateProgram, SaysInOneLineWhatItCannotDo) {
   EXPECT_TRUE(says(refusal("run --data clean.ggset", 4), {"every pixel is background"}));
   run("cp set.ggset run/prepared.ggset");
   EXPECT_TRUE(says(refusal("run --data clean/cases.csv", 2), {"prepared from other images"}));
-  EXPECT_TRUE(says(refusal("nowhere --data set.ggset", 4), {"nowhere"}));
+  EXPECT_TRUE(says(refusal("nowhere --data set.ggset", 5), {"nowhere"}));
   run("cp run/weights.safetensors alone.safetensors");
   EXPECT_TRUE(
       says(refusal("alone.safetensors --data set.ggset", 5), {"split.json", "name a run folder"}));
   json split = json::parse(read_file(folder / "run/split.json"));
-  split["validation"] = json::array();
+  split["val"] = json::array();
   write_file(folder / "run/split.json", split.dump());
   EXPECT_TRUE(says(refusal("run --data set.ggset", 4),
                    {"no validation slices", "'strict'", "with a split"}));
