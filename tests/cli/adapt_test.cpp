@@ -4,7 +4,7 @@
 
 #include "groundglass/core/csv.h"
 #include "groundglass/core/files.h"
-#include "tests/cli/run_program.h"
+#include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
 
@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 /// A phantom of 12 patients of two windows, and a network trained on the wide one.
-class AdaptProgram : public testing::Test {
+class AdaptProgram : public ProgramTest {
  protected:
   void SetUp() override {
     write_small_recipe(folder / "r.toml");
@@ -24,17 +24,11 @@ class AdaptProgram : public testing::Test {
         "--set 'split.train_domains=[\"phantom_wide_window\"]' --set split.mode=shares "
         "--set train.steps_per_epoch=20");
   }
-  Outcome run(const std::string& command, int code = 0) const {
-    const Outcome outcome = run_shell(command, folder.path());
-    EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
-    return outcome;
-  }
   std::string adapt_words(const std::string& more = "") const {
     return "groundglass adapt source --data set.ggset --domain " + far() +
            " --source set.ggset -q --set adapt.limit=0 --set adapt.min_pixels=1 " + more;
   }
   std::string far() const { return "phantom_lung_window"; }
-  ScratchFolder folder;
 };
 
 TEST_F(AdaptProgram, FromATrainedRunToAnAdaptedOneThatPredicts) {

@@ -4,7 +4,7 @@
 
 #include "groundglass/core/csv.h"
 #include "groundglass/core/files.h"
-#include "tests/cli/run_program.h"
+#include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
 
@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 /// A phantom of 8 patients in two domains, and a network trained on it.
-class CalibrateProgram : public testing::Test {
+class CalibrateProgram : public ProgramTest {
  protected:
   void train(const std::string& more = "") {
     write_small_recipe(folder / "r.toml");
@@ -23,11 +23,6 @@ class CalibrateProgram : public testing::Test {
     run("groundglass train r.toml --data set.ggset --epochs 2 -o run -q "
         "--set train.steps_per_epoch=15 --set split.validation_fraction=0.5 " +
         more);
-  }
-  Outcome run(const std::string& command, int code = 0) const {
-    const Outcome outcome = run_shell(command, folder.path());
-    EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
-    return outcome;
   }
   json calibrate(const std::string& more = "") const {
     return json::parse(run("groundglass calibrate run --data set.ggset -q --json " + more).out);
@@ -51,7 +46,6 @@ class CalibrateProgram : public testing::Test {
   json summary(const std::string& name) const {
     return json::parse(read_file(folder / (name + "/summary.json")));
   }
-  ScratchFolder folder;
 };
 
 TEST_F(CalibrateProgram, ChangesProbabilitiesAndLeavesMasksAsTheyAre) {

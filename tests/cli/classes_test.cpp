@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/cli/run_program.h"
+#include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
 
@@ -37,16 +37,11 @@ monitor = "class_dice"
 class_names = ["ground glass", "consolidation"]
 )";
 
-class Classes : public testing::Test {
+class Classes : public ProgramTest {
  protected:
   void SetUp() override {
     write_file(folder / "r.toml", kRecipe);
     run("groundglass phantom data --cases 4 --slices 6 --side 64 --lesions 40 -q");
-  }
-  Outcome run(const std::string& command, int code = 0) const {
-    const Outcome outcome = run_shell(command, folder.path());
-    EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
-    return outcome;
   }
   std::string text(const std::string& name) const { return read_file(folder / name); }
 
@@ -56,7 +51,6 @@ class Classes : public testing::Test {
     EXPECT_EQ(std::count(err.begin(), err.end(), '\n'), 1) << err;
     return err;
   }
-  ScratchFolder folder;
 };
 
 TEST_F(Classes, WalkFromThePhantomToTheReport) {

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/files.h"
-#include "tests/cli/run_program.h"
+#include "tests/cli/program_test.h"
 #include "tests/complaint.h"
 
 namespace groundglass {
@@ -12,7 +12,7 @@ using nlohmann::json;
 
 /// A phantom of 2 patients whose masks are also its predictions, once as 0 and 255 and once as
 /// class numbers.
-class Evaluate : public testing::Test {
+class Evaluate : public ProgramTest {
  protected:
   void SetUp() override {
     run("groundglass phantom data --cases 2 --slices 6 --side 64 -q");
@@ -21,12 +21,6 @@ class Evaluate : public testing::Test {
         "mkdir -p classes/$(basename $(dirname $f)); cp ${f%.png}_class.png classes/${f#data/}; "
         "done");
   }
-  Outcome run(const std::string& command, int code = 0) const {
-    const Outcome outcome = run_shell(command, folder.path());
-    EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
-    return outcome;
-  }
-  ScratchFolder folder;
 };
 
 TEST_F(Evaluate, ReportsLesionsAlwaysAndDistancesWithASpacing) {

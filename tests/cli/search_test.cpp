@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/csv.h"
-#include "tests/cli/run_program.h"
+#include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
 
@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 /// A phantom data set of 5 patients, a recipe, and a halving search of 4 trials.
-class SearchProgram : public testing::Test {
+class SearchProgram : public ProgramTest {
  protected:
   void SetUp() override {
     write_small_recipe(folder / "r.toml", "monitor = \"soft_dice\"\nschedule = \"cosine\"\n");
@@ -39,15 +39,9 @@ labels = ["Dice", "both", "CE"]
 )");
     run("groundglass phantom data --cases 5 --slices 5 --side 64 -q");
   }
-  Outcome run(const std::string& command, int code = 0) const {
-    const Outcome outcome = run_shell(command, folder.path());
-    EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
-    return outcome;
-  }
   std::string text(const std::string& file) const { return read_file(folder / file); }
   /// --data, without -o.
   const std::string words = "groundglass search s.toml --data data/cases.csv --threads 1 ";
-  ScratchFolder folder;
 };
 
 TEST_F(SearchProgram, LeavesTablesAndARecipeThatTrainTakes) {

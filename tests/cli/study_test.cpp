@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/cli/run_program.h"
+#include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
 
@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 /// A folder with a phantom data set of 4 patients, a recipe and a study of two rows.
-class Study : public testing::Test {
+class Study : public ProgramTest {
  protected:
   void SetUp() override {
     write_small_recipe(folder / "r.toml");
@@ -28,12 +28,6 @@ set = ['loss.terms=[{name="dice"}]', 'train.epochs=1']
 )");
     run("groundglass phantom data --cases 4 --slices 5 --side 64 -q");
   }
-  Outcome run(const std::string& command, int code = 0) const {
-    const Outcome outcome = run_shell(command, folder.path());
-    EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
-    return outcome;
-  }
-  ScratchFolder folder;
 };
 
 TEST_F(Study, TrainsItsRowsAndWritesOneTable) {

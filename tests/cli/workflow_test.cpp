@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/cli/run_program.h"
+#include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
 
@@ -12,18 +12,12 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 /// A folder with a phantom data set of 6 patients and a recipe.
-class Workflow : public testing::Test {
+class Workflow : public ProgramTest {
  protected:
   void SetUp() override {
     write_small_recipe(folder / "r.toml");
     run("groundglass phantom data --cases 6 --slices 6 --side 64 -q");
   }
-  Outcome run(const std::string& command, int code = 0) const {
-    const Outcome outcome = run_shell(command, folder.path());
-    EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
-    return outcome;
-  }
-  ScratchFolder folder;
 };
 
 TEST_F(Workflow, FromAPhantomToItsReport) {
@@ -169,7 +163,8 @@ TEST_F(Workflow, ManySlicesNeedNoMoreMemoryThanFew) {
   const auto peak_mib = [&](const std::string& slices) {
     run("groundglass phantom v" + slices + " --format nifti --cases 1 --side 256 -q --slices " +
         slices);
-    run("groundglass predict v" + slices + "/imagesTr -o o" + slices + " --model run --plans none -q");
+    run("groundglass predict v" + slices + "/imagesTr -o o" + slices +
+        " --model run --plans none -q");
     return json::parse(read_file(folder / ("o" + slices + "/summary.json")))["peak_rss_mib"]
         .get<double>();
   };

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/csv.h"
-#include "tests/cli/run_program.h"
+#include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
 
@@ -36,7 +36,7 @@ std::string coloured_bmp(uint32_t width, uint32_t height) {
 }
 
 /// Phantom X-rays as a table with labels: the first half infected, the others without a mask.
-class Xray : public testing::Test {
+class Xray : public ProgramTest {
  protected:
   void SetUp() override {
     run("groundglass phantom data --kind cxr --cases 16 --side 64 -q");
@@ -61,15 +61,8 @@ class Xray : public testing::Test {
                "rows = [\"r\"]\npositive = [\"infected\"]\n"
                "[detection_printed]\nr = [0.9837, 0.9805, 0.9225, 0.9521, 0.9708, 0.9812]\n");
   }
-  Outcome run(const std::string& command, int code = 0) const {
-    const Outcome outcome = run_shell(command, folder.path());
-    EXPECT_EQ(outcome.code, code) << command << "\n" << outcome.err;
-    return outcome;
-  }
   /// A network trained on the phantom, in run/.
   void train() const { run("groundglass train r.toml --data data/labelled.csv -o run -q"); }
-
-  ScratchFolder folder;
 };
 
 TEST_F(Xray, StudyWritesItsTablesAndReadsFinishedFoldsBack) {

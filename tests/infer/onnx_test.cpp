@@ -11,7 +11,7 @@
 #include "groundglass/infer/onnx_proto.h"
 #include "groundglass/models/attention_unet.h"
 #include "groundglass/models/unet.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
@@ -114,7 +114,7 @@ std::string refusal(const std::function<Tensor(const Tensor&)>& function) {
   const auto traced = trace_module(
       *conv, [&](const Tensor& x) -> std::vector<Tensor> { return {function(conv(x))}; },
       {.image = {2, 4, 8, 12}, .size_multiple = 4});
-  return error_of(ErrorKind::usage, [&] { onnx_bytes(traced, {}); });
+  return complaint(ErrorKind::usage, [&] { onnx_bytes(traced, {}); });
 }
 
 TEST(OnnxRefusal, NamesOperatorAndPlace) {

@@ -5,7 +5,7 @@
 #include "groundglass/core/task.h"
 #include "groundglass/models/attention_unet.h"
 #include "groundglass/models/unet.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 
 namespace groundglass {
 namespace {
@@ -141,7 +141,7 @@ TEST(Trace, NoticesAGraphThatDoesSomethingElse) {
   const auto changing = [&](const torch::Tensor& x) -> std::vector<torch::Tensor> {
     return {x * (++calls > 7 ? 2.0 : 1.0)};
   };
-  const auto message = error_of(ErrorKind::internal, [&] { traced(changing); });
+  const auto message = complaint(ErrorKind::internal, [&] { traced(changing); });
   EXPECT_NE(message.find("gives another logits"), std::string::npos) << message;
 }
 

@@ -1,7 +1,7 @@
 #include "groundglass/io/dicom_series.h"
 
 #include "groundglass/core/files.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 #include "tests/io/dicom_samples.h"
 
 namespace groundglass {
@@ -17,7 +17,7 @@ class Dicom : public VolumeTest {
   }
 
   std::string complaint() const {
-    return error_of(ErrorKind::data, [&] { open_dicom_series(series); });
+    return groundglass::complaint(ErrorKind::data, [&] { open_dicom_series(series); });
   }
   fs::path file(int number) const { return series / ("000" + std::to_string(number) + ".dcm"); }
 
@@ -175,7 +175,7 @@ TEST_F(Dicom, SaysEverythingAtOnce) {
 
 TEST_F(Dicom, NamesFilesAlsoWhereTheFolderEndsInASlash) {
   write_file(series / "broken.dcm", "");
-  expect_contains(error_of(ErrorKind::data, [&] { open_dicom_series(series / ""); }),
+  expect_contains(groundglass::complaint(ErrorKind::data, [&] { open_dicom_series(series / ""); }),
                   "/: broken.dcm: cannot be read as DICOM");
 }
 
@@ -236,7 +236,7 @@ TEST_F(Dicom, RefusesTruncatedFiles) {
     data.putAndInsertUint16Array(DCM_PixelData, few.data(), few.size());
   });
   expect_contains(complaint(), "0003.dcm: is truncated: it holds 20 bytes of pixels, expected 84");
-  expect_contains(error_of(ErrorKind::data, [&] { open_volume(file(2)); }),
+  expect_contains(groundglass::complaint(ErrorKind::data, [&] { open_volume(file(2)); }),
                   file(2).string() + ": cannot be read as DICOM");
 }
 

@@ -12,7 +12,7 @@
 #include <dcmtk/dcmjpeg/djrplol.h>
 
 #include "groundglass/core/files.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 #include "tests/io/dicom_samples.h"
 
 namespace groundglass {
@@ -117,7 +117,8 @@ TEST_F(DicomPixels, AreRefusedWhereTheCompressionIsDamaged) {
   };
   const auto complaint = [&] {
     const auto slice = read_dicom_header(file);
-    return error_of(ErrorKind::data, [&] { read_dicom_pixels(*slice, torch::kInt16); });
+    return groundglass::complaint(ErrorKind::data,
+                                  [&] { read_dicom_pixels(*slice, torch::kInt16); });
   };
   const std::string whole = read_file(file), reason = "cannot be decoded: damaged, or of a kind";
   testing::internal::CaptureStderr();
@@ -150,7 +151,7 @@ TEST_F(DicomPixels, AreRefusedInAnEncodingThatIsNotKnown) {
   write_file(file, bytes);
   const auto slice = read_dicom_header(file);
   ASSERT_TRUE(slice);
-  expect_contains(error_of(ErrorKind::data, [&] { read_dicom_pixels(*slice, torch::kInt16); }),
+  expect_contains(complaint(ErrorKind::data, [&] { read_dicom_pixels(*slice, torch::kInt16); }),
                   "cannot be decoded");
 }
 
@@ -216,8 +217,8 @@ TEST_F(DicomPixels, OfThirtyTwoBitsAreRefused) {
     data.putAndInsertUint16(DCM_BitsAllocated, 32);
     data.putAndInsertUint16(DCM_Rows, 32);
   });
-  expect_contains(error_of(ErrorKind::data,
-                           [&] { read_dicom_pixels(*read_dicom_header(file), torch::kInt16); }),
+  expect_contains(complaint(ErrorKind::data,
+                            [&] { read_dicom_pixels(*read_dicom_header(file), torch::kInt16); }),
                   "has 16 of 32 bits per pixel");
 }
 

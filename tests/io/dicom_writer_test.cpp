@@ -4,7 +4,7 @@
 #include <set>
 
 #include "groundglass/core/files.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 #include "tests/io/dicom_samples.h"
 
 namespace groundglass {
@@ -88,7 +88,7 @@ TEST_F(DicomWriting, RefusesWhatDoesNotFit) {
   EXPECT_THROW(writer.write_slice(torch::zeros({2, 3}, torch::kInt16)), Error);
   Volume gray = volume_in_hu(torch::zeros({1, 2, 3}, torch::kInt16), {});
   gray.units = Units::gray;
-  expect_contains(error_of(ErrorKind::internal, [&] { write_dicom_series(folder, gray); }),
+  expect_contains(complaint(ErrorKind::internal, [&] { write_dicom_series(folder, gray); }),
                   "a CT series is written from [D,H,W] in HU");
 }
 

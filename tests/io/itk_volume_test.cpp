@@ -4,7 +4,7 @@
 #include <itkNrrdImageIO.h>
 
 #include "groundglass/core/files.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 #include "tests/io/volume_samples.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 class ItkVolumes : public VolumeTest {
  protected:
   std::string complaint(const std::string& name) const {
-    return error_of(ErrorKind::data, [&] { open_itk_volume(folder / name); });
+    return groundglass::complaint(ErrorKind::data, [&] { open_itk_volume(folder / name); });
   }
 };
 

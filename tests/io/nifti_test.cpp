@@ -4,7 +4,7 @@
 
 #include "groundglass/core/process.h"
 #include "groundglass/core/rng.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 #include "tests/io/nifti_samples.h"
 #include "tests/io/volume_samples.h"
 
@@ -16,7 +16,7 @@ class Nifti : public VolumeTest {
  protected:
   /// What reading every slice complains about.
   std::string complaint(const fs::path& path) const {
-    return error_of(ErrorKind::data, [&] {
+    return groundglass::complaint(ErrorKind::data, [&] {
       const auto reader = open_nifti(path);
       for (int64_t k = 0; k < reader->info().depth; ++k) reader->read_slice(k);
     });

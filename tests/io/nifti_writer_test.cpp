@@ -3,7 +3,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/version.h"
 #include "groundglass/io/nifti.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 #include "tests/io/nifti_samples.h"
 #include "tests/io/volume_samples.h"
 
@@ -104,15 +104,15 @@ TEST_F(NiftiWriting, LeavesNothingHalf) {
 }
 
 TEST_F(NiftiWriting, RefusesWhatDoesNotFit) {
-  expect_contains(error_of(ErrorKind::usage,
-                           [&] {
-                             LabelVolumeWriter(folder / "m.png", {1, 1, 1}, {});
-                           }),
+  expect_contains(complaint(ErrorKind::usage,
+                            [&] {
+                              LabelVolumeWriter(folder / "m.png", {1, 1, 1}, {});
+                            }),
                   "is written as .nii or .nii.gz");
-  expect_contains(error_of(ErrorKind::data,
-                           [&] {
-                             LabelVolumeWriter(folder / "m.nii", {40000, 1, 1}, {});
-                           }),
+  expect_contains(complaint(ErrorKind::data,
+                            [&] {
+                              LabelVolumeWriter(folder / "m.nii", {40000, 1, 1}, {});
+                            }),
                   "an axis of 40000 voxels");
   LabelVolumeWriter writer(folder / "m.nii", {1, 3, 4}, {});
   EXPECT_THROW(writer.write_slice(torch::zeros({4, 3}, torch::kUInt8)), Error);
@@ -133,12 +133,12 @@ TEST_F(NiftiWriting, SaysWhenTheDiskIsFull) {
   const int counter = std::stoi(name.substr(begin, end - begin));
   name.replace(begin, end - begin, std::to_string(counter + 1));
   fs::create_symlink("/dev/full", folder / name);
-  expect_contains(error_of(ErrorKind::data,
-                           [&] {
-                             LabelVolumeWriter writer(folder / "m.nii", {1, 512, 512}, {});
-                             writer.write_slice(torch::zeros({512, 512}, torch::kUInt8));
-                             writer.commit();
-                           }),
+  expect_contains(complaint(ErrorKind::data,
+                            [&] {
+                              LabelVolumeWriter writer(folder / "m.nii", {1, 512, 512}, {});
+                              writer.write_slice(torch::zeros({512, 512}, torch::kUInt8));
+                              writer.commit();
+                            }),
                   "m.nii: cannot be written (No space left on device)");
   EXPECT_FALSE(fs::exists(folder / "m.nii"));
 }

@@ -1,5 +1,5 @@
 #include "groundglass/io/nifti.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 #include "tests/io/volume_samples.h"
 
 namespace groundglass {

@@ -2,7 +2,7 @@
 
 #include "groundglass/core/files.h"
 #include "groundglass/io/nifti.h"
-#include "tests/error_of.h"
+#include "tests/complaint.h"
 #include "tests/io/nifti_samples.h"
 #include "tests/io/volume_samples.h"
 
@@ -18,7 +18,7 @@ class Volumes : public VolumeTest {
     return path;
   }
   std::string complaint(const fs::path& path, const std::string& units = "auto") const {
-    return error_of(ErrorKind::data, [&] { open_volume(path, units); });
+    return groundglass::complaint(ErrorKind::data, [&] { open_volume(path, units); });
   }
 };
 
@@ -63,7 +63,7 @@ TEST_F(Volumes, OfUnclearUnitsAreRefusedUntilSomebodyInsists) {
   EXPECT_EQ(open_volume(path, "hu")->info().units, Units::hu);
   expect_contains(complaint(path, "gray"), "holds int16 values, expected uint8 for units 'gray'");
   expect_contains(complaint(path, "probability"), "expected float32 for units 'probability'");
-  expect_contains(error_of(ErrorKind::usage, [&] { open_volume(path, "Hu"); }),
+  expect_contains(groundglass::complaint(ErrorKind::usage, [&] { open_volume(path, "Hu"); }),
                   "units are 'Hu', expected auto, hu or gray");
 }
 
@@ -85,7 +85,8 @@ TEST_F(Volumes, AreRefusedWithTheReason) {
 
 TEST_F(Volumes, KnowTheirSlices) {
   const auto reader = open_volume(save(counted_voxels(2, 3, 4)));
-  expect_contains(error_of(ErrorKind::internal, [&] { reader->read_slice(2); }), "slice 2 of 2");
+  expect_contains(groundglass::complaint(ErrorKind::internal, [&] { reader->read_slice(2); }),
+                  "slice 2 of 2");
   EXPECT_THROW(reader->read_slice(-1), Error);
 }
 
@@ -99,7 +100,7 @@ TEST_F(Volumes, OfLabelsMayBeOfAnyTypeButHoldWholeNumbersTo255) {
   const auto refusal = [&](std::vector<float> values) {
     const auto n = static_cast<int64_t>(values.size());
     const auto path = save(torch::tensor(values).view({1, 1, n}));
-    return error_of(ErrorKind::data, [&] { read_label_volume(path); });
+    return groundglass::complaint(ErrorKind::data, [&] { read_label_volume(path); });
   };
   expect_contains(refusal({0, 1, -1}), "slice 0 holds the value -1, expected class numbers");
   expect_contains(refusal({0, 0.5, 1}), "slice 0 holds the value 0.5, expected");
