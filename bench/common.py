@@ -8,6 +8,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+NETWORKS = ("attention_unet,unet,raiu_net,segnet_depth4,a_segnet_depth5,linknet,linknet_smp,r231_unet,"
+            "unet_densenet121,unet_inception_v3,unet_resnet50_preact,unet_plus_plus_densenet121,"
+            "dla_densenet121,unet_vgg16,attention_unet_vgg16,inf_net")
 
 
 def arguments(description, **extra):

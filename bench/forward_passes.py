@@ -16,10 +16,6 @@ import torch
 
 import common
 
-NAMES = ("attention_unet,unet,raiu_net,segnet_depth4,a_segnet_depth5,linknet,linknet_smp,r231_unet,"
-         "unet_densenet121,unet_inception_v3,unet_resnet50_preact,unet_plus_plus_densenet121,"
-         "dla_densenet121,unet_vgg16,attention_unet_vgg16,inf_net")
-
 
 def read_dump(path):
     import json
@@ -48,7 +44,7 @@ def peer_seconds(model, image, repeats):
 
 
 def main():
-    args = common.arguments(__doc__, models=NAMES, side=128, batch=2, repeats=3, unchecked="", engine="libtorch")
+    args = common.arguments(__doc__, models=common.NETWORKS, side=128, batch=2, repeats=3, unchecked="", engine="libtorch")
     torch.set_num_threads(args.threads)
     size = f"{args.side}x{args.side}"
     rows = []

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 import common
-from forward_passes import NAMES, read_dump
+from forward_passes import read_dump
 
 
 class TracedNetwork:
@@ -127,7 +127,7 @@ def measured(args, name, size):
 
 
 def main():
-    args = common.arguments(__doc__, models=NAMES, side=96, batch=2, repeats=3, unchecked="")
+    args = common.arguments(__doc__, models=common.NETWORKS, side=96, batch=2, repeats=3, unchecked="")
     torch.set_num_threads(args.threads)
     size = f"{args.side}x{args.side}"
     rows = []
