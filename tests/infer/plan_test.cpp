@@ -362,6 +362,14 @@ class PlanOfNetwork : public testing::Test {
     EXPECT_LT(error_of_mean(found, logits), allowed);
     EXPECT_TRUE(torch::equal(plan.run(image), found));
     EXPECT_TRUE(torch::equal(plan.run(image.narrow(0, 1, 1)), found.narrow(0, 1, 1)));
+    const ScratchFolder folder;
+    if (Plan::store(traced, {channels, height, width}, {}, folder / "p.plan", name_)) {
+      const auto again = Plan::stored(folder / "p.plan", {channels, height, width}, {}, name_);
+      ASSERT_TRUE(again);
+      EXPECT_TRUE(torch::equal(again->run(image), found));
+    } else {
+      EXPECT_FALSE(plan.fallbacks().empty());
+    }
     const int threads = at::get_num_threads();
     at::set_num_threads(threads == 1 ? 2 : 1);
     EXPECT_LT(error_of_mean(plan.run(image.narrow(0, 0, 1)), logits.narrow(0, 0, 1)), allowed);
