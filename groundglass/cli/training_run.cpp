@@ -6,6 +6,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/dataset.h"
+#include "groundglass/data/shared_patients.h"
 #include "groundglass/recipe/staged_training.h"
 #ifdef GROUNDGLASS_IO
 #include "groundglass/data/prepare.h"
@@ -58,6 +59,19 @@ class CurveDrawer final : public Observer {
   std::vector<EpochDone> history_;
 };
 #endif
+
+/// Strict splits only: the others share patients as they are meant to.
+void warn_of_shared_patients(const PreparedSet& set, const Recipe& recipe, const Split& split,
+                             Observer& observer) {
+  if (recipe.split.mode != "strict" && recipe.split.mode != "shares") return;
+  const auto names = shared_patients(split, set.rows());
+  if (names.empty()) return;
+  observer.on(
+      Warning{"patient " + in_quotes(names.front()) +
+              (names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "") +
+              ": the name stands on both sides of the split, in two domains, and is taken "
+              "for two people; if it is one, give its rows one domain, else two names"});
+}
 
 }  // namespace
 
@@ -177,6 +191,7 @@ FoldScores train_visibly(const fs::path& run, const Recipe& recipe, const Prepar
         augmentation_sheet(set, recipe.augment, 6, 7, static_cast<uint64_t>(recipe.train.seed)));
   }
 #endif
+  warn_of_shared_patients(set, recipe, split, observers);
   warn_of_duplicates(set, split, observers);
   if (lungs != nullptr) return train_stages(run, recipe, set, *lungs, split, engine, observers);
   return train_fold(run, recipe, set, split, engine, observers);

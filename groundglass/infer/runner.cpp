@@ -192,6 +192,7 @@ torch::Tensor Runner::logits(const torch::Tensor& image) {
 
 std::string Runner::engine() const {
   if (planned_ && in_torch_) return "plan and libtorch";
+  if (!planned_ && !in_torch_) return "none";
   return planned_ ? "plan" : "libtorch";
 }
 

@@ -64,7 +64,7 @@ class Runner {
   /// Error(usage) for a size that the network does not take.
   torch::Tensor logits(const torch::Tensor& image);
 
-  /// What ran the images so far: "plan", "libtorch", or "plan and libtorch" (by size).
+  /// What ran the images so far: "plan", "libtorch", "plan and libtorch" (by size), or "none".
   std::string engine() const;
   /// The lowest precision that ran so far: "bf16" or "fp32".
   std::string precision() const;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "groundglass/data/shared_patients.h"
 #include "groundglass/data/split.h"
 #include "tests/complaint.h"
 #include "tests/data/made_up_set.h"
@@ -268,6 +269,26 @@ TEST(ChosenRows, RefusesDataWithoutLesionsAndUnknownWords) {
   options.rows = "infected";
   EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { chosen_rows(set, options); }),
                    {"infected", "with_lesion"}));
+}
+
+TEST(SharedPatients, AreNamesOnBothSides) {
+  auto rows = rows_of(6, 3, "a");
+  for (const auto& s : make_splits(rows, {}, 1)) EXPECT_TRUE(shared_patients(s, rows).empty());
+  auto others = rows_of(6, 3, "b");
+  for (auto& row : others) row.patient[0] = 'a';  // "ap0" in both domains
+  rows.insert(rows.end(), others.begin(), others.end());
+  bool shared = false;
+  for (const auto& s : make_splits(rows, {}, 0)) {
+    for (const auto& name : shared_patients(s, rows)) {
+      EXPECT_TRUE(patient_set(s.train, rows).count(name) > 0);
+      shared = true;
+    }
+  }
+  EXPECT_TRUE(shared);
+  SplitOptions paper;
+  paper.mode = "paper";
+  const Split split = make_splits(rows, paper, 0).front();
+  EXPECT_FALSE(shared_patients(split, rows).empty());
 }
 
 }  // namespace

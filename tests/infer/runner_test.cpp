@@ -75,6 +75,7 @@ class RunnerTest : public testing::Test {
 TEST_F(RunnerTest, PlansWhereThePlanSaysTheSame) {
   const auto model = std::make_shared<OneLayer>();
   Runner runner(model, {});
+  EXPECT_EQ(runner.engine(), "none");
   const torch::NoGradGuard no_grad;
   for (const auto& [h, w] : std::vector<std::pair<int64_t, int64_t>>{{8, 12}, {16, 4}, {8, 12}}) {
     const auto image = image_of(3, h, w);
