@@ -256,7 +256,8 @@ TEST_F(PlanTest, IsStoredUnlessPartsRunInLibTorch) {
     const auto [pooled, places] = torch::max_pool2d_with_indices(torch::relu(before(x)), 2, 2);
     const auto wide = torch::upsample_bilinear2d(pooled, {8, 12}, false);
     const auto back = torch::max_unpool2d(pooled, places, {8, 12});
-    return torch::sigmoid(after(torch::matmul(torch::eye(8) * 2, wide) * 0.5 - back));
+    const auto plane = torch::arange(96, torch::kFloat32).view({1, 1, 8, 12}) * 0.01;
+    return torch::sigmoid(after(plane - torch::matmul(torch::eye(8) * 2, wide) * 0.5 + back));
   });
   const auto image = image_of({2, 3, 8, 12});
   for (const auto precision : {torch::kFloat32, torch::kBFloat16}) {
