@@ -251,6 +251,7 @@ TEST(Parity, CountsChangedPixelsOnlyWhereTheReferenceWasSure) {
   EXPECT_EQ(half.flipped, 1);  // .62 beside .40; .52 beside .48 was open
   EXPECT_NEAR(half.dice, 2.0 * 1 / (3 + 1), 1e-12);
   EXPECT_EQ(compare_logits(found, theirs, 0.61).flipped, 1);
+  EXPECT_EQ(compare_logits(logit(0.63), logit(0.59), 0.61).flipped, 0);  // open at this threshold
   EXPECT_EQ(compare_logits(found, theirs, 0.95).flipped, 0);
   EXPECT_EQ(compare_logits(found, theirs, 0.95).dice, 1);  // both empty
   EXPECT_NEAR(compare_logits(theirs * 1.5, theirs, 0.5).relative_error, 0.5, 1e-6);
