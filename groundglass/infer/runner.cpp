@@ -99,6 +99,8 @@ Runner::Runner(ModelPtr model, const RunnerOptions& options)
     fail(ErrorKind::usage, std::string("no plan can be made in ") + name_of(engine.precision) +
                                " by this program on this processor; use --engine libtorch");
   }
+  // What was judged at one threshold was not judged at another.
+  options_.identity += " at " + std::to_string(options_.threshold);
   model_->eval();
   model_->to(engine.device);
 }

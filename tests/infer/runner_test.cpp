@@ -179,11 +179,17 @@ TEST_F(RunnerTest, AStoredPlanNeedsNoNetworkAndGivesTheSameBits) {
   EXPECT_EQ(model->runs, 0);
   EXPECT_EQ(second.engine(), "plan");
 
+  options.threshold = 0.25;  // the plan was judged at another
+  Runner stricter(model, options);
+  stricter.logits(image);
+  EXPECT_GT(model->runs, 0);
+
+  model->runs = 0;
   options.identity = "other weights";
   Runner other(model, options);
   other.logits(image);
   EXPECT_GT(model->runs, 0);
-  EXPECT_EQ(files_in(options.plans).size(), 2U);
+  EXPECT_EQ(files_in(options.plans).size(), 3U);
 }
 
 TEST_F(RunnerTest, ADamagedPlanIsMadeAnew) {
