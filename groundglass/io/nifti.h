@@ -66,7 +66,8 @@ class LabelVolumeWriter final : public NiftiWriter {
 };
 
 /// Probabilities [H,W] float32 in [0,1], slice after slice; stored as whole numbers of 1/16384 with
-/// scl_slope, since the last bits of a float cannot be packed: a fifth of the size, a seventh of the time.
+/// scl_slope, since the last bits of a float cannot be packed: a fifth of the size and a seventh of
+/// the time.
 class ProbabilityVolumeWriter final : public NiftiWriter {
  public:
   ProbabilityVolumeWriter(const std::filesystem::path& path, std::array<int64_t, 3> shape,
