@@ -17,7 +17,7 @@ struct Layer {
   torch::Tensor old_mean, old_variance;  ///< before
   torch::Tensor sum, square_sum;         ///< over images, double
   double momentum = 1;                   ///< while it is listened to
-  c10::optional<double> old_momentum;    ///< of a BatchNorm2d
+  torch::optional<double> old_momentum;  ///< of a BatchNorm2d
 };
 
 /// The share of a new batch in the moving statistics, found by a batch of zeros.

@@ -9,12 +9,16 @@
 #ifdef GROUNDGLASS_IO
 #include "groundglass/cli/onnx_peer.h"
 #endif
+#include "groundglass/cli/bench_memory.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/infer/int8_ranges.h"
 #include "groundglass/infer/runner.h"
+#include "groundglass/infer/torchscript_file.h"
+#include "groundglass/infer/unroll.h"
 #include "groundglass/io/safetensors.h"
 #include "groundglass/losses/dice_loss.h"
 #include "groundglass/recipe/catalog.h"
@@ -26,7 +30,8 @@ namespace {
 
 struct BenchArguments {
   std::string models = "attention_unet", size = "256x256", dump, engine = "libtorch";
-  int64_t batch = 1, repeats = 7;
+  std::string memory_of;  ///< a stored plan, or "built": this process only measures its memory
+  int64_t batch = 1, repeats = 7, channels = 1;
   bool train = false, explain = false;
 };
 
@@ -35,7 +40,9 @@ struct Timing {
   std::string model, engine, precision;
   std::vector<double> ms;
   double rss_mib = 0;
-  std::vector<PlanStep> steps;  ///< of a plan, if asked for
+  std::vector<PlanStep> steps = {};        ///< of a plan, if asked for
+  std::optional<double> memory_mib = {};   ///< that the engine adds to its process
+  std::optional<PlanMemory> planned = {};  ///< of a plan
 };
 
 std::pair<int64_t, int64_t> parsed_size(const std::string& text) {
@@ -100,6 +107,7 @@ struct Contestant {
 };
 
 const char* name_of(torch::ScalarType precision) {
+  if (precision == torch::kQInt8) return "int8";
   return precision == torch::kBFloat16 ? "bf16" : "fp32";
 }
 
@@ -114,15 +122,31 @@ void check_logits(const std::string& name, const std::string& engine, const torc
   fail(ErrorKind::internal, text.str());
 }
 
+bool is_file(const std::string& name) {
+  return std::filesystem::path(name).extension() == ".pt";
+}
+
+/// A network of the catalog with random weights, or a TorchScript file as it is.
+ModelPtr network_of(const std::string& name, const std::string& size) {
+  if (!is_file(name)) return make_default_model(name);
+  const auto [height, width] = parsed_size(size);
+  return TorchScriptModel::any(read_torchscript(name), name, height, width);
+}
+
 /// The engines of one network, each checked against LibTorch's float32 before it is timed.
 class Contest {
  public:
   Contest(std::string name, const BenchArguments& a, const Engine& engine)
-      : name_(std::move(name)), a_(a), engine_(engine), model_(make_default_model(name_)) {
+      : name_(std::move(name)), a_(a), engine_(engine), model_(network_of(name_, a.size)) {
     model_->to(engine.device);
     const auto [height, width] = parsed_size(a.size);
     image_ = test_image(a.batch, model_->in_channels(), height, width).to(engine.device);
     model_->eval();
+    if (!is_file(name_)) return;
+    const auto& file = dynamic_cast<const TorchScriptModel&>(*model_);
+    if (!file.output().empty()) std::cerr << name_ << " gives " << file.output() << std::endl;
+    const torch::NoGradGuard no_grad;  // LibTorch watches a script before it settles
+    for (int i = 0; i < 2; ++i) static_cast<void>(model_->forward(image_));
   }
 
   std::vector<Timing> run(const std::vector<torch::ScalarType>& precisions) {
@@ -133,7 +157,7 @@ class Contest {
     for (const auto precision : precisions) {
       if (wanted("plan")) add_plan(precision);
     }
-    if (wanted("onnxruntime")) add_onnxruntime();
+    if (wanted("onnxruntime") && engine_.device.is_cpu()) add_onnxruntime();
     for (auto& c : all_) c.work();
     for (int64_t i = 0; i < a_.repeats; ++i) {  // in turns: what else the machine does hits all
       for (auto& c : all_) c.timing.ms.push_back(milliseconds(c.work));
@@ -160,12 +184,13 @@ class Contest {
 
   const torch::Tensor& reference() {
     const torch::NoGradGuard no_grad;
+    const ExactFloat32 exact;
     if (!reference_.defined()) reference_ = model_->forward(image_).logits.cpu();
     return reference_;
   }
 
   void add(const std::string& engine, torch::ScalarType precision, std::function<void()> work) {
-    all_.push_back({{name_, engine, name_of(precision), {}, 0, {}}, std::move(work)});
+    all_.push_back({{name_, engine, name_of(precision), {}}, std::move(work)});
   }
 
   void add_training(torch::ScalarType precision) {
@@ -173,6 +198,7 @@ class Contest {
   }
 
   void add_libtorch(torch::ScalarType precision) {
+    if (is_file(name_) && !runs_in(precision)) return;
     add("libtorch", precision, [this, precision] {
       const torch::NoGradGuard no_grad;
       const Autocast autocast(engine_.device, precision);
@@ -181,27 +207,96 @@ class Contest {
   }
 
   void add_plan(torch::ScalarType precision) {
-    if (!engine_.device.is_cpu()) {
-      fail(ErrorKind::usage, "--engine plan runs on the CPU, not on cuda");
+    if (!engine_.device.is_cpu()) return add_cuda_plan(precision);
+    if (!can_be_listed()) return;
+    const std::array<int64_t, 3> size = {image_.size(1), image_.size(2), image_.size(3)};
+    PlanOptions options{.precision = precision};
+    if (precision == torch::kQInt8) {  // of this image: no data set goes with random weights
+      widen_ranges(options.ranges, Plan(traced(), size, {.winograd = false}), image_);
     }
-    auto plan = std::make_shared<const Plan>(
-        traced(), std::array<int64_t, 3>{image_.size(1), image_.size(2), image_.size(3)},
-        PlanOptions{.precision = precision});
+    auto plan = std::make_shared<const Plan>(traced(), size, options);
     check_logits(name_, std::string("the plan in ") + name_of(precision), plan->run(image_),
                  reference(), allowed_error(*plan, precision));
     add("plan", precision,
         [plan, image = image_] { static_cast<void>(plan->run(image).sum().item<float>()); });
     if (a_.explain) all_.back().timing.steps = plan->timed_steps(image_);
+    if (precision == torch::kQInt8) return;  // its ranges go with the weights of this process
+    const std::array<int64_t, 4> sizes = {image_.size(0), image_.size(1), image_.size(2),
+                                          image_.size(3)};
+    auto& timing = all_.back().timing;
+    timing.planned = memory_of_plan(name_, traced(), sizes, {.precision = precision});
+    if (timing.planned) timing.memory_mib = timing.planned->grown_mib;
   }
+
+  /// Whether LibTorch runs a script in that precision at all; where it does not, says why.
+  bool runs_in(torch::ScalarType precision) {
+    const torch::NoGradGuard no_grad;
+    const Autocast autocast(engine_.device, precision);
+    try {
+      for (int i = 0; i < 2; ++i) static_cast<void>(model_->forward(image_));
+      return true;
+    } catch (const c10::Error& e) {
+      const std::string why = name_ + ": not in " + name_of(precision) + ": " + torch_complaint(e);
+      if (a_.engine != "all") fail(ErrorKind::usage, why);
+      std::cerr << why << std::endl;
+      return false;
+    }
+  }
+
+  /// The answer comes to the processor each time, as in a prediction.
+  void add_cuda_plan(torch::ScalarType precision) {
+    if (!can_be_listed()) return;
+    auto plan = std::make_shared<CudaPlan>(
+        traced(), std::array<int64_t, 3>{image_.size(1), image_.size(2), image_.size(3)},
+        engine_.device, CudaPlanOptions{.precision = precision});
+    check_logits(name_, std::string("the CUDA plan in ") + name_of(precision), plan->run(image_),
+                 reference(), allowed_error(traced(), precision));
+    for (const auto& text : plan->take_warnings()) std::cerr << name_ << ": " << text << std::endl;
+    add("plan", precision, [plan, image = image_] { static_cast<void>(plan->run(image)); });
+  }
+
+  /// Whether a TorchScript file is a list of operators for this size; tells once why it is not.
+  bool can_be_listed() {
+    if (!is_file(name_)) return true;
+    try {
+      traced();
+      return true;
+    } catch (const Error& e) {
+      const std::string why = name_ + " runs in LibTorch alone, without a plan: " + e.what();
+      if (a_.engine != "all") fail(ErrorKind::usage, why);
+      if (!std::exchange(told_, true)) std::cerr << why << std::endl;
+      return false;
+    }
+  }
+
+#ifdef GROUNDGLASS_IO
+  /// Nothing, and a line that says why, for TorchScript files with what ONNX does not know.
+  std::shared_ptr<OnnxPeer> onnx_peer(const std::filesystem::path& folder) {
+    if (!is_file(name_)) return std::make_shared<OnnxPeer>(traced(), image_, folder);
+    const auto& file = dynamic_cast<const TorchScriptModel&>(*model_);
+    try {
+      const auto listed =
+          file.unrolled({image_.size(0), image_.size(1), image_.size(2), image_.size(3)});
+      return std::make_shared<OnnxPeer>(listed, image_, folder);
+    } catch (const Error& e) {
+      if (a_.engine != "all") throw;
+      std::cerr << "without ONNX Runtime: " << name_ << ": " << e.what() << std::endl;
+      return nullptr;
+    }
+  }
+#endif
 
   void add_onnxruntime() {
 #ifdef GROUNDGLASS_IO
     const auto folder = OnnxPeer::node_modules();
     if (!folder.empty()) {
-      auto peer = std::make_shared<OnnxPeer>(traced(), image_, folder);
+      if (!can_be_listed()) return;
+      auto peer = onnx_peer(folder);
+      if (!peer) return;
       check_logits(name_, "ONNX Runtime", peer->logits(), reference(), 1e-2);
       add("onnxruntime", torch::kFloat32, [peer] { peer->run(); });
       all_.back().rss_mib = [peer] { return peer->peak_rss_mib(); };
+      all_.back().timing.memory_mib = peer->memory_mib();
       return;
     }
 #endif
@@ -219,6 +314,7 @@ class Contest {
   torch::Tensor image_, reference_;
   std::optional<TracedModel> traced_;
   std::vector<Contestant> all_;
+  bool told_ = false;
 };
 
 /// The precision asked for; --engine all compares both where the processor has them.
@@ -227,6 +323,7 @@ std::vector<torch::ScalarType> precisions_of(const BenchArguments& a, const Engi
   const bool both =
       a.engine == "all" && context.precision == "auto" && engine.precision == torch::kBFloat16;
   if (both) return {torch::kFloat32, torch::kBFloat16};
+  if (context.precision == "int8") return {torch::kQInt8};
   return {engine.precision};
 }
 
@@ -261,6 +358,10 @@ nlohmann::ordered_json row_of(const Timing& t, const BenchArguments& a) {
                                 {"ms_max", sorted.back()},
                                 {"images_per_s", 1000 * static_cast<double>(a.batch) / median},
                                 {"rss_mib", t.rss_mib}};
+  if (t.memory_mib) row["memory_mib"] = *t.memory_mib;
+  if (t.planned) row["planned_mib"] = t.planned->planned_mib;
+  if (t.planned && !t.planned->stored) row["memory_of"] = "a plan built, not loaded";
+  if (t.precision == "int8") row["ranges"] = "of the measured image";
   for (const PlanStep& s : t.steps) {
     row["steps"].push_back({{"kind", s.kind},
                             {"about", s.about},
@@ -278,8 +379,10 @@ void print_row(const nlohmann::ordered_json& row, const Timing& t, const std::st
             << fixed(row["ms"].get<double>(), 1) << " ms (" << fixed(row["ms_min"].get<double>(), 1)
             << " to " << fixed(row["ms_max"].get<double>(), 1) << ") for " << row["batch"] << " x "
             << size << ", " << fixed(row["images_per_s"].get<double>(), 2) << " images/s, "
-            << fixed(row["rss_mib"].get<double>(), 0) << " MiB, " << row["threads"] << " threads"
-            << std::endl;
+            << fixed(row["rss_mib"].get<double>(), 0) << " MiB"
+            << (t.memory_mib ? " (" + fixed(*t.memory_mib, 0) + " of them the engine's)" : "")
+            << ", " << row["threads"] << " threads"
+            << (t.precision == "int8" ? ", ranges of the measured image" : "") << std::endl;
   for (const PlanStep& s : t.steps) {
     std::cout << "  " << fixed(s.milliseconds, 3) << " ms  " << s.kind << ", " << s.engine << ": "
               << s.about << ", " << at::IntArrayRef(s.sizes) << "\n";
@@ -295,10 +398,31 @@ void check_engine(const BenchArguments& a) {
   }
 }
 
+/// Plans alone know int8; the rest of the program then runs as it would by itself.
+Engine engine_for(const BenchArguments& a, Context context) {
+  if (context.precision == "int8" && a.engine == "plan") context.precision = "auto";
+  return engine_of(context);
+}
+
+/// The memory of a plan, for the process that asked.
+void run_memory(const BenchArguments& a, const Context& context) {
+  const auto [height, width] = parsed_size(a.size);
+  const auto image = test_image(a.batch, a.channels, height, width);
+  const PlanOptions options{.precision = engine_of(context).precision};
+  std::optional<TracedModel> traced;
+  if (a.memory_of == "built") {
+    at::manual_seed(1);
+    traced = trace_model(*network_of(a.models, a.size), ExportOutput::logits, height, width);
+  }
+  const auto memory = measured_plan(a.memory_of, traced ? &*traced : nullptr, image, options);
+  print_json({{"memory_mib", memory.grown_mib}, {"planned_mib", memory.planned_mib}});
+}
+
 void run_bench(const BenchArguments& a, const Context& context) {
   if (!a.dump.empty()) return dump(a);
+  if (!a.memory_of.empty()) return run_memory(a, context);
   check_engine(a);
-  const Engine engine = engine_of(context);
+  const Engine engine = engine_for(a, context);
   static_cast<void>(parsed_size(a.size));
   auto rows = nlohmann::ordered_json::array();
   for (const auto& name : split_text(a.models, ',')) {
@@ -317,7 +441,8 @@ void add_bench(CLI::App& app, Context& context) {
   auto a = std::make_shared<BenchArguments>();
   auto* verb = add_verb(app, context, "bench", "milliseconds, images/s and memory of networks",
                         [a, &context] { run_bench(*a, context); });
-  verb->add_option("--models", a->models, "names of the catalog, with commas");
+  verb->add_option("--models", a->models,
+                   "names of the catalog, or TorchScript files (FILE.pt), with commas");
   verb->add_option("--batch", a->batch, "images at once")->check(CLI::Range(1, 4096));
   verb->add_option("--size", a->size, "HxW");
   verb->add_option("--repeats", a->repeats, "measured batches after one that is not")
@@ -328,6 +453,8 @@ void add_bench(CLI::App& app, Context& context) {
   verb->add_flag("--train", a->train, "whole training steps: forward, loss, backward, Adam");
   verb->add_option("--dump", a->dump,
                    "only write weights, input and logits to this safetensors file");
+  verb->add_option("--memory-of", a->memory_of)->group("");  // for a process of our own
+  verb->add_option("--channels", a->channels)->group("");
   add_engine_options(verb, context);
 }
 

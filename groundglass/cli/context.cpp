@@ -69,6 +69,11 @@ class Console final : public Observer {
     std::cerr << "warning: " << e.message << std::endl;
   }
 
+  void on(const Note& e) override {
+    end_line();
+    std::cerr << e.message << std::endl;
+  }
+
   void on(const EpochDone& e) override {
     end_line();
     std::cerr << "epoch " << e.epoch << "/" << e.epochs << "  loss " << fixed(e.loss, 4)
@@ -149,6 +154,10 @@ Engine engine_of(const Context& context) {
     engine.precision = fast ? torch::kBFloat16 : torch::kFloat32;
   } else if (context.precision == "bf16") {
     engine.precision = torch::kBFloat16;
+  } else if (context.precision == "int8") {
+    fail(ErrorKind::usage,
+         "--precision int8: only predict, detect and bench --engine plan run in it; expected auto, "
+         "fp32 or bf16");
   } else if (context.precision != "fp32") {
     fail(ErrorKind::usage,
          "--precision " + in_quotes(context.precision) + ": expected auto, fp32 or bf16");

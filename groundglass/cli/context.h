@@ -50,6 +50,7 @@ class Observers final : public Observer {
   void add(Observer& observer) { all_.push_back(&observer); }
   void on(const Progress& e) override { tell(e); }
   void on(const Warning& e) override { tell(e); }
+  void on(const Note& e) override { tell(e); }
   void on(const EpochDone& e) override { tell(e); }
 
  private:

@@ -15,6 +15,7 @@
 #include "groundglass/explain/heat_share.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/metrics/proportion_interval.h"
+#include "groundglass/predict/pace.h"
 #include "groundglass/predict/segmenter.h"
 #include "groundglass/predict/volume_case.h"
 #include "groundglass/report/infection_map.h"
@@ -27,6 +28,7 @@ namespace {
 struct DetectArguments {
   std::string input, output, model, lung;
   std::vector<std::string> positive, severity;
+  int64_t memory_mib = 0;
   RunnerChoice runner;
 };
 
@@ -95,8 +97,13 @@ std::vector<Xray> xrays_of(const DetectArguments& a) {
   return xrays;
 }
 
-Finding find_infection(Segmenter& segmenter, const Xray& xray, const DetectArguments& a) {
+Finding find_infection(Segmenter& segmenter, Pace& pace, const Xray& xray,
+                       const DetectArguments& a) {
   const Image image = read_picture(xray.path);
+  auto need = need_of_pictures(image.pixels.size(1), image.pixels.size(2), segmenter,
+                               {false, !a.output.empty()});
+  need.outputs = {};  // without the map there is no answer to look at
+  pace.next(xray.path, need);
   const auto result = segmenter.segment({image})[0];
   const auto probability = result.probability.sum(0).clamp(0, 1);  // [H,W], all classes as one
   const auto infected = result.labels != 0;
@@ -235,9 +242,10 @@ void run_detect(const DetectArguments& a, const Context& context) {
     for (const auto& xray : xrays) labels.push_back(xray.label);
     check_labels(labels, a.positive);  // before anything is computed
   }
-  const TrainedModel trained = load_chosen_model(a.model, context);
+  const TrainedModel trained = load_runnable_model(a.model, context);
   Segmenter segmenter(segmenter_options(trained, a.runner, context));
   const auto observer = console_observer(context);
+  Pace pace(segmenter, {1, a.memory_mib << 20}, *observer);
   std::vector<Finding> found;
   ordered_json document = {{"model", trained.name},
                            {"weights_sha256", trained.weights_sha256},
@@ -250,7 +258,7 @@ void run_detect(const DetectArguments& a, const Context& context) {
   Problems problems;
   for (const auto& xray : xrays) {
     try {
-      found.push_back(find_infection(segmenter, xray, a));
+      found.push_back(find_infection(segmenter, pace, xray, a));
       for (const auto& text : found.back().warnings) observer->on(Warning{text});
       document["images"].push_back(image_json(xray, found.back()));
     } catch (const Error& e) {
@@ -280,7 +288,8 @@ void add_detect(CLI::App& app, Context& context) {
                         [a, &context] { run_detect(*a, context); });
   verb->add_option("input", a->input, "picture, folder of pictures, or table (.csv)")->required();
   verb->add_option("-o,--output", a->output, "folder for infection maps and detect.json");
-  verb->add_option("--model", a->model, "run folder or weights file of an X-ray network");
+  verb->add_option("--model", a->model,
+                   "run folder, weights file, or FILE.pt of export, of an X-ray network");
   verb->add_option("--lung", a->lung, "lung mask of a single picture (tables: column 'lung')");
   verb->add_option("--positive", a->positive, "tables: label of infected images; scores follow")
       ->allow_extra_args(false);
@@ -288,6 +297,9 @@ void add_detect(CLI::App& app, Context& context) {
           "--severity", a->severity,
           "tables: column with a reader's six Brixia zones; Spearman's correlation follows")
       ->allow_extra_args(false);
+  verb->add_option("--memory", a->memory_mib,
+                   "MiB that the program may hold (0: what the machine has left)")
+      ->check(CLI::Range(0, 1 << 24));
   add_engine_options(verb, context);
   add_runner_options(verb, a->runner);
   add_override_option(verb, context);

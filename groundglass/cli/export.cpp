@@ -1,4 +1,5 @@
 #include <iostream>
+#include <numeric>
 
 #include "groundglass/cli/model_choice.h"
 #include "groundglass/cli/verbs.h"
@@ -18,7 +19,7 @@ namespace groundglass {
 namespace {
 
 struct ExportArguments {
-  std::string model, output;
+  std::string model, output, typical_of;
   std::string outputs = "probabilities";
   bool random_weights = false;
 };
@@ -52,6 +53,15 @@ Source random_source(const ExportArguments& a, const Context& context) {
   return source;
 }
 
+/// Of all rows of a set that was prepared for the network.
+Typicality typicality_of(const std::string& path, const Recipe& recipe) {
+  const PreparedSet set(path);
+  check_set_fits(recipe, set);
+  std::vector<int64_t> rows(static_cast<size_t>(set.size()));
+  std::iota(rows.begin(), rows.end(), 0);
+  return Typicality::of(set, rows);
+}
+
 Source trained_source(const ExportArguments& a, const Context& context) {
   const TrainedModel trained = load_chosen_model(a.model, context);
   const auto& size = trained.recipe.preprocess.size;
@@ -63,6 +73,11 @@ Source trained_source(const ExportArguments& a, const Context& context) {
                 weights_notes(trained.recipe, trained.threshold)};
   source.notes["preprocess"] = "[preprocess]\n" + written_fields(trained.recipe.preprocess);
   source.notes["weights_sha256"] = trained.weights_sha256;
+  if (!a.typical_of.empty()) {
+    source.notes["typicality"] = typicality_of(a.typical_of, trained.recipe).json();
+  } else if (trained.typicality) {
+    source.notes["typicality"] = trained.typicality->json();
+  }
   const double temperature = stored_temperature(trained);
   if (temperature != 1) source.notes["temperature"] = shortest(temperature);
   return source;
@@ -92,6 +107,9 @@ void write_graph(const std::filesystem::path& path, Source& source, const Export
   notes["image"] = image_shape(traced) + ", float32, as [preprocess] leaves it";
   notes["outputs"] = joined(traced.outputs, ",");
   notes["classes"] = class_names(source.model->out_channels());
+  notes["input_channels"] = std::to_string(source.model->in_channels());
+  notes["logit_channels"] = std::to_string(source.model->out_channels());
+  notes["size_multiple"] = std::to_string(source.model->stride());
 #ifdef GROUNDGLASS_IO
   if (path.extension() == ".onnx") return export_onnx(traced, path, notes);
 #endif
@@ -108,6 +126,11 @@ void check_ending(const ExportArguments& a) {
   if (ending != ".safetensors" && ending != ".pt" && ending != ".onnx") {
     fail(ErrorKind::usage,
          "-o " + a.output + ": expected a name that ends in .pt, .onnx or .safetensors");
+  }
+  if (!a.typical_of.empty() && a.random_weights) {
+    fail(ErrorKind::usage,
+         "--typical-of with --random-weights: random weights were trained on nothing; leave one "
+         "out");
   }
   if (ending == ".safetensors" && a.random_weights) {
     fail(ErrorKind::usage,
@@ -154,6 +177,9 @@ void add_export(CLI::App& app, Context& context) {
   verb->add_option("--outputs", a->outputs, "what .pt and .onnx give for an image")
       ->check(CLI::IsMember({"probabilities", "logits", "both"}))
       ->capture_default_str();
+  verb->add_option("--typical-of", a->typical_of,
+                   "prepared set that the network was trained on: what its images look like is "
+                   "noted, so that `predict` can tell others (trainings note it by themselves)");
   verb->add_flag("--random-weights", a->random_weights,
                  "--model names a network of the catalog, exported untrained (seed 1 unless "
                  "--seed): to check or time a network elsewhere, not to use");

@@ -55,6 +55,7 @@ int run(int count, char** words) {
   add_search(app, context);
   add_adapt(app, context);
   add_calibrate(app, context);
+  add_quantise(app, context);
 #ifdef GROUNDGLASS_IO
   add_study(app, context);
   add_predict(app, context);

@@ -4,7 +4,9 @@
 #include <filesystem>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/infer/torchscript_file.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -24,10 +26,9 @@ std::vector<fs::path> model_folders() {
 
 fs::path find_model(const std::string& word) {
   if (fs::exists(word)) return word;
+  if (const fs::path file = bundled_model(word); !file.empty()) return file;
   std::vector<std::string> bundled;
   for (const auto& folder : model_folders()) {
-    const fs::path file = folder / (word + ".safetensors");
-    if (fs::exists(file)) return file;
     if (!fs::is_directory(folder)) continue;
     for (const auto& entry : fs::directory_iterator(folder)) {
       if (entry.path().extension() == ".safetensors")
@@ -40,11 +41,33 @@ fs::path find_model(const std::string& word) {
                                   listed(bundled));
 }
 
-}  // namespace
+bool is_torchscript(const fs::path& path) {
+  return path.extension() == ".pt" && fs::is_regular_file(path);
+}
 
-TrainedModel load_chosen_model(const std::string& word, const Context& context) {
-  const std::string chosen = word.empty() ? kDefaultModel : word;
-  TrainedModel trained = load_trained_model(find_model(chosen));
+TrainedModel read_exported(const fs::path& path) {
+  const TorchScriptFile file = read_torchscript(path);
+  const auto note = [&](const char* key) {
+    const auto found = file.notes.find(key);
+    return found == file.notes.end() ? std::string() : found->second;
+  };
+  if (note("recipe").empty() || note("threshold").empty()) {
+    fail(ErrorKind::checkpoint,
+         path.string() +
+             ": carries no preprocessing notes, as `groundglass export` writes them with a trained "
+             "network; `groundglass bench --models` takes it as it is");
+  }
+  TrainedModel trained;
+  trained.recipe = parse_recipe(note("recipe"), path.string() + " (recipe)");
+  trained.threshold = std::stod(note("threshold"));
+  if (!note("temperature").empty()) trained.temperature = std::stod(note("temperature"));
+  trained.model = TorchScriptModel::exported(file, path);
+  trained.weights_sha256 = sha256_of_file(path);
+  trained.path = path;
+  return trained;
+}
+
+TrainedModel named(TrainedModel trained, const std::string& chosen, const Context& context) {
   trained.name = chosen;
   if (context.overrides.empty()) return trained;
   for (const auto& text : context.overrides) {
@@ -55,6 +78,32 @@ TrainedModel load_chosen_model(const std::string& word, const Context& context) 
   }
   trained.recipe = parse_recipe(trained.recipe.resolved(), trained.name, context.overrides);
   return trained;
+}
+
+}  // namespace
+
+fs::path bundled_model(const std::string& name) {
+  for (const auto& folder : model_folders()) {
+    const fs::path file = folder / (name + ".safetensors");
+    if (fs::exists(file)) return file;
+  }
+  return {};
+}
+
+TrainedModel load_chosen_model(const std::string& word, const Context& context) {
+  const std::string chosen = word.empty() ? kDefaultModel : word;
+  const fs::path path = find_model(chosen);
+  if (is_torchscript(path)) {
+    fail(ErrorKind::checkpoint, path.string() +
+                                    ": a TorchScript file can only be run (predict, detect, "
+                                    "bench); name the run folder or weights file it came from");
+  }
+  return named(load_trained_model(path), chosen, context);
+}
+
+TrainedModel load_runnable_model(const std::string& word, const Context& context) {
+  if (!is_torchscript(word)) return load_chosen_model(word, context);
+  return named(read_exported(word), word, context);
 }
 
 }  // namespace groundglass

@@ -5,8 +5,11 @@
 
 namespace groundglass {
 
-/// Name of the model that is used when none is named.
+/// Name of the model that is used when none is named and nothing speaks for another.
 constexpr const char* kDefaultModel = "ct_infection";
+
+/// The file of a bundled model; empty if there is none of that name.
+std::filesystem::path bundled_model(const std::string& name);
 
 /// A run folder, a weights file, or the name of a bundled model; an empty word is the default
 /// model.
@@ -15,5 +18,10 @@ constexpr const char* kDefaultModel = "ct_infection";
 /// ../share/groundglass/ models, and models/ of the source tree that it was built in. Throws
 /// Error(checkpoint) naming the bundled ones if there is no such model.
 TrainedModel load_chosen_model(const std::string& word, const Context& context);
+
+/// The same for verbs that only run the network: also a TorchScript file (.pt) that `export` wrote.
+/// Its notes hold recipe, threshold and temperature; its SHA-256 is that of the file. Throws
+/// Error(checkpoint) for one from elsewhere, of which nothing says how images must reach it.
+TrainedModel load_runnable_model(const std::string& word, const Context& context);
 
 }  // namespace groundglass

@@ -27,13 +27,16 @@ const say = (x) => fs.writeSync(1, JSON.stringify(x) + '\n');
 const bytes = fs.readFileSync(path.join(folder, 'image.bin'));
 const numbers = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 const image = new ort.Tensor('float32', numbers, JSON.parse(shape));
+const status = (key) => Number(new RegExp(key + ':\\s*(\\d+)').exec(fs.readFileSync('/proc/self/status'))[1]);
+try { fs.writeFileSync('/proc/self/clear_refs', '5'); } catch {}  // forgets the peak so far
+const before = status('VmRSS');
 (async () => {
   const session = await ort.InferenceSession.create(path.join(folder, 'model.onnx'), {
     logSeverityLevel: 3, graphOptimizationLevel: 'all', executionMode: 'sequential',
     intraOpNumThreads: Number(threads), interOpNumThreads: 1 });
   say({ version: ort.env.versions.node ?? ort.env.versions.common });
   for await (const line of require('readline').createInterface({ input: process.stdin })) {
-    if (line === 'memory') { say({ kib: process.resourceUsage().maxRSS }); continue; }
+    if (line === 'memory') { say({ kib: process.resourceUsage().maxRSS, grown: status('VmHWM') - before }); continue; }
     const { logits } = await session.run({ image });
     if (line === 'logits') {
       const d = logits.data;
@@ -141,6 +144,10 @@ torch::Tensor OnnxPeer::logits() {
   const auto shape = json::parse(ask("logits")).at("shape").get<std::vector<int64_t>>();
   std::string bytes = read_file(folder_ / "logits.bin");
   return torch::from_blob(bytes.data(), shape, torch::kFloat32).clone();
+}
+
+double OnnxPeer::memory_mib() {
+  return json::parse(ask("memory")).at("grown").get<double>() / 1024;
 }
 
 double OnnxPeer::peak_rss_mib() {

@@ -32,6 +32,8 @@ class OnnxPeer {
   void run();              ///< once, logits not handed over
   torch::Tensor logits();  ///< of one more run, [N,K,H,W]
   double peak_rss_mib();   ///< of its process, Node (some 50 MiB) included
+  /// By how much the peak of its process has grown since just before the session was created.
+  double memory_mib();
   const std::string& version() const { return version_; }
 
  private:

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "groundglass/cli/input_choice.h"
+#include "groundglass/cli/modality_choice.h"
 #include "groundglass/cli/segmenter_choice.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
@@ -16,7 +17,7 @@ struct PredictArguments {
   std::string input, output, model, part;
   RunnerChoice runner;
   double threshold = -1, temperature = -1;
-  int64_t batch = 8;
+  int64_t batch = 0, memory_mib = 0;
   bool save_probabilities = false, overlay = false, classes = false;
 };
 
@@ -31,13 +32,21 @@ void check_threshold(const PredictArguments& a, const TrainedModel& trained) {
 void run_predict(const PredictArguments& a, const Context& context) {
   const auto observer = console_observer(context);
   PredictJob job;
-  for (auto& chosen : choose_inputs(a.input)) job.inputs.push_back(std::move(chosen.input));
+  const auto chosen = choose_inputs(a.input);
+  for (const auto& one : chosen) job.inputs.push_back(one.input);
   job.output = a.output;
   job.part = parse_part(a.part);
+  job.batch = a.batch;
+  job.memory_limit = a.memory_mib << 20;
   job.save_probabilities = a.save_probabilities;
   job.overlay = a.overlay;
   job.class_numbers = a.classes;
-  const TrainedModel trained = load_chosen_model(a.model, context);
+  const ModalityChoice by_modality =
+      a.model.empty() ? choose_by_modality(chosen) : ModalityChoice{a.model, "named"};
+  if (a.model.empty()) {
+    observer->on(Note{"model " + by_modality.model + ": " + by_modality.why});
+  }
+  const TrainedModel trained = load_runnable_model(by_modality.model, context);
   job.model_name = trained.name;
   job.weights_sha256 = trained.weights_sha256;
   job.class_names = trained.recipe.evaluate.class_names;
@@ -45,7 +54,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   SegmenterOptions options = segmenter_options(trained, a.runner, context);
   if (a.threshold >= 0) options.threshold = a.threshold;
   if (a.temperature > 0) options.temperature = a.temperature;
-  options.batch_size = a.batch;
+  options.batch_size = 0;  // what the job's pace hands over
   Segmenter segmenter(std::move(options));
   const PredictSummary summary = predict(segmenter, job, *observer);
   if (context.json) {
@@ -83,14 +92,20 @@ void add_predict(CLI::App& app, Context& context) {
   verb->add_option("input", a->input, "picture, volume, DICOM folder, folder of these, or table")
       ->required();
   verb->add_option("-o,--output", a->output, "folder for masks and summary.json")->required();
-  verb->add_option("--model", a->model, "run folder, weights file or name (the bundled CT model)");
+  verb->add_option(
+      "--model", a->model,
+      "run folder, weights file, name, or FILE.pt of export (the bundled one for the modality)");
   verb->add_option("--threshold", a->threshold, "instead of the model's")
       ->check(CLI::Range(0.0, 1.0));
   verb->add_option("--temperature", a->temperature,
                    "of the saved probabilities (calibration.json of the run, else 1); masks stay")
       ->check(CLI::Range(0.01, 100.0));
-  verb->add_option("--batch", a->batch, "slices through the network at once")
-      ->check(CLI::Range(1, 1024));
+  verb->add_option("--batch", a->batch,
+                   "slices through the network at once (0: the fastest, found while it works)")
+      ->check(CLI::Range(0, 1024));
+  verb->add_option("--memory", a->memory_mib,
+                   "MiB that the program may hold (0: what the machine has left)")
+      ->check(CLI::Range(0, 1 << 24));
   verb->add_flag("--save-probabilities", a->save_probabilities,
                  "_probability.png (16 bit) or _probability.nii.gz beside the masks, and one for "
                  "each class of a network of several (_probability_1, ..)");

@@ -7,6 +7,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/infer/int8_ranges.h"
 #include "groundglass/recipe/stored_temperature.h"
 
 namespace groundglass {
@@ -36,6 +37,9 @@ fs::path folder_of_plans(const TrainedModel& trained) {
 }  // namespace
 
 void add_runner_options(CLI::App* verb, RunnerChoice& choice) {
+  choice.int8 = true;
+  verb->get_option("--precision")
+      ->description("auto, fp32, bf16, or int8 with the ranges that quantise found");
   verb->add_option("--engine", choice.engine,
                    "plan (fused, CPU), libtorch, or auto: a plan where it gives the same masks");
   verb->add_option("--plans", choice.plans,
@@ -48,11 +52,16 @@ SegmenterOptions segmenter_options(const TrainedModel& trained, const RunnerChoi
   options.model = trained.model;
   options.preprocess = trained.recipe.preprocess;
   options.threshold = trained.threshold;
-  options.engine = engine_of(context);
+  const bool int8 = choice.int8 && context.precision == "int8";
+  Context of_the_rest = context;
+  if (int8) of_the_rest.precision = "auto";
+  options.engine = engine_of(of_the_rest);
+  if (int8) options.ranges = int8_ranges(trained.path, trained.weights_sha256);
   options.threads = context.threads;
   options.temperature = stored_temperature(trained);
   options.with = run_with(choice.engine);
   options.identity = trained.weights_sha256;
+  options.typicality = trained.typicality;
   if (choice.plans.empty()) {
     options.plans = folder_of_plans(trained);
   } else if (choice.plans != "none") {

@@ -18,6 +18,7 @@ void add_detect(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_adapt(CLI::App& app, Context& context);
 void add_calibrate(CLI::App& app, Context& context);
+void add_quantise(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_phantom(CLI::App& app, Context& context);

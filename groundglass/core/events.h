@@ -22,6 +22,11 @@ struct Warning {
   std::string message;
 };
 
+/// Something worth a line, once: how much memory a call will take.
+struct Note {
+  std::string message;
+};
+
 /// One pass over the training rows has ended. Dice values lie in [0,1]; -1 where not measured.
 struct EpochDone {
   int64_t epoch = 0;  ///< 1 is the first
@@ -47,6 +52,7 @@ class Observer {
   virtual ~Observer() = default;
   virtual void on(const Progress&) {}
   virtual void on(const Warning&) {}
+  virtual void on(const Note&) {}
   virtual void on(const EpochDone&) {}
 };
 

@@ -52,6 +52,10 @@ class MappedFile {
   const uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
 
+  /// Gives the memory of the pages that lie wholly or in part in these bytes back; they are read
+  /// again when they are looked at.
+  void drop(const void* begin, size_t bytes) const;
+
  private:
   const uint8_t* data_ = nullptr;
   size_t size_ = 0;

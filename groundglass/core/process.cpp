@@ -43,6 +43,10 @@ void keep_freed_memory() {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
+void give_back_freed_memory() {
+  malloc_trim(0);
+}
+
 int64_t usable_processors() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -65,6 +69,20 @@ double rss_mib() {
   double total = 0, resident = 0;
   in >> total >> resident;
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
+}
+
+double watch_peak_mib() {
+  give_back_freed_memory();
+  std::ofstream("/proc/self/clear_refs") << 5;  // see proc(5)
+  return rss_mib();
+}
+
+double watched_peak_mib() {
+  std::ifstream in("/proc/self/status");
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::stod(line.substr(6)) / 1024;
+  }
+  return peak_rss_mib();
 }
 
 std::string cpu_name() {

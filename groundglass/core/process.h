@@ -11,6 +11,9 @@ namespace groundglass {
 /// measured in docs/results/speed.md. Called once, first thing in `main`.
 void keep_freed_memory();
 
+/// Gives what is free in spite of that back to the system: after work that will not come again.
+void give_back_freed_memory();
+
 /// Number of threads that LibTorch and its libraries use; Debian's LibTorch starts with one.
 /// 0 means all processors this process may use.
 void set_threads(int64_t threads);
@@ -21,6 +24,11 @@ int64_t usable_processors();
 /// Largest resident memory of this process so far, MiB, and the resident memory now.
 double peak_rss_mib();
 double rss_mib();
+
+/// Begins to watch the peak of the resident memory: gives what is free back to the system, forgets
+/// the peak so far and returns the resident memory, MiB. Then: the largest since.
+double watch_peak_mib();
+double watched_peak_mib();
 
 /// The processor's name, and those of its features that choose our arithmetic: avx2, avx512f,
 /// avx512_bf16, amx_bf16, ...

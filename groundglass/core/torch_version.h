@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 #include <torch/types.h>
 #include <torch/version.h>
@@ -64,6 +65,28 @@ class Autocast {
   torch::ScalarType former_dtype_ = torch::kFloat32;
 
   friend torch::ScalarType cpu_compute_type(torch::ScalarType own);
+};
+
+/// While an ExactFloat32 lives, CUDA multiplies float32 numbers as they are; otherwise convolutions
+/// keep 10 bits of each factor (TF32). The processor always does.
+class ExactFloat32 {
+ public:
+  ExactFloat32()
+      : convolutions_(at::globalContext().allowTF32CuDNN()),
+        products_(at::globalContext().allowTF32CuBLAS()) {
+    set(false, false);
+  }
+  ~ExactFloat32() { set(convolutions_, products_); }
+  ExactFloat32(const ExactFloat32&) = delete;
+  ExactFloat32& operator=(const ExactFloat32&) = delete;
+
+ private:
+  static void set(bool convolutions, bool products) {
+    at::globalContext().setAllowTF32CuDNN(convolutions);
+    at::globalContext().setAllowTF32CuBLAS(products);
+  }
+
+  bool convolutions_, products_;
 };
 
 /// The type that convolutions of `own` run in on the CPU right now: bfloat16 for float32 under an

@@ -15,9 +15,11 @@
 
 #include <sys/mman.h>
 
+#include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/infer/plan_int8.h"
 #include "groundglass/infer/plan_program.h"
 #include "groundglass/infer/plan_steps.h"
 #include "groundglass/infer/plan_store.h"
@@ -34,6 +36,13 @@ bool has(dnnl::cpu_isa isa) {
   return (ours & static_cast<unsigned>(isa)) == static_cast<unsigned>(isa);
 }
 
+std::string text_of(const InputRanges& ranges) {
+  std::ostringstream text;
+  text << std::hexfloat;
+  for (const auto& [name, range] : ranges) text << name << " " << range.low << " " << range.high;
+  return text.str();
+}
+
 /// All that a stored plan depends on: weights, size, options, processor and this very program.
 std::string key_of(const std::array<int64_t, 3>& size, const PlanOptions& options,
                    const std::string& identity) {
@@ -47,6 +56,7 @@ std::string key_of(const std::array<int64_t, 3>& size, const PlanOptions& option
        << version() << " " << commit() << " " << std::filesystem::file_size(program, ignored) << "/"
        << stamp << " " << cpu_name() << " " << joined(cpu_features(), ",") << " oneDNN "
        << library->major << "." << library->minor << "." << library->patch;
+  if (options.precision == torch::kQInt8) text << " ranges " << sha256(text_of(options.ranges));
   return text.str();
 }
 
@@ -125,16 +135,23 @@ class Plan::Impl {
       : size_(size) {
     const torch::NoGradGuard no_grad;
     p_.options = options;
+    p_.bfloat16 = options.precision == torch::kBFloat16 ||
+                  (options.precision == torch::kQInt8 && available(torch::kBFloat16));
     p_.kernels = wide() ? &kernels_avx512(p_.half()) : &kernels_avx2();
     p_.engine = dnnl::engine(dnnl::engine::kind::cpu, 0);
     p_.network = std::move(network);
     lay_out(p_.network, p_.kernels->lanes, p_.half());
     build(p_);
+    give_back_freed_memory();  // what packing took, before the maps take theirs
     image_ = std::make_unique<Door>(p_, p_.network.image);
     output_ = std::make_unique<Door>(p_, p_.network.outputs.at(0));
   }
 
-  torch::Tensor run(const torch::Tensor& image, std::vector<double>* ms) {
+  /// `before` each step, by its number.
+  using Before = std::function<void(size_t, Context&)>;
+
+  torch::Tensor run(const torch::Tensor& image, std::vector<double>* ms,
+                    const Before& before = {}) {
     const torch::NoGradGuard no_grad;
     if (image.dim() != 4 || image.size(1) != size_[0] || image.size(2) != size_[1] ||
         image.size(3) != size_[2]) {
@@ -151,6 +168,7 @@ class Plan::Impl {
     for (int64_t n = 0; n < x.size(0); ++n) {
       image_->in(caller->context, x[n].data_ptr<float>());
       for (size_t i = 0; i < caller->work.size(); ++i) {
+        if (before) before(i, caller->context);
         const auto begin = std::chrono::steady_clock::now();
         caller->work[i]();
         if (!ms) continue;
@@ -166,6 +184,18 @@ class Plan::Impl {
     return y;
   }
 
+  void watch(const torch::Tensor& image, const Watcher& watcher) {
+    const auto names = int8_names(p_.network);
+    run(image.narrow(0, 0, 1), nullptr, [&](size_t step, Context& context) {
+      const size_t op = p_.steps[step].op;
+      if (names[op].empty()) return;
+      const int id = p_.network.ops[op].in[0];
+      const auto map = torch::empty(p_.value(id).sizes);
+      Door(p_, id).out(context, map.data_ptr<float>());
+      watcher(names[op], map);
+    });
+  }
+
   const Program& program() const { return p_; }
 
   /// The network as a plan begins with it.
@@ -175,6 +205,7 @@ class Plan::Impl {
     const torch::NoGradGuard no_grad;
     Network network = read_network(traced, size);
     fuse(network, options.winograd && wide() && options.precision == torch::kFloat32);
+    if (options.precision == torch::kQInt8) mark_int8(network, options.ranges);
     return network;
   }
 
@@ -182,14 +213,18 @@ class Plan::Impl {
   static bool wide() { return has(dnnl::cpu_isa::avx512_core); }
 
   static void check(const PlanOptions& options) {
-    if (options.precision != torch::kFloat32 && options.precision != torch::kBFloat16) {
-      fail(ErrorKind::usage, "plan: precision is " + std::string(c10::toString(options.precision)) +
-                                 ", expected Float or BFloat16");
+    const auto precision = options.precision;
+    if (precision != torch::kFloat32 && precision != torch::kBFloat16 &&
+        precision != torch::kQInt8) {
+      fail(ErrorKind::usage, "plan: precision is " + std::string(c10::toString(precision)) +
+                                 ", expected Float, BFloat16 or QInt8");
     }
-    if (available(options.precision)) return;
+    if (available(precision)) return;
     fail(ErrorKind::usage,
-         options.precision == torch::kBFloat16
+         precision == torch::kBFloat16
              ? "plan: this processor has no bfloat16 arithmetic (AVX512_BF16); use fp32"
+         : precision == torch::kQInt8
+             ? "plan: this processor has no 8-bit arithmetic (AVX512_VNNI); use bf16 or fp32"
              : "plan: this processor has no AVX2; run the network in LibTorch");
   }
 
@@ -237,11 +272,16 @@ std::unique_ptr<Plan> Plan::stored(const std::filesystem::path& path,
 
 bool Plan::available(torch::ScalarType precision) {
   if (precision == torch::kBFloat16) return has(dnnl::cpu_isa::avx512_core_bf16);
+  if (precision == torch::kQInt8) return has(dnnl::cpu_isa::avx512_core_vnni);
   return precision == torch::kFloat32 && has(dnnl::cpu_isa::avx2);
 }
 
 torch::Tensor Plan::run(const torch::Tensor& image) const {
   return impl_->run(image, nullptr);
+}
+
+void Plan::watch(const torch::Tensor& image, const Watcher& watcher) const {
+  impl_->watch(image, watcher);
 }
 
 std::vector<PlanStep> Plan::steps() const {
@@ -298,6 +338,7 @@ std::unique_ptr<Plan> Plan::stored(const std::filesystem::path&, const std::arra
 torch::Tensor Plan::run(const torch::Tensor& image) const {
   return image;
 }
+void Plan::watch(const torch::Tensor&, const Watcher&) const {}
 std::vector<PlanStep> Plan::steps() const {
   return {};
 }

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,11 +12,22 @@
 
 namespace groundglass {
 
+/// What is known of the numbers of a map before they are seen; those beyond are cut off.
+struct InputRange {
+  float low = 0, high = 0;
+  bool operator==(const InputRange&) const = default;
+};
+/// Of the maps that convolutions read, by the name that Plan::watch() gives the convolution.
+using InputRanges = std::map<std::string, InputRange>;
+
 struct PlanOptions {
   /// Of the maps between convolutions; logits are float. bfloat16 needs a processor that has it.
+  /// kQInt8: dense convolutions whose input's range is known run in 8 bits (AVX512_VNNI); the maps
+  /// are bfloat16 where the processor has it, else float.
   torch::ScalarType precision = torch::kFloat32;
   /// Winograd's transform for 3x3 convolutions: 2.5 times as fast, errors about twice as large.
   bool winograd = true;
+  InputRanges ranges = {};  ///< for kQInt8
 };
 
 /// One step of a plan, for people.
@@ -39,7 +52,8 @@ class Plan {
  public:
   /// For images [N,C,H,W] of that [C,H,W], any N. The network is run once to learn its sizes.
   /// Throws Error(usage) if the network does not take the size, the program was built without
-  /// oneDNN, or the processor lacks AVX2 or, for bfloat16, AVX512_BF16.
+  /// oneDNN, the processor lacks AVX2 or, for bfloat16, AVX512_BF16, for int8, AVX512_VNNI, or no
+  /// range for int8 fits the network.
   Plan(const TracedModel& traced, const std::array<int64_t, 3>& size,
        const PlanOptions& options = {});
   ~Plan();
@@ -60,6 +74,11 @@ class Plan {
   /// The first output of the network, float. The same image gives the same bits on each call; may
   /// be called from several threads at once. Throws Error(usage) for an image of another size.
   torch::Tensor run(const torch::Tensor& image) const;
+
+  /// Shows what each convolution reads that could run in 8 bits, [1,C,H,W] float, for one image
+  /// [1,C,H,W]. The names are those of every plan of this network made without Winograd.
+  using Watcher = std::function<void(const std::string& name, const torch::Tensor& map)>;
+  void watch(const torch::Tensor& image, const Watcher& watcher) const;
 
   std::vector<PlanStep> steps() const;
   /// The same, with the time that each step takes for this image.

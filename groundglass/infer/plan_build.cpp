@@ -260,12 +260,17 @@ Bind concat(Program& p, const Op& op) {
 
 Bind channels(Program& p, const Op& op) {
   const Value &in = p.value(op.in[0]), &out = p.value(op.out[0]);
-  if (out.storage == in.storage && !out.plain) return {};
-  const auto from = positions(in, p.kernels->lanes);
+  const int64_t lanes = p.kernels->lanes;
+  const auto from = positions(in, lanes), to = positions(out, lanes);
   const std::vector<int64_t> part(from.begin() + op.begin,
                                   from.begin() + op.begin + out.channels());
-  return copies(p, {{located(p, op.in[0]), located(p, op.out[0]),
-                     runs(part, positions(out, p.kernels->lanes))}});
+  // The same storage alone says nothing: both may be pieces of one concatenation
+  bool there = out.storage == in.storage && !out.plain;
+  for (size_t i = 0; there && i < part.size(); ++i) {
+    there = in.block * lanes + part[i] == out.block * lanes + to[i];
+  }
+  if (there) return {};
+  return copies(p, {{located(p, op.in[0]), located(p, op.out[0]), runs(part, to)}});
 }
 
 Bind few_outputs(Program& p, const Op& op) {
@@ -276,7 +281,8 @@ Bind few_outputs(Program& p, const Op& op) {
     weight = torch::zeros({op.weight.size(0), op.groups, op.kernel[0], op.kernel[1]});
     for (int64_t g = 0; g < op.groups; ++g) weight[g][g].copy_(op.weight[g][0]);
   }
-  weight = spread(weight, 1, p.value(op.in[0]), k->lanes).permute({0, 2, 3, 1}).contiguous();
+  weight = spread(weight, 1, p.value(op.in[0]), k->lanes).permute({0, 2, 3, 1});
+  weight = weight.clone(at::MemoryFormat::Contiguous);  // its own, whatever the steps are made from
   const auto bias = op.bias.defined() ? op.bias.contiguous() : torch::zeros({weight.size(0)});
   p.weight_bytes += weight.nbytes();
   FewOutputs layer{weight.data_ptr<float>(),
@@ -297,6 +303,10 @@ Bind few_outputs(Program& p, const Op& op) {
 
 Bind convolution(Program& p, const Op& op, int step, std::string& engine) {
   if (p.value(op.out[0]).plain) return few_outputs(p, op);
+  if (op.int8) {
+    engine = "int8 kernel";
+    return int8_step(p, op, step);
+  }
   const int64_t lanes = p.kernels->lanes;
   const Value &in = p.value(op.in[0]), &out = p.value(op.out[0]);
   ConvolutionSpec s;
@@ -382,6 +392,13 @@ Bind torch_step(Program& p, const Op& op) {
   };
 }
 
+/// A plan runs on packed weights; of those it was made from only the sizes stay.
+void release_weight(Op& op) {
+  if (op.weight.defined() && op.kind != Kind::torch) {
+    op.weight = torch::zeros({}).expand(op.weight.sizes());
+  }
+}
+
 }  // namespace
 
 void build(Program& p) {
@@ -389,6 +406,7 @@ void build(Program& p) {
   for (size_t i = 0; i < p.network.ops.size(); ++i) {
     const Op& op = p.network.ops[i];
     Step step;
+    step.op = i;
     step.about.kind = name_of(op.kind);
     step.about.about = op.about;
     step.about.engine = op.kind == Kind::torch ? "LibTorch" : "kernel";
@@ -433,6 +451,7 @@ void build(Program& p) {
         break;
     }
     if (step.bind) p.steps.push_back(std::move(step));
+    release_weight(p.network.ops[i]);
   }
   plan_memory(p);
 }

@@ -1,3 +1,5 @@
+#include <sys/mman.h>
+
 #include <cstring>
 #include <memory>
 
@@ -102,7 +104,18 @@ bool same_place(const Place& a, const Place& b) {
   return a.buffer == b.buffer && a.offset == b.offset;
 }
 
-memory packed_weights(const Program& p, const ConvolutionSpec& s, const memory::desc& wanted) {
+/// Memory of its own pages: what comes and goes beside it while a plan is made leaves no holes.
+std::shared_ptr<void> pages(size_t bytes) {
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) {
+    fail(ErrorKind::device,
+         "plan: no memory for " + std::to_string(bytes >> 20) + " MiB of weights");
+  }
+  return {data, [bytes](void* begin) { munmap(begin, bytes); }};
+}
+
+memory packed_weights(const Program& p, const ConvolutionSpec& s, const memory::desc& wanted,
+                      void* room) {
   auto sizes = s.weight.sizes().vec();
   auto tag = memory::format_tag::oihw;
   if (s.groups > 1) {
@@ -111,7 +124,7 @@ memory packed_weights(const Program& p, const ConvolutionSpec& s, const memory::
     tag = memory::format_tag::goihw;
   }
   memory plain({sizes, memory::data_type::f32, tag}, p.engine, s.weight.data_ptr());
-  memory packed(wanted, p.engine);
+  memory packed(wanted, p.engine, room);
   dnnl::stream stream(p.engine);
   dnnl::reorder(plain, packed).execute(stream, plain, packed);
   stream.wait();
@@ -136,7 +149,8 @@ Bind convolution_step(Program& program, const ConvolutionSpec& s, int step, std:
   if (!made) fail(ErrorKind::internal, "plan: oneDNN has no convolution for this shape");
   engine = made->desc.impl_info_str();
 
-  const memory weights = packed_weights(program, s, made->desc.weights_desc());
+  const auto room = pages(made->desc.weights_desc().get_size());
+  const memory weights = packed_weights(program, s, made->desc.weights_desc(), room.get());
   const auto bias = s.bias.defined() ? s.bias.contiguous() : torch::zeros({s.weight.size(0)});
   program.weight_bytes += weights.get_desc().get_size();
   const size_t scratch_bytes = made->desc.scratchpad_desc().get_size();
@@ -146,21 +160,24 @@ Bind convolution_step(Program& program, const ConvolutionSpec& s, int step, std:
   const auto desc = made->desc;
   const int binary = made->binary;
   const size_t bytes = desc.dst_desc().get_size();
+  // Named one by one: a copy of the spec would keep the unpacked weights
+  const Place source = s.source, destination = s.target, residual = s.added;
   return [=](Context& c) -> Work {
     const dnnl::engine& e = desc.get_engine();
     std::unordered_map<int, memory> args;
-    args.emplace(DNNL_ARG_SRC, memory(desc.src_desc(), e, c.at(s.source)));
+    args.emplace(DNNL_ARG_SRC, memory(desc.src_desc(), e, c.at(source)));
     args.emplace(DNNL_ARG_WEIGHTS, weights);
     args.emplace(DNNL_ARG_BIAS, memory(desc.bias_desc(), e, bias.data_ptr()));
-    args.emplace(DNNL_ARG_DST, memory(desc.dst_desc(), e, c.at(s.target)));
+    args.emplace(DNNL_ARG_DST, memory(desc.dst_desc(), e, c.at(destination)));
     args.emplace(DNNL_ARG_SCRATCHPAD, memory(desc.scratchpad_desc(), e, c.at(scratch)));
     if (binary >= 0) {
       args.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(binary) | DNNL_ARG_SRC_1,
-                   memory(desc.dst_desc(), e, c.at(s.added)));
+                   memory(desc.dst_desc(), e, c.at(residual)));
     }
-    char* target = c.at(s.target);
-    const char* added = copies ? c.at(s.added) : nullptr;
+    char* target = c.at(destination);
+    const char* added = copies ? c.at(residual) : nullptr;
     return [=, &c]() mutable {
+      static_cast<void>(room);  // kept
       if (added) std::memcpy(target, added, bytes);
       primitive.execute(c.stream, args);
     };

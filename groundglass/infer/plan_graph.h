@@ -63,6 +63,8 @@ struct Op {
   int64_t groups = 1;
   bool residual = false;  ///< convolution: in[1] is added between the two that follow
   Act first = Act::none, last = Act::none;
+  bool int8 = false;        ///< convolution: in 8 bits,
+  float low = 0, high = 0;  ///< with in[0] in this range
 
   torch::Tensor scale, shift;  ///< pointwise [C]; undefined: one, zero
   bool count_padding = true;   ///< average pool

@@ -42,6 +42,7 @@ using Bind = std::function<Work(Context&)>;
 
 struct Step {
   PlanStep about;
+  size_t op = 0;  ///< in the laid out network
   Bind bind;
 };
 
@@ -49,6 +50,7 @@ struct Step {
 struct Program {
   Network network;
   PlanOptions options;
+  bool bfloat16 = false;  ///< the maps; otherwise float
   const Kernels* kernels = nullptr;
   dnnl::engine engine;
   std::vector<Buffer> buffers;
@@ -56,7 +58,7 @@ struct Program {
   std::vector<Step> steps;
   size_t arena_bytes = 0, weight_bytes = 0;
 
-  bool half() const { return options.precision == torch::kBFloat16; }
+  bool half() const { return bfloat16; }
   size_t unit(const Value& v) const { return v.plain || !half() ? 4 : 2; }
   const Value& value(int id) const { return network.values[static_cast<size_t>(id)]; }
   Place place(int id) const;

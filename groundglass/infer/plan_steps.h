@@ -17,6 +17,9 @@ Located located(const Program& p, int id);
 /// between each other. Where all phases see the same places (2x2, stride 2), they are one.
 Bind transposed_step(Program& p, const Op& op, int step, std::string& engine);
 
+/// A dense convolution in 8 bits: its input as bytes in memory of the step, then whole sums.
+Bind int8_step(Program& p, const Op& op, int step);
+
 /// A stretch of the arena for each storage that holds a map, with its lifetime.
 void name_buffers(Program& p);
 /// Gives each stretch its place.

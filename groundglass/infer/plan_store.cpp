@@ -40,6 +40,9 @@ void op_fields(Visitor visit, O& op) {
   visit("residual", op.residual);
   visit("first", op.first);
   visit("last", op.last);
+  visit("int8", op.int8);
+  visit("low", op.low);
+  visit("high", op.high);
   visit("scale", op.scale);
   visit("shift", op.shift);
   visit("count_padding", op.count_padding);
@@ -92,20 +95,22 @@ std::string op_name(size_t i) {
   return "op" + std::to_string(i) + ".";
 }
 
-/// Over the key, the steps, and every tensor with its name, sizes and type.
+/// Over the key, the steps, and every tensor with its name, sizes and type. Lets go of each tensor
+/// once it is read, so that of a mapped file no more than one is in memory.
 std::string checksum(const std::string& key, const std::string& steps,
-                     const std::map<std::string, torch::Tensor>& tensors) {
+                     std::map<std::string, torch::Tensor> tensors) {
   XXH3_state_t state;
   XXH3_64bits_reset(&state);
   const auto text = [&](const std::string& t) { XXH3_64bits_update(&state, t.data(), t.size()); };
   text(key);
   text(steps);
-  for (const auto& [name, t] : tensors) {
+  for (auto& [name, t] : tensors) {
     text(name);
     const std::vector<int64_t> sizes = t.sizes().vec();
     XXH3_64bits_update(&state, sizes.data(), sizes.size() * sizeof(int64_t));
     text(c10::toString(t.scalar_type()));
     XXH3_64bits_update(&state, t.data_ptr(), t.nbytes());
+    t.reset();
   }
   return std::to_string(XXH3_64bits_digest(&state));
 }
@@ -153,10 +158,17 @@ void store(const Network& network, const std::filesystem::path& path, const std:
 std::optional<Network> stored(const std::filesystem::path& path, const std::string& key) {
   if (!std::filesystem::is_regular_file(path)) return std::nullopt;
   try {
-    TensorArchive archive = read_safetensors(path);
-    auto& texts = archive.metadata;
+    TensorArchive once = map_safetensors(path);
+    auto& texts = once.metadata;
     if (texts["key"] != key) return std::nullopt;
-    if (texts["checksum"] != checksum(key, texts["steps"], archive.tensors)) return std::nullopt;
+    if (texts["checksum"] != checksum(key, texts["steps"], std::move(once.tensors))) {
+      return std::nullopt;
+    }
+    TensorArchive archive = map_safetensors(path);
+    if (archive.metadata != texts) return std::nullopt;  // replaced meanwhile
+    for (auto& [name, t] : archive.tensors) {  // weights are packed one by one; the rest is kept
+      if (!name.ends_with(".weight")) t = t.clone();
+    }
     return network_of(archive);
   } catch (const Error&) {  // damaged: made anew
     return std::nullopt;

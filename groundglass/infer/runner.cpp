@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr double kSure = 0.05;
+constexpr double kDiceOfBytes = 0.99;  ///< at least, of an int8 plan
 
 /// Pixels [N,H,W] whose label would stand although every probability moved by kSure.
 torch::Tensor sure(const torch::Tensor& foreground, double threshold) {
@@ -34,6 +35,7 @@ std::string described(const Parity& parity, double allowed) {
 }
 
 const char* name_of(torch::ScalarType precision) {
+  if (precision == torch::kQInt8) return "int8";
   return precision == torch::kBFloat16 ? "bf16" : "fp32";
 }
 
@@ -74,30 +76,55 @@ Parity compare_logits(const torch::Tensor& found, const torch::Tensor& reference
   return parity;
 }
 
+namespace {
+
+double allowed_error(bool unpools, torch::ScalarType precision) {
+  if (precision == torch::kQInt8) return unpools ? 0.5 : 0.1;
+  const bool half = precision == torch::kBFloat16;
+  return unpools ? (half ? 0.5 : 1e-2) : half ? 2e-2 : 1e-5;
+}
+
+}  // namespace
+
 double allowed_error(const Plan& plan, torch::ScalarType precision) {
   const auto steps = plan.steps();
   const bool unpools =
       std::any_of(steps.begin(), steps.end(), [](const PlanStep& s) { return s.kind == "unpool"; });
-  const bool half = precision == torch::kBFloat16;
-  return unpools ? (half ? 0.5 : 1e-2) : half ? 2e-2 : 1e-5;
+  return allowed_error(unpools, precision);
+}
+
+double allowed_error(const TracedModel& traced, torch::ScalarType precision) {
+  const auto nodes = traced.graph->nodes();
+  const bool unpools = std::any_of(nodes.begin(), nodes.end(), [](const torch::jit::Node* node) {
+    return node->kind() == torch::jit::aten::max_unpool2d;
+  });
+  return allowed_error(unpools, precision);
 }
 
 /// What runs images of one size; no plan: LibTorch.
 struct Runner::Choice {
   std::shared_ptr<const Plan> plan;
   torch::ScalarType precision = torch::kFloat32;
+  std::shared_ptr<CudaPlan> gpu = {};
+
+  bool planned() const { return plan || gpu; }
 };
 
 Runner::Runner(ModelPtr model, const RunnerOptions& options)
     : model_(std::move(model)), options_(options) {
   const Engine& engine = options_.engine;
-  if (options_.with == RunWith::plan && !engine.device.is_cpu()) {
-    fail(ErrorKind::usage,
-         "plans run on the CPU, not on " + engine.device.str() + "; use --engine libtorch");
+  const bool on_cpu = engine.device.is_cpu();
+  if (options_.with == RunWith::plan && !on_cpu && !CudaPlan::available()) {
+    fail(ErrorKind::usage, "plans run on the CPU, not on " + engine.device.str() +
+                               ", in a program built without CUDA; use --engine libtorch");
   }
-  if (options_.with == RunWith::plan && !Plan::available(engine.precision)) {
+  if (options_.with == RunWith::plan && on_cpu && !Plan::available(engine.precision)) {
     fail(ErrorKind::usage, std::string("no plan can be made in ") + name_of(engine.precision) +
                                " by this program on this processor; use --engine libtorch");
+  }
+  if (!options_.ranges.empty() && (options_.with == RunWith::libtorch || !engine.device.is_cpu())) {
+    fail(ErrorKind::usage, "int8 runs in plans on the CPU, not in LibTorch on " +
+                               engine.device.str() + "; use bf16 or fp32");
   }
   // What was judged at one threshold was not judged at another.
   options_.identity += " at " + std::to_string(options_.threshold);
@@ -123,19 +150,35 @@ fs::path Runner::file_of(const std::array<int64_t, 3>& size, torch::ScalarType p
   return options_.plans / name.str();
 }
 
+/// The network's graph, or nothing and a warning that names the plan wanted.
+std::unique_ptr<TracedModel> Runner::traced(const std::array<int64_t, 3>& size,
+                                            torch::ScalarType precision) {
+  try {
+    return std::make_unique<TracedModel>(
+        trace_model(*model_, ExportOutput::logits, size[1], size[2]));
+  } catch (const Error& e) {
+    if (options_.with == RunWith::plan) throw;
+    warnings_.push_back(std::string("the ") + name_of(precision) +
+                        " plan is not used: " + e.what());
+  }
+  return nullptr;
+}
+
 /// A plan that says what `reference` says of the image, or nothing and a warning.
-std::shared_ptr<const Plan> Runner::judged(const torch::Tensor& image, torch::ScalarType precision,
+std::shared_ptr<const Plan> Runner::judged(const TracedModel& traced, const torch::Tensor& image,
+                                           torch::ScalarType precision,
                                            const torch::Tensor& reference) {
   const std::array<int64_t, 3> size = {image.size(1), image.size(2), image.size(3)};
-  const PlanOptions plan_options{.precision = precision};
+  const PlanOptions plan_options{.precision = precision, .ranges = options_.ranges};
   const std::string begin = std::string("the ") + name_of(precision) + " plan is not used: ";
   try {
-    const auto traced = trace_model(*model_, ExportOutput::logits, size[1], size[2]);
     auto plan = std::make_shared<const Plan>(traced, size, plan_options);
     if (options_.with == RunWith::plan) return plan;
     const Parity parity = compare_logits(plan->run(image), reference, options_.threshold);
     const double allowed = allowed_error(*plan, precision);
-    if (parity.flipped == 0 && parity.relative_error < allowed) {
+    const bool alike =
+        parity.flipped == 0 || (precision == torch::kQInt8 && parity.dice >= kDiceOfBytes);
+    if (alike && parity.relative_error < allowed) {
       const fs::path file = file_of(size, precision);
       if (!file.empty()) keep_on_disk(traced, size, plan_options, file, options_.identity);
       return plan;
@@ -148,27 +191,65 @@ std::shared_ptr<const Plan> Runner::judged(const torch::Tensor& image, torch::Sc
   return nullptr;
 }
 
+/// The same on a CUDA device. What LibTorch cannot do there is a reason, too, to run the network.
+std::shared_ptr<CudaPlan> Runner::judged_on_gpu(const TracedModel& traced,
+                                                const torch::Tensor& image,
+                                                torch::ScalarType precision,
+                                                const torch::Tensor& reference) {
+  const std::array<int64_t, 3> size = {image.size(1), image.size(2), image.size(3)};
+  const std::string begin = std::string("the ") + name_of(precision) + " plan is not used: ";
+  try {
+    auto plan = std::make_shared<CudaPlan>(traced, size, options_.engine.device,
+                                           CudaPlanOptions{.precision = precision});
+    if (options_.with == RunWith::plan) return plan;
+    const Parity parity = compare_logits(plan->run(image), reference, options_.threshold);
+    const double allowed = allowed_error(traced, precision);
+    if (parity.flipped == 0 && parity.relative_error < allowed) return plan;
+    warnings_.push_back(begin + described(parity, allowed));
+  } catch (const Error& e) {
+    if (options_.with == RunWith::plan) throw;
+    warnings_.push_back(begin + e.what());
+  } catch (const c10::Error& e) {
+    if (options_.with == RunWith::plan) throw;
+    warnings_.push_back(begin + e.what_without_backtrace());
+  }
+  return nullptr;
+}
+
 Runner::Choice Runner::choose(const torch::Tensor& image) {
   const auto wanted = options_.engine.precision;
-  if (options_.with == RunWith::libtorch || !options_.engine.device.is_cpu()) {
+  const bool on_cpu = options_.engine.device.is_cpu();
+  if (options_.with == RunWith::libtorch || (!on_cpu && !CudaPlan::available())) {
     return {nullptr, wanted};
   }
   std::vector<torch::ScalarType> precisions = {wanted};
   if (wanted != torch::kFloat32) precisions.push_back(torch::kFloat32);
   const std::array<int64_t, 3> size = {image.size(1), image.size(2), image.size(3)};
-  const fs::path file = file_of(size, wanted);
+  if (!options_.ranges.empty()) precisions.insert(precisions.begin(), torch::kQInt8);
+  std::erase_if(precisions, [&](torch::ScalarType precision) {
+    return on_cpu && precision != torch::kQInt8 && !Plan::available(precision);
+  });
+  if (precisions.empty()) return {nullptr, wanted};
+  const auto best = precisions.front();
+  const fs::path file = on_cpu ? file_of(size, best) : fs::path();
   if (!file.empty()) {
-    if (auto plan = Plan::stored(file, size, {.precision = wanted}, options_.identity)) {
-      return {std::move(plan), wanted};
+    const PlanOptions plan_options{.precision = best, .ranges = options_.ranges};
+    if (auto plan = Plan::stored(file, size, plan_options, options_.identity)) {
+      return {std::move(plan), best};
     }
   }
   const auto first = image.narrow(0, 0, 1);
+  const ExactFloat32 exact;
   const auto reference = in_libtorch(first, torch::kFloat32);
+  const auto graph = traced(size, best);
+  Choice choice{nullptr, wanted};
   for (const auto precision : precisions) {
-    if (!Plan::available(precision)) continue;
-    if (auto plan = judged(first, precision, reference)) return {std::move(plan), precision};
+    if (!graph || choice.planned()) break;
+    if (on_cpu) choice.plan = judged(*graph, first, precision, reference);
+    if (!on_cpu) choice.gpu = judged_on_gpu(*graph, first, precision, reference);
+    if (choice.planned()) choice.precision = precision;
   }
-  return {nullptr, wanted};
+  return choice;
 }
 
 torch::Tensor Runner::logits(const torch::Tensor& image) {
@@ -187,9 +268,14 @@ torch::Tensor Runner::logits(const torch::Tensor& image) {
     std::rotate(choices_.begin(), found, found + 1);
   }
   const Choice& choice = choices_.front().second;
-  (choice.plan ? planned_ : in_torch_) = true;
+  (choice.planned() ? planned_ : in_torch_) = true;
   half_ = half_ || choice.precision == torch::kBFloat16;
-  return choice.plan ? choice.plan->run(image) : in_libtorch(image, choice.precision);
+  bytes_ = bytes_ || choice.precision == torch::kQInt8;
+  if (choice.plan) return choice.plan->run(image);
+  if (!choice.gpu) return in_libtorch(image, choice.precision);
+  auto logits = choice.gpu->run(image);
+  for (auto& text : choice.gpu->take_warnings()) warnings_.push_back(std::move(text));
+  return logits;
 }
 
 std::string Runner::engine() const {
@@ -199,7 +285,7 @@ std::string Runner::engine() const {
 }
 
 std::string Runner::precision() const {
-  return half_ ? "bf16" : "fp32";
+  return bytes_ ? "int8" : half_ ? "bf16" : "fp32";
 }
 
 std::vector<std::string> Runner::take_warnings() {

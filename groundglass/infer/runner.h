@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "groundglass/core/engine.h"
+#include "groundglass/infer/cuda_plan.h"
 #include "groundglass/infer/plan.h"
 #include "groundglass/models/segmentation_model.h"
 
@@ -25,9 +26,11 @@ struct Parity {
 /// found, reference  logits [N,K,H,W].
 Parity compare_logits(const torch::Tensor& found, const torch::Tensor& reference, double threshold);
 
-/// The relative error that a plan may have: 1e-5, in bfloat16 2e-2. Unpooling goes by the places of
-/// maxima: a tie that rounding breaks moves a number as a whole, so there 1e-2 and 0.5.
+/// The relative error that a plan may have: 1e-5, in bfloat16 2e-2, in 8 bits 0.1. Unpooling goes
+/// by the places of maxima: a tie that rounding breaks moves a number as a whole, so there 1e-2 and
+/// 0.5.
 double allowed_error(const Plan& plan, torch::ScalarType precision);
+double allowed_error(const TracedModel& traced, torch::ScalarType precision);
 
 enum class RunWith {
   automatic,  ///< a plan where one can be made that says what the network says
@@ -43,19 +46,22 @@ struct RunnerOptions {
   /// Folder where plans outlive the program, under this name of their weights; empty: nowhere.
   std::filesystem::path plans = {};
   std::string identity = {};
+  InputRanges ranges = {};  ///< not empty: plans in 8 bits come first
 };
 
 /// A trained network behind the fastest engine that gives the same masks.
 ///
 /// For each size of image a plan is made and held against the network on the first image of that
-/// size. A plan in bfloat16 that differs is replaced by one in float32, and that by LibTorch, with
-/// a warning. CUDA, and processors that cannot plan, run in LibTorch. A plan that agreed is stored,
-/// if a folder is named, and taken from there without another comparison; the folder keeps the
-/// eight newest. A folder that cannot be written to changes nothing else.
+/// size. A plan in 8 bits that differs is replaced by one in the engine's precision, a plan in
+/// bfloat16 by one in float32, and that by LibTorch, with a warning. In 8 bits a Dice of 0.99 is
+/// enough, elsewhere no pixel may change that was sure of its label. Processors that
+/// cannot plan, and CUDA devices in a program built without CUDA, run in LibTorch. A plan that
+/// agreed is stored, if a folder is named, and taken from there without another comparison; the
+/// folder keeps the eight newest. A folder that cannot be written to changes nothing else.
 class Runner {
  public:
   /// The network is used in evaluation mode and moved to the engine's device. Throws Error(usage)
-  /// for RunWith::plan where no plan can be made.
+  /// for RunWith::plan where no plan can be made, and for ranges where no plan may be made.
   Runner(ModelPtr model, const RunnerOptions& options);
   ~Runner();
   Runner(Runner&&) noexcept;
@@ -66,7 +72,7 @@ class Runner {
 
   /// What ran the images so far: "plan", "libtorch", "plan and libtorch" (by size), or "none".
   std::string engine() const;
-  /// The lowest precision that ran so far: "bf16" or "fp32".
+  /// The lowest precision that ran so far: "int8", "bf16" or "fp32".
   std::string precision() const;
   /// Why an engine was not the first choice; each is told once.
   std::vector<std::string> take_warnings();
@@ -74,8 +80,13 @@ class Runner {
  private:
   struct Choice;
   Choice choose(const torch::Tensor& image);
-  std::shared_ptr<const Plan> judged(const torch::Tensor& image, torch::ScalarType precision,
-                                     const torch::Tensor& reference);
+  std::unique_ptr<TracedModel> traced(const std::array<int64_t, 3>& size,
+                                      torch::ScalarType precision);
+  std::shared_ptr<const Plan> judged(const TracedModel& traced, const torch::Tensor& image,
+                                     torch::ScalarType precision, const torch::Tensor& reference);
+  std::shared_ptr<CudaPlan> judged_on_gpu(const TracedModel& traced, const torch::Tensor& image,
+                                          torch::ScalarType precision,
+                                          const torch::Tensor& reference);
   std::filesystem::path file_of(const std::array<int64_t, 3>& size,
                                 torch::ScalarType precision) const;
   torch::Tensor in_libtorch(const torch::Tensor& image, torch::ScalarType precision);
@@ -84,7 +95,7 @@ class Runner {
   RunnerOptions options_;
   std::vector<std::pair<std::array<int64_t, 4>, Choice>> choices_;  ///< the last used first
   std::vector<std::string> warnings_;
-  bool planned_ = false, in_torch_ = false, half_ = false;
+  bool planned_ = false, in_torch_ = false, half_ = false, bytes_ = false;
 };
 
 }  // namespace groundglass

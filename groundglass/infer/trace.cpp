@@ -11,6 +11,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/task.h"
 #include "groundglass/infer/dynamic_sizes.h"
+#include "groundglass/infer/torchscript_file.h"
 
 namespace groundglass {
 namespace jit = torch::jit;
@@ -38,6 +39,25 @@ class Evaluating {
   torch::nn::Module* root_;
   bool was_training_;
   std::vector<std::pair<torch::nn::Module*, bool>> parts_;
+};
+
+/// A network on the processor while it lives; afterwards it is back where it was.
+class OnCpu {
+ public:
+  explicit OnCpu(SegmentationModel& model) : model_(model) {
+    const auto weights = model.parameters();
+    if (!weights.empty()) home_ = weights[0].device();
+    if (!home_.is_cpu()) model_.to(torch::kCPU);
+  }
+  ~OnCpu() {
+    if (!home_.is_cpu()) model_.to(home_);
+  }
+  OnCpu(const OnCpu&) = delete;
+  OnCpu& operator=(const OnCpu&) = delete;
+
+ private:
+  SegmentationModel& model_;
+  torch::Device home_ = torch::kCPU;
 };
 
 /// "groundglass::(anonymous namespace)::BlockImpl" -> "BlockImpl", a name that Python can say.
@@ -199,6 +219,13 @@ TracedModel trace_module(torch::nn::Module& module, const ImageFunction& functio
 
 TracedModel trace_model(SegmentationModel& model, ExportOutput output, int64_t height,
                         int64_t width) {
+  const OnCpu on_cpu(model);
+  if (const auto* file = dynamic_cast<const TorchScriptModel*>(&model)) {
+    if (output == ExportOutput::logits) {
+      return file->unrolled({1, model.in_channels(), height, width});
+    }
+    fail(ErrorKind::usage, "a network from a TorchScript file gives what its file gives");
+  }
   TraceOptions options;
   options.size_multiple = model.stride();
   options.outputs.clear();

@@ -58,7 +58,9 @@ TracedModel trace_module(torch::nn::Module& module, const ImageFunction& functio
                          const TraceOptions& options);
 
 /// The same for a network meant for images of `height` x `width` (both multiples of its stride). A
-/// network that does not take any size is bound to this one. Side outputs are left out.
+/// network that does not take any size is bound to this one. Side outputs are left out. A network
+/// on another device is traced on the processor, where the traced weights stay. A network from a
+/// TorchScript file is not traced: its own code is unrolled for that size.
 TracedModel trace_model(SegmentationModel& model, ExportOutput output, int64_t height,
                         int64_t width);
 

@@ -29,7 +29,8 @@ const TypeName kTypes[] = {
 }
 
 torch::Tensor tensor_from(const std::filesystem::path& path, const std::string& name,
-                          const json& entry, const MappedFile& file, size_t data_begin) {
+                          const json& entry, const std::shared_ptr<const MappedFile>& file,
+                          size_t data_begin, bool mapped) {
   if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
       !entry.contains("data_offsets")) {
     refuse(path, "tensor " + in_quotes(name) + " has no dtype, shape or data_offsets");
@@ -50,12 +51,17 @@ torch::Tensor tensor_from(const std::filesystem::path& path, const std::string& 
     bytes *= static_cast<size_t>(n);
   }
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] - offsets[0] != bytes ||
-      offsets[1] > file.size() - data_begin) {
+      offsets[1] > file->size() - data_begin) {
     refuse(path,
            "tensor " + in_quotes(name) + " lies outside the file: it is truncated or damaged");
   }
+  const uint8_t* begin = file->data() + data_begin + offsets[0];
+  if (mapped && bytes > 0) {
+    const auto release = [file, bytes](void* data) { file->drop(data, bytes); };
+    return torch::from_blob(const_cast<uint8_t*>(begin), shape, release, found->type);
+  }
   auto tensor = torch::empty(shape, found->type);
-  if (bytes > 0) std::memcpy(tensor.data_ptr(), file.data() + data_begin + offsets[0], bytes);
+  if (bytes > 0) std::memcpy(tensor.data_ptr(), begin, bytes);
   return tensor;
 }
 
@@ -132,23 +138,31 @@ auto with_clean_errors(const std::filesystem::path& path, const Work& work) {
   }
 }
 
-}  // namespace
-
-TensorArchive read_safetensors(const std::filesystem::path& path) {
+TensorArchive read(const std::filesystem::path& path, bool mapped) {
   check_is_long_enough(path);
-  const MappedFile file(path);
-  const Header header = read_header(path, file);
+  const auto file = std::make_shared<const MappedFile>(path);
+  const Header header = read_header(path, *file);
   return with_clean_errors(path, [&] {
     TensorArchive archive;
     for (const auto& [name, entry] : header.document.items()) {
       if (name == "__metadata__") {
         archive.metadata = entry.get<std::map<std::string, std::string>>();
       } else {
-        archive.tensors[name] = tensor_from(path, name, entry, file, header.data_begin);
+        archive.tensors[name] = tensor_from(path, name, entry, file, header.data_begin, mapped);
       }
     }
     return archive;
   });
+}
+
+}  // namespace
+
+TensorArchive read_safetensors(const std::filesystem::path& path) {
+  return read(path, false);
+}
+
+TensorArchive map_safetensors(const std::filesystem::path& path) {
+  return read(path, true);
 }
 
 std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {

@@ -23,6 +23,10 @@ void write_safetensors(const std::filesystem::path& path, const TensorArchive& a
 /// there, truncated, a header that is no JSON, offsets outside the file, a type that is not known.
 TensorArchive read_safetensors(const std::filesystem::path& path);
 
+/// The same, but the tensors are views of the mapped file: read where they are looked at, never to
+/// be written to. The memory of a tensor's pages is given back with the tensor.
+TensorArchive map_safetensors(const std::filesystem::path& path);
+
 /// Only the named texts; the tensors are not read.
 std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);
 

@@ -1,6 +1,8 @@
 #include "groundglass/io/zip_directory.h"
 
 #include <algorithm>
+#include <array>
+#include <vector>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
@@ -79,6 +81,9 @@ Directory find_directory(const Bytes& bytes) {
 /// What the directory says of one file.
 struct Entry {
   uint64_t packed = 0, size = 0, header = 0;
+  std::string name = {};
+  uint16_t flags = 0, method = 0;
+  uint32_t checksum = 0;
 };
 
 /// Sizes and places that do not fit in 32 bits stand in the extra field with the number 1.
@@ -110,6 +115,54 @@ std::string_view stored_bytes(const Bytes& bytes, const Entry& entry, const std:
   return bytes.part(begin, entry.size);
 }
 
+std::vector<Entry> entries_of(const Bytes& bytes) {
+  const Directory directory = find_directory(bytes);
+  std::vector<Entry> entries;
+  uint64_t at = directory.begin;
+  for (uint64_t i = 0; i < directory.count; ++i) {
+    bytes.part(at, kDirectorySize);
+    if (bytes.u32(at) != kDirectorySignature) bytes.refuse("its zip directory is damaged");
+    const uint16_t name_size = bytes.u16(at + 28), extra_size = bytes.u16(at + 30);
+    Entry entry = widened({bytes.u32(at + 20), bytes.u32(at + 24), bytes.u32(at + 42)}, bytes,
+                          at + kDirectorySize + name_size, extra_size);
+    entry.name = bytes.part(at + kDirectorySize, name_size);
+    entry.flags = bytes.u16(at + 8);
+    entry.method = bytes.u16(at + 10);
+    entry.checksum = bytes.u32(at + 16);
+    entries.push_back(std::move(entry));
+    at += kDirectorySize + name_size + extra_size + bytes.u16(at + 32);
+  }
+  return entries;
+}
+
+/// CRC-32 of zip archives, eight bytes at a time.
+uint32_t crc32(std::string_view text) {
+  static const auto tables = [] {
+    std::array<std::array<uint32_t, 256>, 8> t{};
+    for (uint32_t i = 0; i < 256; ++i) {
+      t[0][i] = i;
+      for (int bit = 0; bit < 8; ++bit) t[0][i] = t[0][i] >> 1 ^ (t[0][i] & 1 ? 0xedb88320 : 0);
+    }
+    for (size_t k = 1; k < 8; ++k) {
+      for (uint32_t i = 0; i < 256; ++i) t[k][i] = t[k - 1][i] >> 8 ^ t[0][t[k - 1][i] & 255];
+    }
+    return t;
+  }();
+  uint32_t crc = 0xffffffff;
+  size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::array<uint8_t, 8> b;
+    std::copy_n(text.data() + at, 8, b.begin());
+    for (size_t k = 0; k < 4; ++k) b[k] ^= static_cast<uint8_t>(crc >> 8 * k);
+    crc = 0;
+    for (size_t k = 0; k < 8; ++k) crc ^= tables[7 - k][b[k]];
+  }
+  for (; at < text.size(); ++at) {
+    crc = crc >> 8 ^ tables[0][(crc ^ static_cast<uint8_t>(text[at])) & 255];
+  }
+  return ~crc;
+}
+
 }  // namespace
 
 bool begins_as_zip(std::string_view bytes) {
@@ -119,30 +172,32 @@ bool begins_as_zip(std::string_view bytes) {
 std::map<std::string, std::string_view> read_zip_directory(const MappedFile& file,
                                                            const std::filesystem::path& path) {
   const Bytes bytes({reinterpret_cast<const char*>(file.data()), file.size()}, path);
-  const Directory directory = find_directory(bytes);
   std::map<std::string, std::string_view> files;
-  uint64_t at = directory.begin;
-  for (uint64_t i = 0; i < directory.count; ++i) {
-    bytes.part(at, kDirectorySize);
-    if (bytes.u32(at) != kDirectorySignature) bytes.refuse("its zip directory is damaged");
-    const uint16_t flags = bytes.u16(at + 8), method = bytes.u16(at + 10);
-    const uint16_t name_size = bytes.u16(at + 28), extra_size = bytes.u16(at + 30);
-    const std::string name(bytes.part(at + kDirectorySize, name_size));
-    if (method != 0 || (flags & 1) != 0) {
-      bytes.refuse("entry " + in_quotes(name) + (method != 0 ? " is compressed" : " is encrypted") +
+  for (const Entry& entry : entries_of(bytes)) {
+    const std::string& name = entry.name;
+    if (entry.method != 0 || (entry.flags & 1) != 0) {
+      bytes.refuse("entry " + in_quotes(name) +
+                   (entry.method != 0 ? " is compressed" : " is encrypted") +
                    ", expected entries stored as they are, as torch.save writes them");
     }
-    const Entry entry = widened({bytes.u32(at + 20), bytes.u32(at + 24), bytes.u32(at + 42)}, bytes,
-                                at + kDirectorySize + name_size, extra_size);
     if (entry.packed != entry.size) {
       bytes.refuse("entry " + in_quotes(name) + " has two sizes: the zip directory is damaged");
     }
     if (!files.emplace(name, stored_bytes(bytes, entry, name)).second) {
       bytes.refuse("entry " + in_quotes(name) + " stands twice in the zip directory");
     }
-    at += kDirectorySize + name_size + extra_size + bytes.u16(at + 32);
   }
   return files;
+}
+
+void check_zip_checksums(const MappedFile& file, const std::filesystem::path& path) {
+  const Bytes bytes({reinterpret_cast<const char*>(file.data()), file.size()}, path);
+  for (const Entry& entry : entries_of(bytes)) {
+    if (entry.method != 0) continue;
+    if (crc32(stored_bytes(bytes, entry, entry.name)) != entry.checksum) {
+      bytes.refuse("entry " + in_quotes(entry.name) + " is not what was written: damaged");
+    }
+  }
 }
 
 }  // namespace groundglass

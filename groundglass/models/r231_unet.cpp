@@ -43,7 +43,7 @@ class UpImpl final : public torch::nn::Module {
 
   torch::Tensor forward(const torch::Tensor& x) {
     // A factor instead of a size, so that a traced network takes other sizes.
-    return conv(torch::upsample_bilinear2d(x, c10::nullopt, /*align_corners=*/false,
+    return conv(torch::upsample_bilinear2d(x, torch::nullopt, /*align_corners=*/false,
                                            std::vector<double>{2, 2}));
   }
 

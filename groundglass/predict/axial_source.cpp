@@ -1,16 +1,30 @@
 #include "groundglass/predict/axial_source.h"
 
+#include <algorithm>
+
 namespace groundglass {
 
 AxialSource::AxialSource(const std::filesystem::path& path, const std::string& units)
-    : reader_(open_volume(path, units)), view_(axial_view(reader_->info().geometry)) {
-  if (view_.slices_are_axial()) return;
+    : reader_(open_volume(path, units)), view_(axial_view(reader_->info().geometry)) {}
+
+int64_t AxialSource::depth() const {
+  const std::array<int64_t, 3> stored = {info().depth, info().height, info().width};
+  return stored[static_cast<size_t>(view_.order[0])];
+}
+
+int64_t AxialSource::tile_step() const {
+  constexpr int64_t kTiles = 16;
+  return std::max<int64_t>(1, depth() / kTiles);
+}
+
+void AxialSource::turn() {
   std::vector<torch::Tensor> slices;
   for (int64_t k = 0; k < info().depth; ++k) slices.push_back(reader_->read_slice(k));
   whole_ = view_.apply(torch::stack(slices));
 }
 
 Image AxialSource::read(int64_t k) {
+  if (!streams() && !whole_.defined()) turn();
   const auto slice = streams() ? view_.apply_to_slice(reader_->read_slice(k)) : whole_[k];
   return {slice.contiguous().unsqueeze(0), info().units, info().white, {}};
 }

@@ -5,6 +5,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/infer/int8_ranges.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -37,6 +38,7 @@ ordered_json to_json(const CaseSummary& c) {
           {"lung_ml", optional_json(c.lung_ml)},
           {"top_slice", c.top_slice < 0 ? ordered_json(nullptr) : ordered_json(c.top_slice)},
           {"classes", classes},
+          {"typicality", optional_json(c.typicality)},
           {"warnings", c.warnings}};
 }
 
@@ -51,6 +53,7 @@ CaseSummary from_json(const ordered_json& j) {
   c.lesion_ml = optional_of(j.at("lesion_ml"));
   c.lung_ml = optional_of(j.at("lung_ml"));
   c.top_slice = j.at("top_slice").is_null() ? -1 : j.at("top_slice").get<int64_t>();
+  c.typicality = optional_of(j.at("typicality"));
   c.warnings = j.at("warnings").get<std::vector<std::string>>();
   for (const auto& amount : j.at("classes")) {
     c.classes.push_back(
@@ -80,6 +83,7 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                       {"threshold", segmenter.options().threshold},
                       {"temperature", segmenter.options().temperature},
                       {"precision", static_cast<int>(segmenter.options().engine.precision)},
+                      {"int8", ranges_json(segmenter.options().ranges)},
                       {"with", static_cast<int>(segmenter.options().with)},
                       {"probabilities", job.save_probabilities},
                       {"overlay", job.overlay},

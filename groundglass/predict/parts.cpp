@@ -106,8 +106,10 @@ std::string join_parts(const Part& part, const fs::path& folder) {
   all.erase("part");
   for (size_t k = 1; k < parts.size(); ++k) {
     for (const auto& c : parts[k]["cases"]) all["cases"].push_back(c);
-    for (const char* key : {"seconds", "forward_seconds", "peak_rss_mib"}) {
-      all[key] = std::max(all[key].get<double>(), parts[k][key].get<double>());
+    for (const char* key : {"seconds", "forward_seconds", "peak_rss_mib", "memory_bound_mib"}) {
+      if (!parts[k][key].is_number()) continue;  // a part of one picture tells no bound
+      const double before = all[key].is_number() ? all[key].get<double>() : 0;
+      all[key] = std::max(before, parts[k][key].get<double>());
     }
   }
   std::sort(all["cases"].begin(), all["cases"].end(),

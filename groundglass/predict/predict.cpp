@@ -1,7 +1,9 @@
 #include "groundglass/predict/predict.h"
 
 #include <chrono>
+#include <iomanip>
 #include <mutex>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -34,6 +36,7 @@ class Run {
         job_(job),
         observer_(observer),
         inputs_(inputs_of(job.part, job.inputs)),
+        pace_(segmenter, {job.batch, job.memory_limit}, observer),
         journal_(job, segmenter) {}
 
   PredictSummary run() {
@@ -44,10 +47,9 @@ class Run {
         summary_.cases.push_back(std::move(*known));
         ++summary_.reused;
       } else if (!input.volume) {
+        if (waiting.empty()) batch_ = pace_.next(input.path, picture_);
         waiting.push_back(&input);
-        if (static_cast<int64_t>(waiting.size()) == segmenter_.options().batch_size) {
-          pictures(waiting);
-        }
+        if (static_cast<int64_t>(waiting.size()) == batch_) pictures(waiting);
       } else {
         pictures(waiting);
         volume(input);
@@ -59,6 +61,7 @@ class Run {
     problems_.refuse(std::to_string(summary_.cases.size()) + " of " +
                      std::to_string(inputs_.size()) + " inputs were segmented; of the others");
     summary_.forward_s = segmenter_.forward_s();
+    summary_.memory_bound_mib = pace_.bound_mib();
     summary_.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     write_file(job_.output / file_of_part(job_.part, "summary", ".json"),
@@ -86,7 +89,7 @@ class Run {
   void volume(const PredictInput& input) {
     stop_if_asked();
     try {
-      finish(input, predict_volume(segmenter_, job_, input, observer_));
+      finish(input, predict_volume(segmenter_, job_, input, pace_, observer_));
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::data) throw;
       problems_.add(e.what());
@@ -97,6 +100,7 @@ class Run {
   void pictures(std::vector<const PredictInput*>& waiting) {
     if (waiting.empty()) return;
     stop_if_asked();
+    const auto start = std::chrono::steady_clock::now();
     std::vector<std::optional<Image>> read(waiting.size());
     parallel_for_each(static_cast<int64_t>(waiting.size()), segmenter_.threads(), [&](int64_t i) {
       const auto at = static_cast<size_t>(i);
@@ -111,7 +115,9 @@ class Run {
       if (!read[i]) continue;
       batch.inputs.push_back(waiting[i]);
       batch.images.push_back(std::move(*read[i]));
+      take_size(*waiting[i], batch.images.back());
     }
+    const auto taken = static_cast<int64_t>(waiting.size());
     waiting.clear();
     const auto results = segmenter_.segment(batch.images);
     std::vector<CaseSummary> summaries(results.size());
@@ -122,6 +128,17 @@ class Run {
     for (size_t i = 0; i < summaries.size(); ++i) {
       finish(*batch.inputs[i], std::move(summaries[i]));
     }
+    const auto now = std::chrono::steady_clock::now();
+    pace_.took(taken, std::chrono::duration<double>(now - start).count());
+  }
+
+  /// A picture larger than all before it needs more memory; its size is known once it is read.
+  void take_size(const PredictInput& input, const Image& image) {
+    const auto need = need_of_pictures(image.pixels.size(1), image.pixels.size(2), segmenter_,
+                                       {job_.save_probabilities, job_.overlay});
+    if (need.of(1) <= picture_.of(1)) return;
+    picture_ = need;
+    pace_.next(input.path, picture_);
   }
 
   CaseSummary write_picture(const PredictInput& input, const Image& image,
@@ -135,6 +152,7 @@ class Run {
     summary.classes = class_amounts(segmenter_, job_);
     add_pixels(summary.classes, result.labels);
     summary.warnings = image.warnings;
+    if (segmenter_.options().typicality) take_typicality(summary, {result.typicality}, job_);
     const auto mask = job_.class_numbers ? result.labels : (result.labels != 0) * 255;
     write_png(job_.output / summary.output, mask.to(torch::kUInt8));
     if (job_.save_probabilities) {
@@ -156,12 +174,27 @@ class Run {
   const PredictJob& job_;
   Observer& observer_;
   std::vector<PredictInput> inputs_;  // of this part
+  Pace pace_;
+  MemoryNeed picture_;  // of the largest picture so far
+  int64_t batch_ = 1;   // pictures that are waited for
   PredictJournal journal_;
   Problems problems_;
   PredictSummary summary_;
 };
 
 }  // namespace
+
+void take_typicality(CaseSummary& summary, std::vector<double> slices, const PredictJob& job) {
+  const auto middle = slices.begin() + static_cast<std::ptrdiff_t>(slices.size() / 2);
+  std::nth_element(slices.begin(), middle, slices.end());
+  summary.typicality = *middle;
+  if (*middle <= 1) return;
+  std::ostringstream text;
+  text << summary.input << ": looks unlike what " << job.model_name << " was trained on ("
+       << std::setprecision(2) << *middle
+       << " times the limit); its mask may mean nothing: is it the right model, and a chest?";
+  summary.warnings.push_back(text.str());
+}
 
 std::vector<ClassAmount> class_amounts(const Segmenter& segmenter, const PredictJob& job) {
   std::vector<ClassAmount> amounts;
@@ -210,6 +243,9 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
       {"seconds", summary.seconds},
       {"forward_seconds", summary.forward_s},
       {"peak_rss_mib", peak_rss_mib()},
+      {"memory_bound_mib", summary.memory_bound_mib > 0
+                               ? nlohmann::ordered_json(summary.memory_bound_mib)
+                               : nlohmann::ordered_json(nullptr)},
       {"version", version()},
       {"commit", commit()},
       {"note", kNotAMedicalDevice}};

@@ -30,6 +30,8 @@ struct CaseSummary {
   int64_t top_slice = -1;  ///< volumes: slice with most lesion, -1 for none
   std::vector<std::string> warnings;
   std::vector<ClassAmount> classes = {};  ///< of networks that tell several lesions apart
+  /// See Typicality; of volumes the median of the slices. Nothing if the model carries none.
+  std::optional<double> typicality = {};
 };
 
 struct PredictJob {
@@ -41,28 +43,31 @@ struct PredictJob {
   bool overlay = false;
   bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255
   std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for "class 1"
+  int64_t batch = 0;                          ///< slices or pictures at once; 0: chosen, see Pace
+  int64_t memory_limit = 0;  ///< bytes that the process may hold; 0: what the machine has left
 };
 
 struct PredictSummary {
   std::vector<CaseSummary> cases;
   double seconds = 0, forward_s = 0;
-  std::string waiting_for;  ///< parts: why summary.json is not written yet
-  int64_t reused = 0;       ///< cases that an interrupted earlier call had finished
+  double memory_bound_mib = 0;  ///< told before the work; 0 for a single picture
+  std::string waiting_for;      ///< parts: why summary.json is not written yet
+  int64_t reused = 0;           ///< cases that an interrupted earlier call had finished
 };
 
 /// Segments every input and writes OUT/<stem>_mask.png or _mask.nii.gz (class numbers) on the
 /// input's own grid, and summary.json. Probabilities are those of any lesion, and, for networks of
 /// several classes, besides _probability_1, _probability_2, .. of each; overlays then have a
 /// legend.
-///  Pictures go through the network in batches, volumes slice by slice: memory does
-/// not grow with their number.
+/// Pictures and slices go through the network in batches: memory does not grow with their number,
+/// and the most that will be held is told as soon as the first has gone through (Note).
 ///
 /// With a part, only its inputs are segmented and summarised in summary_<k>_of_<n>.json; the part
 /// that ends last joins all summaries as summary.json.
 ///
 /// A killed call leaves a journal; the same call again takes finished cases from it.
 /// Throws Error(data) if inputs could not be read: all others are done first, then every problem is
-/// listed at once. Throws Stopped after a stop signal.
+/// listed at once; Error(device) if memory does not suffice. Throws Stopped after a stop signal.
 PredictSummary predict(Segmenter& segmenter, const PredictJob& job,
                        Observer& observer = silent_observer());
 

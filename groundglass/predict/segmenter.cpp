@@ -1,5 +1,6 @@
 #include "groundglass/predict/segmenter.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "groundglass/core/parallel.h"
@@ -12,7 +13,7 @@ namespace groundglass {
 Segmenter::Segmenter(SegmenterOptions options)
     : options_(std::move(options)),
       runner_(options_.model, {options_.engine, options_.with, options_.threshold, 4,
-                               options_.plans, options_.identity}) {}
+                               options_.plans, options_.identity, options_.ranges}) {}
 
 int64_t Segmenter::threads() const {
   return options_.threads > 0 ? options_.threads : usable_processors();
@@ -34,21 +35,30 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
   const torch::NoGradGuard no_grad;
   const auto n = static_cast<int64_t>(slices.size());
   std::vector<SliceResult> results(slices.size());
-  for (int64_t begin = 0; begin < n; begin += options_.batch_size) {
-    const int64_t size = std::min(options_.batch_size, n - begin);
+  const int64_t batch = options_.batch_size > 0 ? options_.batch_size : n;
+  for (int64_t begin = 0; begin < n; begin += batch) {
+    const int64_t size = std::min(batch, n - begin);
     std::vector<torch::Tensor> inputs(static_cast<size_t>(size));
     std::vector<Box> boxes(static_cast<size_t>(size));
     parallel_for_each(size, threads(), [&](int64_t i) {
       const auto at = static_cast<size_t>(i);
       const NetworkSlice slice = on_network_grid(slices[static_cast<size_t>(begin + i)]);
       inputs[at] = input_of(slice);
+      if (options_.typicality) {
+        results[static_cast<size_t>(begin + i)].typicality = (*options_.typicality)(slice.pixels);
+      }
       boxes[at] = slice.box;
     });
+    const double before = network_bytes_ == 0 ? rss_mib() : 0;
     const auto start = std::chrono::steady_clock::now();
     const auto logits = runner_.logits(torch::cat(inputs));
     const bool tempered = options_.temperature != 1;
     const auto p = tempered ? class_probabilities(logits) : probabilities(logits);
     forward_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (network_bytes_ == 0) {
+      const double grown = std::max(rss_mib() - before, 1.0) / static_cast<double>(size);
+      network_bytes_ = static_cast<int64_t>(grown * (1 << 20));
+    }
     parallel_for_each(size, threads(), [&](int64_t i) {
       const torch::NoGradGuard no_grad_here;
       const auto& pixels = slices[static_cast<size_t>(begin + i)].pixels;

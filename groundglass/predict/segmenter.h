@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "groundglass/core/engine.h"
+#include "groundglass/data/typicality.h"
 #include "groundglass/infer/runner.h"
 #include "groundglass/io/image.h"
 #include "groundglass/models/segmentation_model.h"
@@ -17,20 +19,23 @@ struct SegmenterOptions {
   PreprocessOptions preprocess;
   double threshold = 0.5;
   Engine engine;
-  int64_t batch_size = 8;
-  int64_t threads = 0;  ///< for reading and preparing; 0 for all processors
+  int64_t batch_size = 8;  ///< of the slices that segment() is given; 0: all of them
+  int64_t threads = 0;     ///< for reading and preparing; 0 for all processors
   /// Of the probabilities handed out. Labels do not depend on it: `threshold` is one of the
   /// network's own probabilities.
   double temperature = 1;
   RunWith with = RunWith::automatic;
   std::filesystem::path plans = {};  ///< as in RunnerOptions
   std::string identity = {};
+  InputRanges ranges = {};
+  std::optional<Typicality> typicality = {};  ///< of what the model was trained on
 };
 
 /// What a network says of one slice, on the slice's own grid.
 struct SliceResult {
   torch::Tensor probability;  ///< [F,H,W] float32 in [0,1]
   torch::Tensor labels;       ///< [H,W] uint8, 0 background
+  double typicality = 0;      ///< see Typicality; 0 where the model carries none
 };
 
 /// Images in, label maps on the images' own grids out.
@@ -51,6 +56,9 @@ class Segmenter {
   /// Foreground classes that are told apart, F of a SliceResult.
   int64_t classes() const;
   int64_t threads() const;
+  /// What the first images took in the network that the process still holds: plan, or LibTorch's
+  /// maps; bytes for each of them.
+  int64_t network_bytes() const { return network_bytes_; }
   double forward_s() const { return forward_s_; }  ///< time spent in the network so far
   Runner& runner() { return runner_; }             ///< what runs the network
   const Runner& runner() const { return runner_; }
@@ -59,6 +67,7 @@ class Segmenter {
   SegmenterOptions options_;
   Runner runner_;
   double forward_s_ = 0;
+  int64_t network_bytes_ = 0;
 };
 
 }  // namespace groundglass

@@ -1,6 +1,7 @@
 #include "groundglass/predict/volume_case.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -15,8 +16,6 @@
 
 namespace groundglass {
 namespace {
-
-constexpr int64_t kTiles = 16;  // of the overlay sheet
 
 /// Takes upright axial slices and writes them back on the volume's own grid.
 template <class Writer>
@@ -69,31 +68,36 @@ class VolumeCase {
     }
   }
 
-  CaseSummary run(Observer& observer) {
+  CaseSummary run(Pace& pace, Observer& observer) {
     const auto& info = source_.info();
     summary_.input = input_.path.string();
     summary_.output = input_.stem + "_mask.nii.gz";
     summary_.modality = info.units == Units::hu ? "CT" : "gray volume";
     summary_.size = {info.depth, info.height, info.width};
     summary_.warnings = info.warnings;
-    const int64_t depth = source_.depth(), batch = segmenter_.options().batch_size;
-    for (int64_t begin = 0; begin < depth; begin += batch) {
+    const int64_t depth = source_.depth();
+    const MemoryNeed need =
+        need_of_volume(source_, segmenter_, {job_.save_probabilities, job_.overlay});
+    for (int64_t begin = 0, end = 0; begin < depth; begin = end) {
       if (stop_signal() != 0) {
         throw Stopped(stop_signal(), "stopped; the same call goes on from here");
       }
+      end = std::min(depth, begin + pace.next(input_.path, need));
+      const auto start = std::chrono::steady_clock::now();
       std::vector<Image> slices;
-      for (int64_t k = begin; k < std::min(depth, begin + batch); ++k) {
-        slices.push_back(source_.read(k));
-      }
+      for (int64_t k = begin; k < end; ++k) slices.push_back(source_.read(k));
       const auto results = segmenter_.segment(slices);
       for (size_t i = 0; i < slices.size(); ++i) {
         take(begin + static_cast<int64_t>(i), slices[i], results[i]);
       }
-      observer.on(Progress{"slices", std::min(depth, begin + batch), depth, ""});
+      const auto now = std::chrono::steady_clock::now();
+      pace.took(end - begin, std::chrono::duration<double>(now - start).count());
+      observer.on(Progress{"slices", end, depth, ""});
     }
     mask_.finish();
     if (probability_) probability_->finish();
     for (auto& sink : class_probability_) sink->finish();
+    if (segmenter_.options().typicality) take_typicality(summary_, typicalities_, job_);
     measure();
     if (job_.overlay) write_overlay_sheet();
     return summary_;
@@ -102,6 +106,7 @@ class VolumeCase {
  private:
   void take(int64_t k, const Image& slice, const SliceResult& result) {
     mask_.write(result.labels);
+    typicalities_.push_back(result.typicality);
     if (probability_) probability_->write(result.probability.sum(0).clamp(0, 1));
     for (size_t c = 0; c < class_probability_.size(); ++c) {
       class_probability_[c]->write(result.probability[static_cast<int64_t>(c)]);
@@ -114,7 +119,7 @@ class VolumeCase {
       most_ = lesion;
       summary_.top_slice = k;
     }
-    if (job_.overlay && k % std::max<int64_t>(1, source_.depth() / kTiles) == 0) {
+    if (job_.overlay && k % source_.tile_step() == 0) {
       tiles_.push_back(overlay(shown(slice, segmenter_.options().preprocess), result.labels));
     }
   }
@@ -165,6 +170,7 @@ class VolumeCase {
   std::vector<std::unique_ptr<ProbabilitySink>> class_probability_;
   LungEstimator lungs_;
   std::vector<torch::Tensor> tiles_;
+  std::vector<double> typicalities_;  // of the slices
   int64_t most_ = 0;
   CaseSummary summary_;
 };
@@ -180,8 +186,8 @@ torch::Tensor shown(const Image& slice, const PreprocessOptions& options) {
 }
 
 CaseSummary predict_volume(Segmenter& segmenter, const PredictJob& job, const PredictInput& input,
-                           Observer& observer) {
-  return VolumeCase(segmenter, job, input).run(observer);
+                           Pace& pace, Observer& observer) {
+  return VolumeCase(segmenter, job, input).run(pace, observer);
 }
 
 }  // namespace groundglass

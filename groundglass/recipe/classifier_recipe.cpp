@@ -195,6 +195,7 @@ std::vector<int64_t> classes_of(const std::vector<PreparedRow>& rows, const Labe
 }
 
 bool is_classifier(const fs::path& run_or_file) {
+  if (run_or_file.extension() == ".pt") return false;  // TorchScript: `export` writes no others
   const fs::path file = weights_file(run_or_file);
   if (!fs::is_regular_file(file)) return false;
   const auto notes = read_safetensors_metadata(file);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <set>
 
 #include <ATen/Parallel.h>
 #include <torch/version.h>
@@ -84,6 +85,14 @@ void check_images_fit(const Recipe& recipe, const PreparedHeader& header,
   }
 }
 
+/// Rows that a network of this split may know: to train and to validate on, copies left out.
+std::vector<int64_t> rows_seen(const Split& split) {
+  std::set<int64_t> rows;
+  for (const auto& entry : split.train) rows.insert(entry.row);
+  for (const auto& entry : split.validation) rows.insert(entry.row);
+  return {rows.begin(), rows.end()};
+}
+
 /// What the trainer needs for a fold; the network begins as the recipe says.
 TrainJob job_of(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
                 const Split& split, const Engine& engine, Observer& observer) {
@@ -104,6 +113,7 @@ TrainJob job_of(const fs::path& run, const Recipe& recipe, const PreparedSet& se
   job.engine = engine;
   job.run = run;
   job.weights_notes = weights_notes(recipe, recipe.evaluate.threshold);
+  job.weights_notes["typicality"] = Typicality::of(set, rows_seen(split)).json();
   return job;
 }
 
@@ -184,6 +194,9 @@ TrainedModel load_trained_model(const fs::path& run_or_file) {
   if (archive.metadata.count("temperature") > 0) {
     trained.temperature = std::stod(note("temperature"));
   }
+  if (archive.metadata.count("typicality") > 0) {
+    trained.typicality = Typicality::from_json(note("typicality"), file.string());
+  }
   trained.model = trained.recipe.model.make();
   load_weights(*trained.model, widened(archive.tensors), file.string());
   trained.model->eval();
@@ -238,8 +251,9 @@ FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedS
   if (recipe.evaluate.threshold_from == "validation") {
     options.threshold =
         best_threshold(score_entries(*job.model, set, split.validation, options), set.rows());
-    write_safetensors(run / "weights.safetensors",
-                      {named_weights(*job.model), weights_notes(recipe, options.threshold)});
+    auto notes = job.weights_notes;
+    notes["threshold"] = shortest(options.threshold);
+    write_safetensors(run / "weights.safetensors", {named_weights(*job.model), notes});
   }
   FoldScores scores = name_scores(score_entries(*job.model, set, split.test, options), set.rows());
   scores.best_epoch = result.best_epoch;

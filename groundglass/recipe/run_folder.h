@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
+#include "groundglass/data/typicality.h"
 #include "groundglass/evaluate/cross_validation.h"
 #include "groundglass/recipe/recipe.h"
 #include "groundglass/train/trainer.h"
@@ -18,6 +20,7 @@ struct TrainedModel {
   std::string weights_sha256;
   std::filesystem::path path;  ///< run folder or file it was read from
   double temperature = 1;      ///< that the weights file carries; see stored_temperature()
+  std::optional<Typicality> typicality;  ///< of what it was trained on, if the file carries it
 };
 
 /// Loads a run folder or a weights file; both carry their recipe. Throws Error(checkpoint) that

@@ -165,10 +165,19 @@ TEST_F(Workflow, ManySlicesNeedNoMoreMemoryThanFew) {
         slices);
     run("groundglass predict v" + slices + "/imagesTr -o o" + slices +
         " --model run --plans none -q");
-    return json::parse(read_file(folder / ("o" + slices + "/summary.json")))["peak_rss_mib"]
-        .get<double>();
+    const json summary = json::parse(read_file(folder / ("o" + slices + "/summary.json")));
+    const auto peak = summary["peak_rss_mib"].get<double>();
+    const auto told = summary["memory_bound_mib"].get<double>();
+    EXPECT_GE(told, peak) << slices;
+    EXPECT_LT(told, 2 * peak) << slices;
+    return peak;
   };
   EXPECT_LT(peak_mib("240") - peak_mib("24"), 20);  // the voxels alone are 28 MiB more, as float 57
+  const std::string predict = "groundglass predict v24/imagesTr --model run --plans none -o more ";
+  EXPECT_TRUE(says(run(predict).err, {"memory: at most", "may be taken"}));
+  EXPECT_EQ(run(predict + "-q").err, "");
+  EXPECT_TRUE(says(run(predict + "--memory 60 --overlay", 6).err,
+                   {"v24/imagesTr", "60 MiB may be taken", "no --overlay", "--memory"}));
 }
 
 TEST_F(Workflow, ARunFolderIsNotGivenToAnotherRecipe) {

@@ -157,6 +157,7 @@ TEST_F(Xray, DetectRefusesInOneLine) {
       says(run(detect + "--positive infected --positive normal", 4).err, {"one class only"}));
   EXPECT_TRUE(says(run(detect + "--severity brix", 4).err, {"no column 'brix'", "'brixia'"}));
   EXPECT_TRUE(says(run(detect + "--severity label", 4).err, {"six zone scores"}));
+  EXPECT_TRUE(says(run(detect + "--memory 60", 6).err, {"60 MiB may be taken", "--memory"}));
   EXPECT_TRUE(says(run(detect + "--lung data/case_000_lung.png", 2).err, {"column 'lung'"}));
   EXPECT_TRUE(
       says(run("groundglass detect data/case_000.png --model run --positive infected", 2).err,

@@ -71,6 +71,18 @@ TEST(ProcessDeathTest, EndsAtOnceOnASecondSignal) {
       testing::ExitedWithCode(130), "");
 }
 
+TEST(Process, WatchesThePeakFromNowOn) {
+  keep_freed_memory();
+  constexpr size_t kMiB = 1 << 20;
+  for (const size_t earlier : {300, 0}) {  // neither a peak nor free memory of before hides the new
+    { const std::vector<char> freed(earlier * kMiB, 1); }
+    const double before = watch_peak_mib();
+    { const std::vector<char> used(100 * kMiB, 1); }
+    EXPECT_NEAR(watched_peak_mib() - before, 100, 10);
+    EXPECT_NEAR(watched_peak_mib() - before, 100, 10);
+  }
+}
+
 TEST(Version, SaysWhatThisIs) {
   EXPECT_FALSE(version().empty());
   EXPECT_FALSE(commit().empty());

@@ -269,7 +269,7 @@ TEST_F(PlanTest, IsStoredUnlessPartsRunInLibTorch) {
     EXPECT_TRUE(torch::equal(again->run(image), Plan(all, size, options).run(image)));
     EXPECT_FALSE(Plan::stored(folder / "p.plan", size, options, "v"));
     EXPECT_FALSE(Plan::stored(folder / "p.plan", {3, 12, 8}, options, "w"));
-    EXPECT_FALSE(Plan::stored(folder / "p.plan", size, {precision, !options.winograd}, "w"));
+    EXPECT_FALSE(Plan::stored(folder / "p.plan", size, {precision, !options.winograd, {}}, "w"));
   }
   const auto partly =
       traced([&](const torch::Tensor& x) { return after(torch::cumsum(before(x), 2)); });
@@ -303,7 +303,7 @@ TEST_F(PlanTest, RefusesWhatItIsNotFor) {
                              [&] {
                                plan_of(layer, {2, 3, 8, 6}, {.precision = torch::kFloat64});
                              }),
-                   {"precision is Double, expected Float or BFloat16"}));
+                   {"precision is Double, expected Float, BFloat16 or QInt8"}));
   EXPECT_TRUE(
       says(complaint(ErrorKind::usage,
                      [&] {

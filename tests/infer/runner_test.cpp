@@ -37,8 +37,10 @@ class Fickle final : public OneLayer {
  public:
   Prediction decode(const Features& f) override {
     const auto logits = layer_(f.maps[0]);
+    if (torch::jit::tracer::isTracing()) ++traces;
     return {f.maps[0].mean().item<float>() > 10 ? -logits : logits, {}};
   }
+  int traces = 0;
 };
 
 /// Says something else while it is traced.
@@ -122,6 +124,26 @@ TEST_F(RunnerTest, FallsBackWhereTheTraceIsWrong) {
   Runner stubborn(model, {.with = RunWith::plan});
   EXPECT_TRUE(
       says(complaint(ErrorKind::internal, [&] { stubborn.logits(image); }), {"traced graph"}));
+}
+
+TEST_F(RunnerTest, TracesOnceForAllPrecisions) {
+  if (!Plan::available(torch::kBFloat16)) GTEST_SKIP() << "no bfloat16 on this processor";
+  const auto model = std::make_shared<Actor>();  // whose trace is refused
+  Runner runner(model, {{torch::kCPU, torch::kBFloat16}});
+  runner.logits(image_of(1, 8, 8));
+  const auto warnings = runner.take_warnings();
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(says(warnings[0], {"the bf16 plan is not used", "traced graph"}));
+
+  const auto bright = std::make_shared<Fickle>();  // whose plans differ in both
+  Runner other(bright, {{torch::kCPU, torch::kBFloat16}});
+  const int before = bright->traces;
+  other.logits(image_of(1, 8, 8) + 20);
+  EXPECT_EQ(other.take_warnings().size(), 2U);
+  const int both = bright->traces - before;
+  Runner single(bright, {{torch::kCPU, torch::kFloat32}});
+  single.logits(image_of(1, 8, 8) + 20);
+  EXPECT_EQ(both, bright->traces - before - both);
 }
 
 TEST_F(RunnerTest, KeepsTheLastSizes) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "groundglass/core/files.h"
+#include "groundglass/core/process.h"
 #include "groundglass/io/safetensors.h"
 #include "tests/complaint.h"
 #include "tests/scratch_folder.h"
@@ -38,6 +39,25 @@ TEST(Safetensors, GivesBackTensorsOfEveryTypeAndTheirTexts) {
     EXPECT_EQ(back.tensors.at(name).scalar_type(), tensor.scalar_type()) << name;
     EXPECT_TRUE(torch::equal(back.tensors.at(name), tensor)) << name;
   }
+}
+
+TEST(Safetensors, MappedItTakesMemoryOnlyForWhatIsLookedAt) {
+  const ScratchFolder folder;
+  TensorArchive archive;
+  archive.metadata = {{"key", "k"}};
+  for (const char* name : {"a", "b", "c"}) archive.tensors[name] = torch::rand({4 << 20});
+  archive.tensors["empty"] = torch::zeros({0, 3});
+  write_safetensors(folder / "m", archive);
+  const double before = watch_peak_mib();
+  TensorArchive mapped = map_safetensors(folder / "m");
+  EXPECT_EQ(mapped.metadata, archive.metadata);
+  EXPECT_LT(rss_mib() - before, 4);
+  for (const auto& [name, tensor] : archive.tensors) {  // 16 MiB each, and gone with the tensor
+    EXPECT_TRUE(torch::equal(mapped.tensors.at(name), tensor)) << name;
+    mapped.tensors.erase(name);
+  }
+  EXPECT_LT(watched_peak_mib() - before, 16 + 8);
+  EXPECT_LT(rss_mib() - before, 8);
 }
 
 // Bytes as the format's own description lays them out.

@@ -91,7 +91,8 @@ TEST(Predict, WritesProbabilitiesAndOverlaysOnRequest) {
 TEST(Predict, TakesFinishedCasesFromAKilledCall) {
   const ScratchFolder folder;
   for (int i = 0; i < 10; ++i) write_gray(folder / ("in/" + std::to_string(i) + ".png"), 64, 64);
-  const PredictJob job = job_for(folder / "in", folder / "out");
+  PredictJob job = job_for(folder / "in", folder / "out");
+  job.batch = 3;  // the first alone, then three: four are done when it stops
   class StopAfter final : public Observer {
     void on(const Progress& e) override {
       if (e.done >= 4) request_stop(SIGINT);

@@ -20,7 +20,7 @@ Conv2d conv(int64_t in, int64_t out) {
 }
 
 torch::Tensor nearest_x2(const torch::Tensor& x) {
-  return torch::upsample_nearest2d(x, c10::nullopt, std::vector<double>{2, 2});
+  return torch::upsample_nearest2d(x, torch::nullopt, std::vector<double>{2, 2});
 }
 
 }  // namespace

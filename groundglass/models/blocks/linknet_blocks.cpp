@@ -49,7 +49,7 @@ LinkNetConvImpl::LinkNetConvImpl(int64_t in, int64_t out, LinkNetStep step, Link
 torch::Tensor LinkNetConvImpl::forward(torch::Tensor x) {
   // A factor instead of a size, so that a traced network takes other sizes.
   if (step_ == LinkNetStep::nearest) {
-    x = torch::upsample_nearest2d(x, c10::nullopt, std::vector<double>{2, 2});
+    x = torch::upsample_nearest2d(x, torch::nullopt, std::vector<double>{2, 2});
   }
   return norm(conv ? conv(x) : transposed_(x)).relu();
 }

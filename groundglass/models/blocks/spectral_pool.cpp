@@ -84,10 +84,11 @@ torch::Tensor spectral_pool2d_fft(const torch::Tensor& x, int64_t h, int64_t w,
   const NoAutocast as_given(c10::autocast_dispatch_keyset);
   const std::vector<int64_t> plane = {2, 3};
   const auto spectrum =
-      at::fft_fftshift(at::fft_fft2(x.to(computed_in(x)), c10::nullopt, plane, "ortho"), plane);
+      at::fft_fftshift(at::fft_fft2(x.to(computed_in(x)), torch::nullopt, plane, "ortho"), plane);
   const auto middle =
       spectrum.narrow(2, x.size(2) / 2 - h / 2, h).narrow(3, x.size(3) / 2 - w / 2, w);
-  auto y = at::real(at::fft_ifft2(at::fft_ifftshift(middle, plane), c10::nullopt, plane, "ortho"));
+  auto y =
+      at::real(at::fft_ifft2(at::fft_ifftshift(middle, plane), torch::nullopt, plane, "ortho"));
   if (scale == SpectralScale::preserve_mean) {
     y = y * std::sqrt(static_cast<double>(h * w) / static_cast<double>(x.size(2) * x.size(3)));
   }

@@ -40,7 +40,7 @@ class TransposedByGradient final : public torch::autograd::Function<TransposedBy
   static std::tuple<torch::Tensor, torch::Tensor, torch::Tensor> gradients(
       const torch::Tensor& grad_output, const torch::Tensor& input, const torch::Tensor& weight,
       std::array<bool, 3> which) {
-    return at::convolution_backward(grad_output, input, weight, c10::nullopt, {2, 2}, {0, 0},
+    return at::convolution_backward(grad_output, input, weight, torch::nullopt, {2, 2}, {0, 0},
                                     {1, 1}, false, {0, 0}, 1, which);
   }
 };

@@ -1,0 +1,69 @@
+#include "groundglass/predict/memory_need.h"
+
+#include <algorithm>
+
+#include "groundglass/preprocess/lung_mask.h"
+
+namespace groundglass {
+namespace {
+
+// Bytes for each pixel of a slice that live for a moment on one thread. Counted in the code: a
+// window in HU keeps four copies as float, painting a colour six and a picture of three channels.
+constexpr int64_t kPreparing = 24, kPainting = 48, kWriting = 16, kDecoding = 16;
+constexpr int64_t kBesides = 16 << 20;  // packers, tables and what the heap cannot give back
+
+/// Slices of that many pixels, of `stored` bytes each.
+MemoryNeed need_of_slices(int64_t pixels, int64_t stored, const Segmenter& segmenter,
+                          const ExtraOutputs& outputs) {
+  const auto& options = segmenter.options();
+  const int64_t network = options.preprocess.size[0] * options.preprocess.size[1];
+  const int64_t channels = options.model->in_channels(), classes = segmenter.classes();
+  const int64_t logits = options.model->out_channels();
+  const int64_t tempered = options.temperature != 1 ? 3 * 4 * (classes + 1) : 0;
+  MemoryNeed need;
+  need.outputs = outputs;
+  // pixels twice, as read and upright; input twice, by itself and in its batch; logits, their
+  // probabilities and a step between
+  need.each = pixels * (2 * stored + 4 * classes + 1) + network * 4 * (2 * channels + 3 * logits);
+  const int64_t answering = 8 * classes + 4 + tempered;
+  need.whole = segmenter.threads() * pixels * std::max(kPreparing, answering) + kBesides +
+               pixels * (kWriting + (outputs.overlay ? kPainting : 0));
+  return need;
+}
+
+}  // namespace
+
+MemoryNeed need_of_volume(const AxialSource& source, const Segmenter& segmenter,
+                          const ExtraOutputs& outputs) {
+  const auto& info = source.info();
+  const auto stored = static_cast<int64_t>(torch::elementSize(info.type));
+  const int64_t voxels = info.depth * info.height * info.width;
+  const int64_t depth = source.depth(), pixels = voxels / std::max<int64_t>(depth, 1);
+  MemoryNeed need = need_of_slices(pixels, stored, segmenter, outputs);
+  need.whole += pixels * kDecoding;
+  if (info.units == Units::hu) {  // two bits for each coarse voxel, in a vector that doubles
+    constexpr int64_t kCoarse = LungEstimator::kCoarseness * LungEstimator::kCoarseness;
+    need.whole += 3 * voxels / kCoarse / 4;
+  }
+  if (outputs.overlay) need.whole += source.tiles() * 3 * pixels + kBesides;
+  need.turned = !source.streams();
+  if (need.turned) {
+    const int64_t maps =
+        outputs.probabilities ? 1 + (segmenter.classes() > 1 ? segmenter.classes() : 0) : 0;
+    const int64_t kept = 1 + 4 * maps, turning = maps > 0 ? 8 : 2;
+    need.whole += voxels * std::max(2 * stored, stored + kept + turning);
+  }
+  return need;
+}
+
+MemoryNeed need_of_pictures(int64_t height, int64_t width, const Segmenter& segmenter,
+                            const ExtraOutputs& outputs) {
+  const int64_t pixels = height * width;
+  MemoryNeed need = need_of_slices(pixels, 4, segmenter, outputs);
+  // reading and writing go on side by side
+  const int64_t painting = kWriting + kDecoding + (outputs.overlay ? kPainting : 0);
+  need.whole += segmenter.threads() * pixels * painting;
+  return need;
+}
+
+}  // namespace groundglass

@@ -1,0 +1,97 @@
+// Which bundled model `predict` takes, and what it says of pictures unlike all it was trained on.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program_test.h"
+#include "tests/cli/small_recipe.h"
+#include "tests/complaint.h"
+
+namespace groundglass {
+namespace {
+using nlohmann::json;
+
+/// Gray stripes as a BMP file of 24 bits, 64 x 64.
+std::string stripes() {
+  constexpr uint32_t kSide = 64, kBytes = 3 * kSide * kSide;
+  std::string file = "BM";
+  const auto put = [&](uint32_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) file += static_cast<char>(value >> (8 * i) & 255);
+  };
+  for (const uint32_t v : {54 + kBytes, 0U, 54U, 40U, kSide, kSide}) put(v, 4);
+  put(1, 2);
+  put(24, 2);
+  for (const uint32_t v : {0U, kBytes, 0U, 0U, 0U, 0U}) put(v, 4);
+  for (uint32_t i = 0; i < kSide * kSide; ++i) file.append(3, i % 8 < 4 ? '\x10' : '\x60');
+  return file;
+}
+
+/// A CT model and an X-ray model of phantoms as the only bundled ones.
+class Modality : public ProgramTest {
+ protected:
+  void SetUp() override {
+    run("groundglass phantom ct --cases 12 --slices 4 --side 64 --format png -q &&"
+        "groundglass phantom xray --kind cxr --cases 48 --side 64 -q && mkdir models");
+    write_small_recipe(folder / "ct.toml", "epochs = 1\n");
+    write_small_recipe(folder / "xray.toml", "epochs = 1\n");
+    run("sed -i '/^epochs = 2/d' ct.toml xray.toml");
+    for (const std::string kind : {"ct", "xray"}) {
+      run("groundglass train " + kind + ".toml --data " + kind + "/cases.csv -o run_" + kind +
+          " -q && groundglass export --model run_" + kind + " -o models/" + kind +
+          "_infection.safetensors");
+    }
+  }
+
+  /// `groundglass predict INPUT` with those models.
+  Outcome predict(const std::string& input, int code = 0) const {
+    return run("rm -rf out && GROUNDGLASS_MODELS=models groundglass predict " + input + " -o out",
+               code);
+  }
+  json summary() const { return json::parse(read_file(folder / "out/summary.json")); }
+};
+
+TEST_F(Modality, PredictChoosesTheModelByThePicturesAndSaysWhy) {
+  const auto ct = predict("ct/cases.csv");
+  EXPECT_TRUE(says(ct.err, {"model ct_infection", "of 8 pictures looked at resemble chest CT",
+                            "of its limit) more than chest X-ray"}));
+  EXPECT_EQ(summary()["model"], "ct_infection");
+  const auto xray = predict("xray/cases.csv");
+  EXPECT_TRUE(says(xray.err, {"model xray_infection", "resemble chest X-ray"}));
+  EXPECT_EQ(summary()["model"], "xray_infection");
+  EXPECT_LT(summary()["cases"][0]["typicality"].get<double>(), 2);
+
+  run("groundglass phantom volume --cases 1 --slices 4 --side 64 --format nifti -q");
+  EXPECT_TRUE(says(predict("volume").err, {"model ct_infection", "volumes are CT"}));
+
+  run("mkdir both && cp $(find ct -name '*.png' | grep -v mask | head -4) both/ && "
+      "cp $(find xray -name '*.png' | grep -v -e mask -e infection -e lung | head -4) both/");
+  EXPECT_TRUE(says(predict("both", 2).err, {"pictures looked at", "resemble chest",
+                                            "name the model", "one kind at a time"}));
+}
+
+TEST_F(Modality, APictureUnlikeAllTrainingImagesIsSegmentedWithAWarning) {
+  write_file(folder / "odd.bmp", stripes());
+  const auto odd = predict("odd.bmp --model run_ct");
+  EXPECT_TRUE(says(odd.err, {"odd.bmp", "looks unlike what run_ct was trained on",
+                             "times the limit", "its mask may mean nothing"}));
+  EXPECT_GT(summary()["cases"][0]["typicality"].get<double>(), 1);
+}
+
+TEST_F(Modality, OldWeightsAreToldWhatTheirImagesLookedLike) {
+  run("groundglass prepare ct/cases.csv --recipe ct.toml -o ct.ggset -q && "
+      "groundglass export --model run_ct --typical-of ct.ggset -o again.safetensors");
+  write_file(folder / "odd.bmp", stripes());
+  EXPECT_TRUE(says(predict("odd.bmp --model again.safetensors").err, {"looks unlike"}));
+  run("groundglass prepare ct/cases.csv --recipe ct.toml --set preprocess.contrast=none "
+      "-o other.ggset -q");
+  const auto other =
+      run("groundglass export --model run_ct --typical-of other.ggset -o x.safetensors", 3);
+  EXPECT_TRUE(says(other.err, {"was made with other [preprocess] options"}));
+  const auto random =
+      run("groundglass export --model unet --random-weights --typical-of ct.ggset "
+          "-o x.pt",
+          2);
+  EXPECT_TRUE(says(random.err, {"--typical-of", "--random-weights"}));
+}
+
+}  // namespace
+}  // namespace groundglass
