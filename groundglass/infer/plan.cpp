@@ -19,6 +19,7 @@
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/infer/plan_amx_kernels.h"
 #include "groundglass/infer/plan_int8.h"
 #include "groundglass/infer/plan_program.h"
 #include "groundglass/infer/plan_steps.h"
@@ -138,6 +139,7 @@ class Plan::Impl {
     p_.bfloat16 = options.precision == torch::kBFloat16 ||
                   (options.precision == torch::kQInt8 && available(torch::kBFloat16));
     p_.kernels = wide() ? &kernels_avx512(p_.half()) : &kernels_avx2();
+    p_.amx = tiles();
     p_.engine = dnnl::engine(dnnl::engine::kind::cpu, 0);
     p_.network = std::move(network);
     lay_out(p_.network, p_.kernels->lanes, p_.half());
@@ -204,13 +206,15 @@ class Plan::Impl {
     check(options);
     const torch::NoGradGuard no_grad;
     Network network = read_network(traced, size);
-    fuse(network, options.winograd && wide() && options.precision == torch::kFloat32);
+    const bool winograd = options.winograd && wide() && !tiles();
+    fuse(network, winograd && options.precision == torch::kFloat32);
     if (options.precision == torch::kQInt8) mark_int8(network, options.ranges);
     return network;
   }
 
  private:
   static bool wide() { return has(dnnl::cpu_isa::avx512_core); }
+  static bool tiles() { return has(dnnl::cpu_isa::avx512_core_amx) && allow_amx(); }
 
   static void check(const PlanOptions& options) {
     const auto precision = options.precision;

@@ -25,7 +25,8 @@ struct PlanOptions {
   /// kQInt8: dense convolutions whose input's range is known run in 8 bits (AVX512_VNNI); the maps
   /// are bfloat16 where the processor has it, else float.
   torch::ScalarType precision = torch::kFloat32;
-  /// Winograd's transform for 3x3 convolutions: 2.5 times as fast, errors about twice as large.
+  /// Winograd's transform for 3x3 convolutions in float, where the processor has no AMX: 2.5 times
+  /// as fast, errors about twice as large.
   bool winograd = true;
   InputRanges ranges = {};  ///< for kQInt8
 };

@@ -6,7 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "groundglass/core/error.h"
-#include "groundglass/infer/plan_program.h"
+#include "groundglass/infer/plan_steps.h"
 
 namespace groundglass::planning {
 namespace {
@@ -104,16 +104,6 @@ bool same_place(const Place& a, const Place& b) {
   return a.buffer == b.buffer && a.offset == b.offset;
 }
 
-/// Memory of its own pages: what comes and goes beside it while a plan is made leaves no holes.
-std::shared_ptr<void> pages(size_t bytes) {
-  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (data == MAP_FAILED) {
-    fail(ErrorKind::device,
-         "plan: no memory for " + std::to_string(bytes >> 20) + " MiB of weights");
-  }
-  return {data, [bytes](void* begin) { munmap(begin, bytes); }};
-}
-
 memory packed_weights(const Program& p, const ConvolutionSpec& s, const memory::desc& wanted,
                       void* room) {
   auto sizes = s.weight.sizes().vec();
@@ -133,7 +123,20 @@ memory packed_weights(const Program& p, const ConvolutionSpec& s, const memory::
 
 }  // namespace
 
+std::shared_ptr<void> pages(size_t bytes) {
+  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) {
+    fail(ErrorKind::device,
+         "plan: no memory for " + std::to_string(bytes >> 20) + " MiB of weights");
+  }
+  return {data, [bytes](void* begin) { munmap(begin, bytes); }};
+}
+
 Bind convolution_step(Program& program, const ConvolutionSpec& s, int step, std::string& engine) {
+  if (suits_amx(program, s)) {
+    engine = "amx kernel";
+    return amx_step(program, s, step);
+  }
   const Maker maker(program, s);
   const bool in_place = s.residual && same_place(s.added, s.target);
   const Sum sum = !s.residual ? Sum::none : in_place ? Sum::in_place : Sum::other;

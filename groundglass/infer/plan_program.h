@@ -51,6 +51,7 @@ struct Program {
   Network network;
   PlanOptions options;
   bool bfloat16 = false;  ///< the maps; otherwise float
+  bool amx = false;       ///< dense convolutions run on AMX tiles
   const Kernels* kernels = nullptr;
   dnnl::engine engine;
   std::vector<Buffer> buffers;

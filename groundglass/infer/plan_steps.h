@@ -20,6 +20,14 @@ Bind transposed_step(Program& p, const Op& op, int step, std::string& engine);
 /// A dense convolution in 8 bits: its input as bytes in memory of the step, then whole sums.
 Bind int8_step(Program& p, const Op& op, int step);
 
+/// Whether a convolution runs on AMX tiles, and the step that does: dense, bfloat16, in blocks.
+bool suits_amx(const Program& p, const ConvolutionSpec& s);
+Bind amx_step(Program& p, const ConvolutionSpec& s, int step);
+
+/// Memory of its own pages: what comes and goes beside it while a plan is made leaves no holes.
+/// Throws Error(device) if there is none.
+std::shared_ptr<void> pages(size_t bytes);
+
 /// A stretch of the arena for each storage that holds a map, with its lifetime.
 void name_buffers(Program& p);
 /// Gives each stretch its place.

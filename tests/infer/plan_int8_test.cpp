@@ -9,20 +9,11 @@
 #include "groundglass/infer/runner.h"
 #include "groundglass/recipe/catalog.h"
 #include "tests/complaint.h"
+#include "tests/infer/planned_function.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
 namespace {
-
-struct NothingImpl final : torch::nn::Module {};
-TORCH_MODULE(Nothing);
-
-using Function = std::function<torch::Tensor(const torch::Tensor&)>;
-
-double error_of_mean(const torch::Tensor& found, const torch::Tensor& expected) {
-  EXPECT_EQ(found.sizes(), expected.sizes());
-  return ((found - expected).abs().mean() / expected.abs().mean()).item<double>();
-}
 
 /// Smooth, with edges, as slices are.
 torch::Tensor scene(const std::vector<int64_t>& sizes) {
@@ -30,13 +21,6 @@ torch::Tensor scene(const std::vector<int64_t>& sizes) {
   const auto small = torch::rand({sizes[0], sizes[1], sizes[2] / 8 + 1, sizes[3] / 8 + 1});
   const auto smooth = torch::upsample_bilinear2d(small, {sizes[2], sizes[3]}, false);
   return torch::where(smooth > 0.6, smooth, smooth * 0.2) + torch::rand(sizes) * 0.05;
-}
-
-TracedModel traced_function(const Function& function, const std::array<int64_t, 4>& image) {
-  Nothing nothing;
-  return trace_module(
-      *nothing, [&](const torch::Tensor& x) { return std::vector<torch::Tensor>{function(x)}; },
-      {.image = image, .size_multiple = 1});
 }
 
 /// A plan in 8 bits with the ranges of the image itself, nothing cut off unless asked for.
@@ -49,9 +33,7 @@ Plan int8_plan(const TracedModel& traced, const torch::Tensor& image, double per
 }
 
 int64_t steps_in_int8(const Plan& plan) {
-  const auto steps = plan.steps();
-  return std::count_if(steps.begin(), steps.end(),
-                       [](const PlanStep& s) { return s.engine == "int8 kernel"; });
+  return steps_of(plan, "int8 kernel");
 }
 
 class PlanInt8 : public testing::Test {
@@ -227,16 +209,6 @@ TEST(PlanInt8Elsewhere, IsRefusedWithTheWayOut) {
                                Plan(traced, {16, 8, 8}, {.precision = torch::kQInt8});
                              }),
                    {"no 8-bit arithmetic (AVX512_VNNI)", "bf16 or fp32"}));
-}
-
-/// Batch norm that does something: fresh statistics are zero and one.
-void enliven(torch::nn::Module& module) {
-  const torch::NoGradGuard no_grad;
-  for (auto& b : module.named_buffers()) {
-    if (!b.value().is_floating_point()) continue;
-    const bool variance = b.key().ends_with("var");
-    b.value().uniform_(variance ? 0.5 : -0.1, variance ? 1.5 : 0.1);
-  }
 }
 
 class PlanInt8OfNetwork : public PlanInt8, public testing::WithParamInterface<const char*> {};

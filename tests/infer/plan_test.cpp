@@ -10,36 +10,17 @@
 
 #include "groundglass/recipe/catalog.h"
 #include "tests/complaint.h"
+#include "tests/infer/planned_function.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
 namespace {
 
-struct NothingImpl final : torch::nn::Module {};
-TORCH_MODULE(Nothing);
-
-using Function = std::function<torch::Tensor(const torch::Tensor&)>;
-
 constexpr double kFloatError = 1e-5, kHalfError = 3e-2;
-
-double error_of_mean(const torch::Tensor& found, const torch::Tensor& expected) {
-  EXPECT_EQ(found.sizes(), expected.sizes());
-  return ((found - expected).abs().mean() / expected.abs().mean()).item<double>();
-}
 
 torch::Tensor image_of(const std::vector<int64_t>& sizes) {
   torch::manual_seed(7);
   return torch::rand(sizes) - 0.3;
-}
-
-/// The plan of a function of an image [N,C,H,W].
-Plan plan_of(const Function& function, const std::array<int64_t, 4>& image,
-             const PlanOptions& options = {}) {
-  Nothing nothing;
-  const auto traced = trace_module(
-      *nothing, [&](const torch::Tensor& x) { return std::vector<torch::Tensor>{function(x)}; },
-      {.image = image, .size_multiple = 2});
-  return {traced, {image[1], image[2], image[3]}, options};
 }
 
 /// What a function gives and what its plan gives agree; returns the plan's steps by kind.
@@ -325,16 +306,6 @@ TEST(PlanWithoutOneDnn, IsRefusedWithTheWayOut) {
                                plan_of(conv(1, 8), {2, 1, 8, 8});
                              }),
                    {"run the network in LibTorch"}));
-}
-
-/// Batch norm that does something: fresh statistics are zero and one.
-void enliven(torch::nn::Module& module) {
-  const torch::NoGradGuard no_grad;
-  for (auto& b : module.named_buffers()) {
-    if (!b.value().is_floating_point()) continue;
-    const bool variance = b.key().ends_with("var");
-    b.value().uniform_(variance ? 0.5 : -0.1, variance ? 1.5 : 0.1);
-  }
 }
 
 class PlanOfNetwork : public testing::Test {
