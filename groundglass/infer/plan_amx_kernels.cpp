@@ -236,7 +236,7 @@ void group(const Job<S>& j, char* rest) {
   Lanes bias[V];
   for (int v = 0; v < V; ++v) bias[v] = load(j.bias + v * kLanes);
   auto* parts = reinterpret_cast<uint16_t*>(rest);
-  auto* unfinished = reinterpret_cast<float*>(rest + l.steps_at_once * 3 * 2 * 1024);
+  auto* unfinished = reinterpret_cast<float*>(rest + l.parts_bytes);
   for (int64_t from = 0; from < l.step_count; from += l.steps_at_once) {
     const int64_t left = l.step_count - from, now = left < l.steps_at_once ? left : l.steps_at_once;
     const S* weight = j.weight + from * V * 512;

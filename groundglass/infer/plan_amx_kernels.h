@@ -37,7 +37,7 @@ struct AmxLayer {
   const float* bias = nullptr;  ///< [outputs]
   const AmxStep* steps = nullptr;
   int64_t step_count = 0;
-  int64_t steps_at_once = 0;  ///< floats: whose parts are made, and used for all tiles, in turn
+  int64_t steps_at_once = 0;  ///< whose weights are used for all tiles, in turn
   const AmxStrip* strips = nullptr;
   int64_t strip_count = 0;
   int64_t shares = 1;  ///< of the outputs, where strips alone would leave threads idle
@@ -47,7 +47,8 @@ struct AmxLayer {
   int64_t beyond = 0;           ///< bytes that the last tiles read behind a copy
   int64_t rooms = 1;            ///< strips that may be worked on at once, one a thread
   int64_t copy_bytes = 0;       ///< of each part, with `beyond`
-  int64_t room_bytes = 0;       ///< copies; floats: parts of weights and sums that go on, besides
+  int64_t parts_bytes = 0;      ///< floats: of the weights of steps_at_once in parts
+  int64_t room_bytes = 0;       ///< copies, weights in parts, and sums that go on
   Act first = Act::none, last = Act::none;
 };
 

@@ -10,9 +10,12 @@
 namespace groundglass::planning {
 namespace {
 
-constexpr int64_t kCopyBytes = 768 << 10;  ///< of a strip: a part of the second-level cache
-constexpr int64_t kFloatCopyBytes = 1152 << 10;
-constexpr int64_t kStepsAtOnce = 24;  ///< of floats: 144 KiB of parts
+/// Of each part of a strip's copy: of the second-level cache, what weights leave.
+constexpr int64_t kCopyBytes = 768 << 10, kFloatCopyBytes = 384 << 10;
+/// Where weights are larger than the map, reading them once is worth more.
+constexpr int64_t kDeepCopyBytes = 2 << 20;
+/// Weights used for all tiles in turn: some 100 KiB, with the places they meet.
+constexpr int64_t kStepsAtOnce = 48, kFloatStepsAtOnce = 24;
 constexpr int64_t kTile = 16;
 
 /// What the kernel's pointers point to.
@@ -125,10 +128,11 @@ void cut(Amx& a, const ConvolutionSpec& s, bool half) {
   const int64_t threads = std::max(1, at::get_num_threads());
   const int64_t reach_y = (s.weight.size(2) - 1) * s.dilation[0] + 1;
   const int64_t row_bytes = l.width * s.in.blocks * 32;  // of each part
-  const int64_t fit =
-      ((half ? kCopyBytes : kFloatCopyBytes / 3) / row_bytes - reach_y) / s.stride[0] + 1;
+  const bool deep = s.weight.numel() * 2 > row_bytes * s.in.height && s.out.blocks >= 2 * threads;
+  const int64_t most = deep ? kDeepCopyBytes : half ? kCopyBytes : kFloatCopyBytes;
+  const int64_t fit = (most / row_bytes - reach_y) / s.stride[0] + 1;
   int64_t count = (s.out.height + fit - 1) / std::max<int64_t>(fit, 1);
-  if (s.weight.numel() * 2 > row_bytes * s.in.height && s.out.blocks >= 2 * threads) {
+  if (deep) {
     l.shares = threads;
   } else {
     count = std::min(s.out.height, (count + threads - 1) / threads * threads);
@@ -180,13 +184,12 @@ Bind amx_step(Program& p, const ConvolutionSpec& s, int step) {
   a->bias = s.bias.defined() ? s.bias.contiguous() : torch::zeros({s.weight.size(0)});
   l.bias = a->bias.data_ptr<float>();
 
-  l.steps_at_once = half ? l.step_count : std::min(l.step_count, kStepsAtOnce);
-  l.room_bytes = l.copy_bytes;
-  if (!half) {
-    l.room_bytes = 3 * l.copy_bytes + l.steps_at_once * 3 * 2 * 1024;
-    const auto most = static_cast<int64_t>(a->tiles.front().size());
-    if (l.steps_at_once < l.step_count) l.room_bytes += (most + 1) / 2 * 4096;
-  }
+  l.steps_at_once = !half ? kFloatStepsAtOnce : l.shares > 1 ? kStepsAtOnce : l.step_count;
+  l.steps_at_once = std::min(l.step_count, l.steps_at_once);
+  l.parts_bytes = half ? 0 : l.steps_at_once * 3 * 2 * 1024;
+  l.room_bytes = (half ? 1 : 3) * l.copy_bytes + l.parts_bytes;
+  const auto tiles = static_cast<int64_t>(a->tiles.front().size());
+  if (l.steps_at_once < l.step_count) l.room_bytes += (tiles + 1) / 2 * 4096;
   const Place rooms = p.temporary(static_cast<size_t>(l.rooms * l.room_bytes), step);
   const Located in{s.in, s.source}, out{s.out, s.target}, added{s.out, s.added};
   const bool residual = s.residual;
