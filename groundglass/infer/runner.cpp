@@ -78,27 +78,32 @@ Parity compare_logits(const torch::Tensor& found, const torch::Tensor& reference
 
 namespace {
 
-double allowed_error(bool unpools, torch::ScalarType precision) {
-  if (precision == torch::kQInt8) return unpools ? 0.5 : 0.1;
+double allowed_error(bool decides, torch::ScalarType precision) {
+  if (precision == torch::kQInt8) return decides ? 0.5 : 0.1;
   const bool half = precision == torch::kBFloat16;
-  return unpools ? (half ? 0.5 : 1e-2) : half ? 2e-2 : 1e-5;
+  return decides ? (half ? 0.5 : 1e-2) : half ? 2e-2 : 1e-5;
+}
+
+bool compares(const std::string& name) {
+  return name == "aten::gt" || name == "aten::ge" || name == "aten::lt" || name == "aten::le";
 }
 
 }  // namespace
 
 double allowed_error(const Plan& plan, torch::ScalarType precision) {
   const auto steps = plan.steps();
-  const bool unpools =
-      std::any_of(steps.begin(), steps.end(), [](const PlanStep& s) { return s.kind == "unpool"; });
-  return allowed_error(unpools, precision);
+  const bool decides = std::any_of(steps.begin(), steps.end(), [](const PlanStep& s) {
+    return s.kind == "unpool" || compares(s.about);
+  });
+  return allowed_error(decides, precision);
 }
 
 double allowed_error(const TracedModel& traced, torch::ScalarType precision) {
   const auto nodes = traced.graph->nodes();
-  const bool unpools = std::any_of(nodes.begin(), nodes.end(), [](const torch::jit::Node* node) {
-    return node->kind() == torch::jit::aten::max_unpool2d;
+  const bool decides = std::any_of(nodes.begin(), nodes.end(), [](const torch::jit::Node* node) {
+    return node->kind() == torch::jit::aten::max_unpool2d || compares(node->kind().toQualString());
   });
-  return allowed_error(unpools, precision);
+  return allowed_error(decides, precision);
 }
 
 /// What runs images of one size; no plan: LibTorch.

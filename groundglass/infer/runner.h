@@ -27,8 +27,8 @@ struct Parity {
 Parity compare_logits(const torch::Tensor& found, const torch::Tensor& reference, double threshold);
 
 /// The relative error that a plan may have: 1e-5, in bfloat16 2e-2, in 8 bits 0.1. Unpooling goes
-/// by the places of maxima: a tie that rounding breaks moves a number as a whole, so there 1e-2 and
-/// 0.5.
+/// by the places of maxima, a hard gate by a comparison: a tie that rounding breaks moves a number
+/// as a whole, so there 1e-2 and 0.5.
 double allowed_error(const Plan& plan, torch::ScalarType precision);
 double allowed_error(const TracedModel& traced, torch::ScalarType precision);
 

@@ -7,6 +7,7 @@
 
 #include "groundglass/core/files.h"
 #include "tests/complaint.h"
+#include "tests/infer/planned_function.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
@@ -266,6 +267,26 @@ TEST_F(RunnerTest, AnUnfaithfulPlanIsNotStored) {
   Runner runner(std::make_shared<Fickle>(), options);
   runner.logits(image_of(1, 8, 8) + 20);
   EXPECT_TRUE(files_in(folder.path()).empty());
+}
+
+TEST_F(RunnerTest, LeavesRoomForTiesWhereTheNetworkDecides) {
+  const torch::NoGradGuard no_grad;
+  const auto w = torch::randn({16, 1, 3, 3});
+  const auto allowed = [&](bool gate, torch::ScalarType precision) {
+    const auto traced = traced_function(
+        [&](const torch::Tensor& x) {
+          const auto y = torch::conv2d(x, w, {}, 1, 1);
+          return gate ? y * (y > 0.5).to(torch::kFloat32) : torch::relu(y);
+        },
+        {1, 1, 8, 8});
+    const double found = allowed_error(traced, precision);
+    EXPECT_EQ(allowed_error(Plan(traced, {1, 8, 8}), precision), found);
+    return found;
+  };
+  EXPECT_EQ(allowed(false, torch::kFloat32), 1e-5);
+  EXPECT_EQ(allowed(false, torch::kBFloat16), 2e-2);
+  EXPECT_EQ(allowed(true, torch::kFloat32), 1e-2);
+  EXPECT_EQ(allowed(true, torch::kBFloat16), 0.5);
 }
 
 torch::Tensor logit(double p) {
