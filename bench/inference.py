@@ -17,6 +17,9 @@ import common
 ENGINES = (("libtorch", "fp32"), ("libtorch", "bf16"), ("plan", "fp32"), ("plan", "bf16"),
            ("onnxruntime", "fp32"))
 PEER = ("onnxruntime", "fp32")
+#: whose blocks are depthwise convolutions; all others are dense
+DEPTHWISE = {"attention_unet", "chs_net", "raiu_net", "raiu_net_16", "raiu_net_64_third", "raiu_net_x1_5",
+             "raiu_net_rib", "raiu_net_rib_hp"}
 HEADER = ([f"{e} {p}" for e, p in ENGINES] + ["plan fp32 : ONNX", "plan bf16 : ONNX"] +
           ["MiB plan fp32", "bf16", "ONNX", "MiB fp32 / ONNX", "bf16 / ONNX"])
 
@@ -61,7 +64,7 @@ def mean(values):
 def main():
     args = common.arguments(__doc__, models=common.NETWORKS, side=256, batch=1, repeats=5, write="")
     lines = ["| network | " + " | ".join(HEADER) + " |", "|---" * (len(HEADER) + 1) + "|"]
-    complaints, built = [], []
+    complaints, built, dense = [], [], {"fp32": [], "bf16": []}
     ratios = {(what, precision): [] for what in (speedup, memory) for precision in ("fp32", "bf16")}
     for name in network_names(args):
         found = measured(args, name)
@@ -75,6 +78,8 @@ def main():
         for what, values in ((speedup, times), (memory, parts)):
             for precision, value in values.items():
                 ratios[what, precision] += [value] if value else []
+                if value and what is speedup and name not in DEPTHWISE:
+                    dense[precision].append(value)
         cells = [name] + [cell(found, key) for key in ENGINES]
         cells += [f"{t:.2f}" if t else "-" for t in times.values()]
         cells += [cell(found, key, "memory_mib") for key in (("plan", "fp32"), ("plan", "bf16"), PEER)]
@@ -86,10 +91,13 @@ def main():
     for (what, precision), values in ratios.items():
         if values and what is speedup:
             summary += (f"Plan {precision} beside ONNX Runtime fp32: geometric mean {mean(values):.2f} of "
-                        f"{len(values)} networks, lowest {min(values):.2f}.\n")
+                        f"{len(values)} networks, lowest {min(values):.2f}")
+            summary += (f"; of the {len(dense[precision])} without depthwise convolutions "
+                        f"{mean(dense[precision]):.2f}.\n")
         elif values:
             summary += (f"Memory that the plan {precision} adds, as a part of ONNX Runtime's: geometric mean "
-                        f"{mean(values):.2f} of {len(values)} networks, highest {max(values):.2f}.\n")
+                        f"{mean(values):.2f} of {len(values)} networks, highest {max(values):.2f}, at most a half "
+                        f"in {sum(v <= 0.5 for v in values)}.\n")
     if built:
         summary += f"Plans that run in LibTorch in parts are built, not loaded: {', '.join(built)}.\n"
     text = summary + "\n" + "\n".join(lines + ([""] + complaints if complaints else [])) + "\n"
