@@ -13,7 +13,7 @@ constexpr int kLanes = 16;
 #include <unistd.h>
 
 #include "groundglass/infer/plan_amx_kernels.h"
-#include "groundglass/infer/plan_kernels_impl.h"
+#include "groundglass/infer/plan_lanes.h"
 
 namespace groundglass::planning {
 namespace {

@@ -8,7 +8,7 @@ constexpr int kLanes = 16;
 }
 }  // namespace groundglass::planning
 #include "groundglass/infer/plan_int8_kernels.h"
-#include "groundglass/infer/plan_kernels_impl.h"
+#include "groundglass/infer/plan_lanes.h"
 
 namespace groundglass::planning {
 namespace {

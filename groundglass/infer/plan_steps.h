@@ -28,6 +28,13 @@ Bind amx_step(Program& p, const ConvolutionSpec& s, int step);
 /// Throws Error(device) if there is none.
 std::shared_ptr<void> pages(size_t bytes);
 
+/// Maps beside each other, unless they were written so.
+Bind concat_step(Program& p, const Op& op);
+/// Some channels of a map, unless they are where they are wanted.
+Bind channels_step(Program& p, const Op& op);
+/// What runs in LibTorch reads and writes tensors of its own.
+Bind torch_step(Program& p, const Op& op);
+
 /// A stretch of the arena for each storage that holds a map, with its lifetime.
 void name_buffers(Program& p);
 /// Gives each stretch its place.
