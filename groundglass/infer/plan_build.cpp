@@ -262,7 +262,7 @@ void build(Program& p) {
     const Op& op = p.network.ops[i];
     Step step;
     step.op = i;
-    step.about.kind = name_of(op.kind);
+    step.about.kind = op.last == Act::step ? "comparison" : name_of(op.kind);
     step.about.about = op.about;
     step.about.engine = op.kind == Kind::torch ? "LibTorch" : "kernel";
     step.about.sizes = p.value(op.out[0]).sizes;

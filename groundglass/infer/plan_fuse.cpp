@@ -197,7 +197,7 @@ class Fuser {
       if (!m) continue;
       const bool affine = p.scale.defined() || p.shift.defined();
       const bool conv = m->kind == Kind::convolution || m->kind == Kind::transposed;
-      const bool bare = m->last == Act::none && p.first == Act::none;
+      const bool bare = m->last == Act::none && p.first == Act::none && p.last != Act::step;
       if (conv && bare) {
         scale_outputs(*m, p);
       } else if ((m->kind == Kind::binary || m->kind == Kind::pointwise) && bare && !affine) {

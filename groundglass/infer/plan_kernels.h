@@ -5,7 +5,7 @@
 namespace groundglass::planning {
 
 /// What happens to each number of a map.
-enum class Act { none, relu, sigmoid };
+enum class Act { none, relu, sigmoid, step };  // step: 1 above zero, else 0
 
 enum class Arithmetic { add, subtract, multiply };
 

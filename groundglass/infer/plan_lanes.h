@@ -62,6 +62,7 @@ inline Lanes exponential(Lanes x) {
 inline Lanes act(Lanes x, Act how) {
   if (how == Act::relu) return x < 0.0f ? all(0.0f) : x;
   if (how == Act::sigmoid) return 1.0f / (1.0f + exponential(-x));
+  if (how == Act::step) return x > 0.0f ? all(1.0f) : all(0.0f);
   return x;
 }
 inline float act(float x, Act how) {

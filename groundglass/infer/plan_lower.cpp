@@ -29,6 +29,8 @@ class Call {
   const Value& value(int id) const { return network_.values[static_cast<size_t>(id)]; }
   const Value& map(size_t i) const { return value(id(i)); }
   const Value& result() const { return value(op_.out[0]); }
+  /// In the plan's memory, as floats.
+  void hold_result() { network_.values[static_cast<size_t>(op_.out[0])].map = true; }
 
   /// A constant tensor or number, as float; undefined if it is neither, or not constant.
   torch::Tensor tensor(size_t i) const {
@@ -119,8 +121,28 @@ bool sigmoid(Call& c) {
   return act(c, Act::sigmoid);
 }
 bool same(Call& c) {  // a change of type or memory that changes nothing
-  if (!c.is_map(0) || !c.result().map) return false;
+  if (!c.is_map(0)) return false;
+  if (!c.result().map && c.op().node->kind() != jit::aten::detach) return false;
+  c.hold_result();  // truth comes as numbers, see greater()
   return act(c, Act::none);
+}
+
+/// Whether truth is made into numbers before anything else reads it.
+bool only_as_numbers(const jit::Value* truth) {
+  const auto& uses = truth->uses();
+  return std::all_of(uses.begin(), uses.end(), [](const jit::Use& use) {
+    if (use.user->kind() == jit::aten::detach) return only_as_numbers(use.user->output());
+    return use.user->kind() == jit::aten::to;
+  });
+}
+
+bool greater(Call& c) {  // than a number: 1 and 0
+  const auto number = c.tensor(1);
+  if (!c.is_map(0) || !number.defined() || number.numel() != 1) return false;
+  if (!only_as_numbers(c.op().node->output())) return false;
+  c.hold_result();
+  c.op().shift = -number.reshape({1}).expand({c.map(0).channels()}).contiguous();
+  return act(c, Act::step);
 }
 
 bool max_pool(Call& c) {
@@ -376,6 +398,7 @@ const std::map<std::string, Lower>& lowerings() {
                                                    {"aten::to", same},
                                                    {"aten::contiguous", same},
                                                    {"aten::detach", same},
+                                                   {"aten::gt", greater},
                                                    {"aten::max_pool2d", max_pool},
                                                    {"aten::max_pool2d_with_indices", max_pool},
                                                    {"aten::avg_pool2d", average_pool},

@@ -209,6 +209,30 @@ TEST_F(PlanTest, PadsAndFiltersEachChannelByItself) {
       {2, 1, 8, 12});
 }
 
+TEST_F(PlanTest, GatesByAComparison) {
+  for (const int64_t channels : {1, 20}) {
+    const auto before = conv(3, channels), after = conv(3, 8), sum = conv(channels, 8);
+    auto kinds = agrees(
+        [&](const torch::Tensor& x) {
+          const auto open = (torch::sigmoid(before(x)) > 0.55).detach().to(torch::kFloat32);
+          const auto sharp = (before(x) > 0).to(torch::kFloat32);
+          return after(x * open.narrow(1, 0, 1)) + sum(open * 2 - sharp);
+        },
+        {2, 3, 10, 6});
+    EXPECT_EQ(kinds["LibTorch"], 0);
+    EXPECT_EQ(kinds["comparison"], 2);
+  }
+  // What reads truth as truth gets it from LibTorch
+  const auto before = conv(3, 20);
+  auto kinds = agrees(
+      [&](const torch::Tensor& x) {
+        const auto y = before(x);
+        return torch::where(y > 0.1, y, y * 0.5);
+      },
+      {2, 3, 10, 6});
+  EXPECT_EQ(kinds["comparison"], 0);
+}
+
 TEST_F(PlanTest, RunsInLibTorchWhatItDoesNotKnow) {
   const auto before = conv(3, 20), after = conv(20, 2);
   const torch::NoGradGuard no_grad;
