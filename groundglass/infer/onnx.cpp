@@ -132,7 +132,7 @@ void describe(onnx::ValueInfoProto& info, const std::string& name, const Value* 
   auto& tensor = *info.mutable_type()->mutable_tensor_type();
   tensor.set_elem_type(onnx::TensorProto::FLOAT);
   const auto type = value->type()->cast<c10::TensorType>();
-  const auto sizes = type ? type->sizes().concrete_sizes() : c10::nullopt;
+  const auto sizes = type ? type->sizes().concrete_sizes() : torch::nullopt;
   if (!sizes) return;
   for (size_t axis = 0; axis < sizes->size(); ++axis) {
     auto& dim = *tensor.mutable_shape()->add_dim();

@@ -11,19 +11,19 @@ namespace {
 
 std::vector<int64_t> sizes_in_trace(const Value* value) {
   const auto type = value->type()->cast<c10::TensorType>();
-  const auto sizes = type ? type->sizes().concrete_sizes() : c10::nullopt;
+  const auto sizes = type ? type->sizes().concrete_sizes() : torch::nullopt;
   return sizes ? *sizes : std::vector<int64_t>();
 }
 
 /// The elements of a list, or nothing if one of them is no constant.
 template <class T>
-c10::optional<std::vector<T>> constants(const Value* list) {
+torch::optional<std::vector<T>> constants(const Value* list) {
   if (const auto whole = torch::jit::toIValue(list)) return whole->to<std::vector<T>>();
-  if (list->node()->kind() != torch::jit::prim::ListConstruct) return c10::nullopt;
+  if (list->node()->kind() != torch::jit::prim::ListConstruct) return torch::nullopt;
   std::vector<T> all;
   for (const auto* element : list->node()->inputs()) {
     const auto constant = torch::jit::toIValue(element);
-    if (!constant) return c10::nullopt;
+    if (!constant) return torch::nullopt;
     all.push_back(constant->to<T>());
   }
   return all;

@@ -68,7 +68,7 @@ void split(OnnxNode& n) {
   std::vector<int64_t> sizes;
   for (const auto* piece : list->uses()[0].user->outputs()) {
     const auto type = piece->type()->cast<c10::TensorType>();
-    const auto shape = type ? type->sizes().concrete_sizes() : c10::nullopt;
+    const auto shape = type ? type->sizes().concrete_sizes() : torch::nullopt;
     if (!shape) n.refuse("the size of a piece is not known");
     sizes.push_back(shape->at(static_cast<size_t>(axis)));
   }

@@ -226,12 +226,12 @@ std::string preprocess_text(PreprocessOptions options) {
   return written_fields(options);
 }
 
-const toml::table& recipe_section(const toml::table& recipe, const std::string& name) {
+const toml::table& recipe_section(const toml::table& recipe, std::string_view name) {
   static const toml::table empty;
   const toml::node* node = recipe.get(name);
   if (node == nullptr) return empty;
   if (!node->is_table()) {
-    refuse_recipe(*node, in_quotes(name) + " is no section; expected [" + name + "]");
+    refuse_recipe(*node, in_quotes(name) + " is no section; expected [" + std::string(name) + "]");
   }
   return *node->as_table();
 }

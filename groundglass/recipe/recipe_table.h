@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace toml {
@@ -19,6 +20,6 @@ toml::table recipe_table(const std::string& text, const std::string& name,
 
 /// A section of such a table, or an empty one. Throws Error(recipe) if the name stands for no
 /// table.
-const toml::table& recipe_section(const toml::table& recipe, const std::string& name);
+const toml::table& recipe_section(const toml::table& recipe, std::string_view name);
 
 }  // namespace groundglass

@@ -27,7 +27,7 @@ StudyFile read_study(const std::filesystem::path& path) {
   return file;
 }
 
-const toml::table& StudyFile::section(const std::string& name) const {
+const toml::table& StudyFile::section(std::string_view name) const {
   return recipe_section(*sections, name);
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "groundglass/core/field.h"
@@ -37,7 +38,7 @@ struct StudyFile {
   std::shared_ptr<const toml::table> sections;
 
   /// A section of the file, or an empty one. Throws Error(recipe) if the name stands for no table.
-  const toml::table& section(const std::string& name) const;
+  const toml::table& section(std::string_view name) const;
 
   /// A file named in the study, which stands relative to it.
   std::filesystem::path beside(const std::string& name) const { return path.parent_path() / name; }

@@ -140,7 +140,7 @@ std::vector<Case> cases() {
   add(
       "nearest_factor",
       [](const Tensor& x) {
-        return torch::upsample_nearest2d(x, c10::nullopt, std::vector<double>{2, 2});
+        return torch::upsample_nearest2d(x, torch::nullopt, std::vector<double>{2, 2});
       },
       "Resize");
   add(
@@ -158,7 +158,7 @@ std::vector<Case> cases() {
   add(
       "bilinear_factor",
       [](const Tensor& x) {
-        return torch::upsample_bilinear2d(x, c10::nullopt, false, std::vector<double>{2, 4});
+        return torch::upsample_bilinear2d(x, torch::nullopt, false, std::vector<double>{2, 4});
       },
       "Resize");
   add(

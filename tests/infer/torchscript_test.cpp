@@ -56,7 +56,7 @@ TEST_F(TorchScript, KeepsNamesAndValuesOfWeights) {
 
 TEST_F(TorchScript, CarriesItsNotes) {
   torch::jit::ExtraFilesMap files = {{"threshold", ""}, {"recipe", ""}};
-  const auto loaded = torch::jit::load((folder / "m.pt").string(), c10::nullopt, files);
+  const auto loaded = torch::jit::load((folder / "m.pt").string(), torch::nullopt, files);
   EXPECT_EQ(files["threshold"], "0.25");
   EXPECT_EQ(files["recipe"], "[model]\nname = \"x\"\n");
   const auto notes = loaded.attr("notes").toGenericDict();
