@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "groundglass/core/error.h"
+#include "groundglass/infer/onednn_version.h"
 #include "groundglass/infer/plan_steps.h"
 
 namespace groundglass::planning {
@@ -27,8 +28,8 @@ memory::desc map_desc(const Program& p, const Surface& s) {
 }
 
 void append(dnnl::post_ops& ops, Act act) {
-  if (act == Act::relu) ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0);
-  if (act == Act::sigmoid) ops.append_eltwise(1, dnnl::algorithm::eltwise_logistic, 0, 0);
+  if (act == Act::relu) append_eltwise(ops, dnnl::algorithm::eltwise_relu);
+  if (act == Act::sigmoid) append_eltwise(ops, dnnl::algorithm::eltwise_logistic);
 }
 
 struct Primitive {
@@ -58,7 +59,7 @@ class Maker {
     attributes.set_post_ops(ops);
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     try {
-      made->desc = {describe(algorithm), attributes, p_.engine};
+      made->desc = convolution_desc(p_.engine, algorithm, shape(), attributes);
       while (true) {
         const std::string name = made->desc.impl_info_str();
         for (const auto& n : names) {
@@ -72,7 +73,7 @@ class Maker {
   }
 
  private:
-  dnnl::convolution_forward::desc describe(dnnl::algorithm algorithm) const {
+  ConvolutionShape shape() const {
     auto weight_sizes = s_.weight.sizes().vec();
     if (s_.groups > 1) {
       weight_sizes[0] /= s_.groups;
@@ -84,16 +85,9 @@ class Maker {
     const auto dims = [](const Pair& v, int64_t less = 0) {
       return memory::dims{v[0] - less, v[1] - less};
     };
-    return {dnnl::prop_kind::forward_inference,
-            algorithm,
-            map_desc(p_, s_.in),
-            weight,
-            bias,
-            map_desc(p_, s_.out),
-            dims(s_.stride),
-            dims(s_.dilation, 1),
-            dims(s_.before),
-            dims(s_.after)};
+    return {map_desc(p_, s_.in),  weight,          bias,
+            map_desc(p_, s_.out), dims(s_.stride), dims(s_.dilation, 1),
+            dims(s_.before),      dims(s_.after)};
   }
 
   const Program& p_;
