@@ -4,23 +4,9 @@
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/models/mirrors.h"
 
 namespace groundglass {
-namespace {
-
-/// The axes of [N,C,H,W] that each view mirrors.
-std::vector<std::vector<int64_t>> flips_of(int64_t views) {
-  std::vector<std::vector<int64_t>> all = {{}, {3}, {2}, {2, 3}};
-  all.resize(static_cast<size_t>(views));
-  return all;
-}
-
-torch::Tensor flipped(const torch::Tensor& images, const std::vector<int64_t>& axes) {
-  return axes.empty() ? images : images.flip(axes);
-}
-
-}  // namespace
-
 void view_slices(SegmentationModel& model, const PreparedSet& set, const std::vector<int64_t>& rows,
                  const ViewOptions& options, const std::function<void(const ViewedSlice&)>& take,
                  Observer& observer) {
@@ -35,13 +21,13 @@ void view_slices(SegmentationModel& model, const PreparedSet& set, const std::ve
     if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped while predicting the target");
     const auto image = batch->image.to(options.engine.device);
     std::vector<torch::Tensor> seen;
-    for (const auto& axes : flips_of(options.views)) {
+    for (const auto& axes : mirror_axes(options.views)) {
       torch::Tensor logits;
       {
         const Autocast autocast(options.engine.device, options.engine.precision);
-        logits = model.forward(flipped(image, axes)).logits;
+        logits = model.forward(mirrored(image, axes)).logits;
       }
-      seen.push_back(flipped(probabilities(logits.to(torch::kFloat32)), axes).cpu());
+      seen.push_back(mirrored(probabilities(logits.to(torch::kFloat32)), axes).cpu());
     }
     const auto all = torch::stack(seen);  // [V,N,F,H,W]
     const auto mean = all.mean(0), any = all.sum(2);

@@ -1,5 +1,7 @@
 #include "groundglass/models/raiu_net.h"
 
+#include "groundglass/models/blocks/up_convolution.h"
+
 #include "groundglass/models/blocks/dropout.h"
 #include "groundglass/models/blocks/keras_layers.h"
 
@@ -101,7 +103,7 @@ Prediction RAIUNetImpl::decode(const Features& f) {
       copy = watched("ssd" + number,
                      skip[i]->as<SpectralAttention>()->forward(copy, f.maps[scale + 1]));
     }
-    x = up[i]->as<ConvTranspose2d>()->forward(x);  // twice H and W, half the channels
+    x = up_convolution(*up[i]->as<ConvTranspose2d>(), x);  // twice H and W, half the channels
     x = watched("dec" + number, through(*dec[i], torch::cat({x, copy}, 1)));
   }
   return {head(x), {}};

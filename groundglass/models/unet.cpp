@@ -1,5 +1,7 @@
 #include "groundglass/models/unet.h"
 
+#include "groundglass/models/blocks/up_convolution.h"
+
 namespace groundglass {
 using torch::nn::BatchNorm2d;
 using torch::nn::Conv2d;
@@ -62,7 +64,7 @@ Prediction UNetImpl::decode(const Features& f) {
   torch::Tensor x = f.maps.back();
   for (size_t i = 0; i < up->size(); ++i) {
     const size_t scale = f.maps.size() - 2 - i;
-    x = up[i]->as<ConvTranspose2d>()->forward(x);  // twice H and W, half the channels
+    x = up_convolution(*up[i]->as<ConvTranspose2d>(), x);  // twice H and W, half the channels
     x = fuse[i]->as<DoubleConv>()->forward(torch::cat({f.maps[scale], x}, 1));
     x = watched("dec" + std::to_string(scale + 1), x);
   }

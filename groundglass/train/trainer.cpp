@@ -8,6 +8,7 @@
 #include "groundglass/core/rng.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/train/memory_format.h"
 #include "groundglass/train/optimizer.h"
 #include "groundglass/train/training_state.h"
 #include "groundglass/train/weight_average.h"
@@ -26,6 +27,7 @@ class Training {
   Training(const TrainJob& job, Observer& observer)
       : job_(job), observer_(observer), parameters_(job.model->parameters()) {
     job_.model->to(job_.engine.device);
+    if (trains_channels_last(job_.engine)) lay_channels_last(parameters_);
     optimizer_ = make_optimizer(parameters_, job_.options);
     average_ = WeightAverage(*job_.model, job_.options.ema_decay);
     loader_.batch_size = job_.options.batch_size;
@@ -99,10 +101,12 @@ class Training {
     at::manual_seed(mix_keys(loader_.seed, static_cast<uint64_t>(state_.epoch),
                              static_cast<uint64_t>(state_.step), 0xd40b));
     for (auto& p : parameters_) p.mutable_grad().reset();
+    auto image = batch.image.to(job_.engine.device);
+    if (trains_channels_last(job_.engine)) image = channels_last(image);
     torch::Tensor logits;
     {
       const Autocast autocast(job_.engine.device, job_.engine.precision);
-      logits = job_.model->forward(batch.image.to(job_.engine.device)).logits;
+      logits = job_.model->forward(image).logits;
     }
     const auto loss = job_.loss(logits.to(torch::kFloat32), batch.target.to(job_.engine.device));
     const double value = loss.item<double>();
