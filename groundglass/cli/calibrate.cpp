@@ -66,6 +66,7 @@ ScoreOptions score_options(const TrainedModel& trained, const Context& context) 
   options.loader.threads = trained.recipe.train.loader_threads;
   options.loader.normalise = trained.recipe.preprocess.normalise;
   options.threshold = trained.threshold;
+  options.views = trained.recipe.evaluate.views;
   options.engine = engine_of(context);
   return options;
 }

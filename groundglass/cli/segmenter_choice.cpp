@@ -52,6 +52,7 @@ SegmenterOptions segmenter_options(const TrainedModel& trained, const RunnerChoi
   options.model = trained.model;
   options.preprocess = trained.recipe.preprocess;
   options.threshold = trained.threshold;
+  options.views = trained.recipe.evaluate.views;
   const bool int8 = choice.int8 && context.precision == "int8";
   Context of_the_rest = context;
   if (int8) of_the_rest.precision = "auto";

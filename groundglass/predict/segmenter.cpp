@@ -6,6 +6,7 @@
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
+#include "groundglass/models/mirrors.h"
 #include "groundglass/preprocess/normalise.h"
 
 namespace groundglass {
@@ -51,7 +52,8 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
     });
     const double before = network_bytes_ == 0 ? rss_mib() : 0;
     const auto start = std::chrono::steady_clock::now();
-    const auto logits = runner_.logits(torch::cat(inputs));
+    const auto logits = mean_of_views([this](const torch::Tensor& x) { return runner_.logits(x); },
+                                      torch::cat(inputs), options_.views);
     const bool tempered = options_.temperature != 1;
     const auto p = tempered ? class_probabilities(logits) : probabilities(logits);
     forward_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

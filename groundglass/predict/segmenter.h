@@ -18,6 +18,7 @@ struct SegmenterOptions {
   ModelPtr model;  ///< in evaluation mode
   PreprocessOptions preprocess;
   double threshold = 0.5;
+  int64_t views = 1;  ///< of each picture, see mean_of_views
   Engine engine;
   int64_t batch_size = 8;  ///< of the slices that segment() is given; 0: all of them
   int64_t threads = 0;     ///< for reading and preparing; 0 for all processors

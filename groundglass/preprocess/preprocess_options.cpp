@@ -6,7 +6,7 @@ namespace groundglass {
 
 void PreprocessOptions::check() const {
   check_word("preprocess", "units", units, {"auto", "hu", "gray"});
-  check_word("preprocess", "crop", crop, {"none", "body"});
+  check_word("preprocess", "crop", crop, {"none", "body", "lungs"});
   check_word("preprocess", "gray_window", gray_window, {"as_is", "tissue"});
   check_word("preprocess", "contrast", contrast, {"clahe", "none"});
   check_word("preprocess", "resize", resize, {"linear", "area"});

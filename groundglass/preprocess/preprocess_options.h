@@ -25,7 +25,11 @@ struct PreprocessOptions {
   void fields(V& v) {
     v.field({"units", "'auto' (as the file says), 'hu' or 'gray'"}, units);
     v.field({"window_hu", "HU shown as black and as white, for images in HU"}, window_hu);
-    v.field({"crop", "'none', or 'body' (to the box around the largest bright piece)"}, crop);
+    v.field(
+        {"crop",
+         "'none', 'body' (to the box around the largest bright piece) or 'lungs' (CT: to the box "
+         "around what a threshold finds of them)"},
+        crop);
     v.field({"gray_window",
              "'as_is', or 'tissue' (darkest percent is black, the median soft tissue is bright)"},
             gray_window);

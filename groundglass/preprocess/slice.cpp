@@ -3,6 +3,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "groundglass/core/error.h"
+#include "groundglass/preprocess/slice_lungs.h"
 
 namespace groundglass {
 namespace {
@@ -115,7 +116,8 @@ NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& option
   const auto gray = to_gray(image, options).contiguous();
   NetworkSlice out{torch::empty({gray.size(0), options.size[0], options.size[1]}, torch::kUInt8),
                    {0, 0, gray.size(1), gray.size(2)}};
-  if (options.crop == "body") out.box = body_box(gray[0]);
+  if (options.crop != "none") out.box = body_box(gray[0]);
+  if (options.crop == "lungs") out.box = lung_box(image, out.box);
   for (int64_t c = 0; c < gray.size(0); ++c) {
     auto channel = cropped(gray[c], out.box);
     if (options.gray_window == "tissue") channel = tissue_window(channel);

@@ -1,5 +1,6 @@
 #include "groundglass/preprocess/slice_lungs.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <opencv2/imgproc.hpp>
@@ -77,6 +78,32 @@ torch::Tensor lungs_by_threshold(const Image& image, const torch::Tensor& lesion
   cv::morphologyEx(lungs, lungs, cv::MORPH_CLOSE, disc);
   filled(lungs).copyTo(cv::Mat(lungs.rows, lungs.cols, CV_8U, out.data_ptr()));
   return out;
+}
+
+namespace {
+
+/// A stretch [begin, end) with `margin` on both sides, grown about its centre to `least`, then
+/// moved and cut so that it lies in [0, whole).
+std::pair<int64_t, int64_t> widened(int64_t begin, int64_t end, int64_t margin, int64_t least,
+                                    int64_t whole) {
+  const int64_t length = std::min(whole, std::max(end - begin + 2 * margin, least));
+  const int64_t first = (begin + end - length) / 2;
+  const int64_t start = std::clamp<int64_t>(first, 0, whole - length);
+  return {start, length};
+}
+
+}  // namespace
+
+Box lung_box(const Image& image, const Box& body) {
+  const auto lungs = lungs_by_threshold(image, {});
+  const int height = static_cast<int>(lungs.size(0)), width = static_cast<int>(lungs.size(1));
+  const cv::Rect found = cv::boundingRect(cv::Mat(height, width, CV_8U, lungs.data_ptr()));
+  if (found.empty()) return body;
+  const auto [top, tall] =
+      widened(found.y, found.y + found.height, body.height / 16, 3 * body.height / 5, height);
+  const auto [left, wide] =
+      widened(found.x, found.x + found.width, body.width / 16, 3 * body.width / 5, width);
+  return {top, left, tall, wide};
 }
 
 }  // namespace groundglass

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "groundglass/io/image.h"
+#include "groundglass/preprocess/slice.h"
 
 namespace groundglass {
 
@@ -20,5 +21,14 @@ namespace groundglass {
 /// lesions  [H,W] uint8, 0 is none; may be undefined.
 /// returns  [H,W] uint8, 1 is lung; all 0 if nothing looks like one.
 torch::Tensor lungs_by_threshold(const Image& image, const torch::Tensor& lesions);
+
+/// The box around the lungs that lungs_by_threshold finds, with a margin of a sixteenth of the
+/// body's side: chests cropped to the body, to the lungs and not at all come to one scale. A side
+/// is at least three fifths of the body's, so that an apex is not magnified without bound and a
+/// lung too white to be found stays inside; `body` itself if nothing looks like a lung.
+///
+/// image   one CT slice.
+/// body    body_box of it.
+Box lung_box(const Image& image, const Box& body);
 
 }  // namespace groundglass

@@ -73,6 +73,7 @@ ScoreOptions score_options(const AdaptJob& job) {
   options.loader.seed = static_cast<uint64_t>(job.recipe.train.seed);
   options.loader.normalise = job.recipe.preprocess.normalise;
   options.threshold = job.cutoff;
+  options.views = job.recipe.evaluate.views;
   options.engine = job.engine;
   return options;
 }

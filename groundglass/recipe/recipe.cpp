@@ -279,6 +279,9 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
     check_word("paper", "follows", recipe.paper.follows, {"text", "code"});
     check_word("evaluate", "threshold_from", recipe.evaluate.threshold_from,
                {"fixed", "validation"});
+    if (recipe.evaluate.views == 3) {
+      fail(ErrorKind::recipe, "[evaluate] views is 3, expected 1, 2 or 4");
+    }
     recipe.data.check();
     check_class_names(recipe);
     recipe.preprocess.check();

@@ -39,6 +39,7 @@ struct PaperOptions {
 struct EvaluateOptions {
   std::string threshold_from = "fixed";
   double threshold = 0.5;
+  int64_t views = 1;
   std::vector<std::string> class_names;
 
   template <class V>
@@ -51,6 +52,11 @@ struct EvaluateOptions {
              "three or more classes, where the likeliest wins",
              0, 1},
             threshold);
+    v.field({"views",
+             "of each picture whose logits are averaged, here and by 'predict': 1, 2 (with its "
+             "left-right mirror image) or 4 (upside down too)",
+             1, 4},
+            views);
     v.field(
         {"class_names", "what classes 1, 2, .. are called in tables and pictures; may be empty"},
         class_names);

@@ -247,6 +247,7 @@ FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedS
   options.loader.normalise = recipe.preprocess.normalise;
   options.loader.augment = recipe.augment;
   options.threshold = recipe.evaluate.threshold;
+  options.views = recipe.evaluate.views;
   options.engine = engine;
   if (recipe.evaluate.threshold_from == "validation") {
     options.threshold =

@@ -151,6 +151,7 @@ FoldScores train_stages(const fs::path& run, const Recipe& recipe, const Prepare
   options.loader.batch_size = recipe.train.batch_size;
   options.loader.normalise = recipe.preprocess.normalise;
   options.threshold = infection.threshold;
+  options.views = recipe.evaluate.views;
   options.engine = engine;
   whole->to(engine.device);
   whole->eval();

@@ -5,6 +5,7 @@
 #include "groundglass/core/task.h"
 #include "groundglass/core/torch_version.h"
 #include "groundglass/metrics/temperature.h"
+#include "groundglass/models/mirrors.h"
 
 namespace groundglass {
 namespace {
@@ -23,7 +24,8 @@ void for_each_batch(SegmentationModel& model, const PreparedSet& set,
     torch::Tensor logits;
     {
       const Autocast autocast(options.engine.device, options.engine.precision);
-      logits = model.forward(batch->image.to(options.engine.device)).logits;
+      logits = mean_of_views([&](const torch::Tensor& x) { return model.forward(x).logits; },
+                             batch->image.to(options.engine.device), options.views);
     }
     visit(*batch, logits.to(torch::kFloat32).cpu());
   }

@@ -6,6 +6,7 @@
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/models/mirrors.h"
 
 namespace groundglass {
 namespace {
@@ -34,7 +35,8 @@ RowScore score_row(int64_t row, const torch::Tensor& foreground, const torch::Te
   return score;
 }
 
-/// Pooled Dice of each domain, averaged; `counts_of` picks what is pooled.
+/// Pooled Dice of each domain, averaged; `counts_of` picks what is pooled. False positives of
+/// domains without foreground are shared out evenly among the others.
 template <class CountsOf>
 double mean_over_domains(const Scores& scores, const std::vector<PreparedRow>& rows,
                          const CountsOf& counts_of) {
@@ -42,14 +44,20 @@ double mean_over_domains(const Scores& scores, const std::vector<PreparedRow>& r
   for (const auto& s : scores.rows) {
     pooled[rows[static_cast<size_t>(s.row)].domain] += counts_of(s);
   }
+  // A domain without foreground has a Dice of 0 or none, however little is marked there.
+  Counts clean;
+  std::erase_if(pooled, [&clean](const auto& entry) {
+    const bool empty = entry.second.tp + entry.second.fn == 0;
+    if (empty) clean += entry.second;
+    return empty;
+  });
+  if (pooled.empty()) return -1;
   double sum = 0;
-  int64_t defined = 0;
-  for (const auto& [domain, counts] : pooled) {
-    const auto value = dice(counts);
-    sum += value.value_or(0);
-    defined += value.has_value();
+  for (auto& [domain, counts] : pooled) {
+    counts.fp += clean.fp / static_cast<int64_t>(pooled.size());
+    sum += dice(counts).value_or(0);
   }
-  return defined > 0 ? sum / static_cast<double>(defined) : -1;
+  return sum / static_cast<double>(pooled.size());
 }
 
 }  // namespace
@@ -107,7 +115,8 @@ Scores score_entries(SegmentationModel& model, const PreparedSet& set,
     torch::Tensor logits;
     {
       const Autocast autocast(options.engine.device, options.engine.precision);
-      logits = model.forward(batch->image.to(options.engine.device)).logits;
+      logits = mean_of_views([&](const torch::Tensor& x) { return model.forward(x).logits; },
+                             batch->image.to(options.engine.device), options.views);
     }
     logits = logits.to(torch::kFloat32);
     const auto target = batch->target.to(options.engine.device);

@@ -50,6 +50,7 @@ struct ScoreOptions {
   LoaderOptions loader;
   double threshold = 0.5;
   Engine engine;
+  int64_t views = 1;  ///< of each picture, see mean_of_views
 };
 
 /// Runs the network over entries in evaluation mode. `loss` may be empty.
@@ -58,8 +59,9 @@ Scores score_entries(SegmentationModel& model, const PreparedSet& set,
                      const std::vector<Entry>& entries, const ScoreOptions& options,
                      const LossFunction& loss = {});
 
-/// Mean over the domains of their pooled hard Dice; domains without any foreground are left out, -1
-/// if there is none.
+/// Mean over the domains with foreground of their pooled hard Dice, -1 if there is none. The false
+/// positives of domains without any (normal images of another source) are shared out evenly among
+/// those, so that they count and yet do not decide alone.
 double domain_mean_dice(const Scores& scores, const std::vector<PreparedRow>& rows);
 
 /// Mean over the foreground classes of their pooled hard Dice; classes that are neither there nor

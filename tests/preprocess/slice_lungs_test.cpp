@@ -57,6 +57,37 @@ TEST(LungsByThreshold, LeaveOutTheAirAroundTheBody) {
   EXPECT_EQ(found[65][50].item<int64_t>(), 1);
 }
 
+TEST(LungBox, BringsCropsOfOneSliceToOneScale) {
+  const auto slice = middle_slice();
+  const auto gray = window_hu(slice.hu, -1000, 400);
+  const auto box_of = [](const torch::Tensor& g) { return lung_box(gray_image(g), body_box(g)); };
+  const Box whole = box_of(gray);
+  const auto lungs =
+      slice.lungs.narrow(0, whole.top, whole.height).narrow(1, whole.left, whole.width);
+  EXPECT_EQ(lungs.sum().item<int64_t>(), slice.lungs.sum().item<int64_t>());
+  EXPECT_LT(whole.width, body_box(gray).width);
+  // Cropped ten pixels outside that box, the same lungs give nearly the same box.
+  const int64_t top = whole.top - 10, left = whole.left - 10;
+  const Box again =
+      box_of(gray.narrow(0, top, whole.height + 20).narrow(1, left, whole.width + 20).contiguous());
+  EXPECT_NEAR(static_cast<double>(again.top + top), static_cast<double>(whole.top), 8);
+  EXPECT_NEAR(static_cast<double>(again.width), static_cast<double>(whole.width), 12);
+}
+
+TEST(LungBox, IsNeverNarrowAndTheBodysWithoutLungs) {
+  auto gray = torch::zeros({100, 120}, torch::kUInt8);
+  gray.narrow(0, 10, 80).narrow(1, 10, 100).fill_(200);
+  const Box body = body_box(gray);
+  EXPECT_EQ(lung_box(gray_image(gray), body), body);
+  gray.narrow(0, 40, 10).narrow(1, 30, 12).fill_(20);  // the tip of one lung
+  const Box box = lung_box(gray_image(gray), body);
+  EXPECT_EQ(box.height, 3 * body.height / 5);
+  EXPECT_EQ(box.width, 3 * body.width / 5);
+  EXPECT_LE(box.top, 40);
+  EXPECT_GE(box.top + box.height, 50);
+  EXPECT_GE(box.left, 0);
+}
+
 TEST(LungsByThreshold, AddTheLesionsAndFillTheHoles) {
   auto gray = torch::full({100, 100}, 200, torch::kUInt8);
   gray.narrow(0, 20, 60).narrow(1, 20, 60).fill_(10);

@@ -158,7 +158,7 @@ TEST(PreprocessOptions, RefusesWordsAndNumbersThatMeanNothing) {
   EXPECT_TRUE(
       says(refuse([](auto& o) { o.contrast = "clache"; }), {"contrast", "clache", "clahe"}));
   EXPECT_TRUE(says(refuse([](auto& o) { o.gray_window = "x"; }), {"gray_window", "tissue"}));
-  EXPECT_TRUE(says(refuse([](auto& o) { o.crop = "lung"; }), {"crop", "body"}));
+  EXPECT_TRUE(says(refuse([](auto& o) { o.crop = "lung"; }), {"crop", "body", "lungs"}));
   EXPECT_TRUE(says(refuse([](auto& o) { o.units = "HU"; }), {"units", "hu"}));
   EXPECT_TRUE(says(refuse([](auto& o) { o.resize = "cubic"; }), {"resize", "area"}));
   EXPECT_TRUE(says(refuse([](auto& o) { o.normalise = "x"; }), {"normalise", "zscore"}));

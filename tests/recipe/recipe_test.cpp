@@ -100,6 +100,8 @@ TEST(Recipe, PointsAtTheLineAndSaysWhatItWanted) {
             "r.toml:9:10: 'epochs' is 0, expected 1 to 100000 (passes over the training entries)");
   EXPECT_EQ(refusal("[model]\nname = \"unet\"\nwidths = [4, 'x']\n" + s.substr(s.find("[loss]"))),
             "r.toml:3:14: 'widths' holds a string, expected whole numbers");
+  EXPECT_EQ(refusal(s + "[evaluate]\nviews = 3\n"),
+            "r.toml: [evaluate] views is 3, expected 1, 2 or 4");
   EXPECT_EQ(refusal(s + "[trian]\n"), "r.toml:8:1: unknown section [trian]; did you mean 'train'?");
   EXPECT_TRUE(says(refusal(s + "[train\n"), {"r.toml:8:", "expected"}));
   EXPECT_TRUE(

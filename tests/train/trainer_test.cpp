@@ -264,10 +264,35 @@ TEST(DomainMeanDice, WeighsDomainsAlike) {
     row.row = i;
     if (i == 0) row.counts = {9000, 1000, 1000, 0};  // Dice 0.9
     if (i == 1) row.counts = {1, 1, 1, 0};           // Dice 0.5
-    if (i == 2) row.counts = {0, 0, 0, 50};          // undefined: left out
+    if (i == 2) row.counts = {0, 0, 0, 50};          // no foreground: left out
     scores.rows.push_back(row);
   }
   EXPECT_NEAR(domain_mean_dice(scores, rows), 0.7, 1e-12);
+}
+
+TEST(DomainMeanDice, SharesOutWhatIsMarkedWhereNothingIs) {
+  std::vector<PreparedRow> rows = {{"a", "a", "a", "large", "", true},
+                                   {"b", "b", "b", "small", "", true},
+                                   {"c", "c", "c", "clean", "", true}};
+  Scores scores;
+  scores.rows = {
+      {0, {900, 100, 100, 0}, {}, {}}, {1, {90, 10, 10, 0}, {}, {}}, {2, {0, 200, 0, 50}, {}, {}}};
+  // 100 more false positives for each: 1800 / 2100 and 180 / 300.
+  EXPECT_NEAR(domain_mean_dice(scores, rows), (1800.0 / 2100 + 0.6) / 2, 1e-12);
+}
+
+TEST(BestThreshold, IsNotDecidedByADomainWithoutForeground) {
+  std::vector<PreparedRow> rows = {{"a", "a", "a", "infected", "", true},
+                                   {"b", "b", "b", "normal", "", true}};
+  RowScore infected, normal;
+  infected.row = 0;
+  infected.histogram.truth[60] = 1000;
+  infected.histogram.rest[40] = 500;
+  normal.row = 1;
+  normal.histogram.rest[90] = 5;  // a few specks that no threshold below .91 removes
+  Scores scores;
+  scores.rows = {infected, normal};
+  EXPECT_DOUBLE_EQ(best_threshold(scores, rows), 0.41);
 }
 
 }  // namespace
