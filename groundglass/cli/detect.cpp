@@ -233,8 +233,7 @@ void say(const ordered_json& document) {
 void run_detect(const DetectArguments& a, const Context& context) {
   if (a.model.empty()) {
     fail(ErrorKind::usage,
-         "--model: name a run folder or weights file of a chest X-ray network; the bundled models "
-         "are for CT");
+         "--model: name a chest X-ray network: xray_infection, a run folder or a weights file");
   }
   const auto xrays = xrays_of(a);
   if (!a.positive.empty()) {
@@ -245,6 +244,7 @@ void run_detect(const DetectArguments& a, const Context& context) {
   const TrainedModel trained = load_runnable_model(a.model, context);
   Segmenter segmenter(segmenter_options(trained, a.runner, context));
   const auto observer = console_observer(context);
+  warn_of(trained, *observer);
   Pace pace(segmenter, {1, a.memory_mib << 20}, *observer);
   std::vector<Finding> found;
   ordered_json document = {{"model", trained.name},

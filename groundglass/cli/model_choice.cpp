@@ -106,4 +106,9 @@ TrainedModel load_runnable_model(const std::string& word, const Context& context
   return named(read_exported(word), word, context);
 }
 
+void warn_of(const TrainedModel& trained, Observer& observer) {
+  const std::string& caution = trained.recipe.evaluate.caution;
+  if (!caution.empty()) observer.on(Warning{trained.name + ": " + caution});
+}
+
 }  // namespace groundglass

@@ -24,4 +24,7 @@ TrainedModel load_chosen_model(const std::string& word, const Context& context);
 /// Error(checkpoint) for one from elsewhere, of which nothing says how images must reach it.
 TrainedModel load_runnable_model(const std::string& word, const Context& context);
 
+/// Tells `observer` what the model's recipe cautions of, if it does.
+void warn_of(const TrainedModel& trained, Observer& observer);
+
 }  // namespace groundglass

@@ -50,6 +50,8 @@ void run_predict(const PredictArguments& a, const Context& context) {
   job.model_name = trained.name;
   job.weights_sha256 = trained.weights_sha256;
   job.class_names = trained.recipe.evaluate.class_names;
+  job.caution = trained.recipe.evaluate.caution;
+  warn_of(trained, *observer);
   check_threshold(a, trained);
   SegmenterOptions options = segmenter_options(trained, a.runner, context);
   if (a.threshold >= 0) options.threshold = a.threshold;

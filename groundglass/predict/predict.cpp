@@ -249,6 +249,7 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
       {"version", version()},
       {"commit", commit()},
       {"note", kNotAMedicalDevice}};
+  if (!job.caution.empty()) document["caution"] = job.caution;
   if (job.part != Part{}) document["part"] = {job.part.index, job.part.count};
   return document.dump(1) + "\n";
 }

@@ -39,6 +39,7 @@ struct PredictJob {
   Part part;
   std::filesystem::path output;  ///< folder
   std::string model_name, weights_sha256;
+  std::string caution = {};  ///< of the model, for summary.json
   bool save_probabilities = false;
   bool overlay = false;
   bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255

@@ -41,12 +41,15 @@ struct EvaluateOptions {
   double threshold = 0.5;
   int64_t views = 1;
   std::vector<std::string> class_names;
+  std::string caution;
 
   template <class V>
   void fields(V& v) {
-    v.field({"threshold_from",
-             "'fixed', or 'validation' (the best domain mean of Dice on the validation patients)"},
-            threshold_from);
+    v.field(
+        {"threshold_from",
+         "'fixed', or 'validation' (the best domain mean of Dice on the validation patients, or "
+         "nearly that nearer to one half)"},
+        threshold_from);
     v.field({"threshold",
              "probability from which a pixel is infected; none applies to a softmax of "
              "three or more classes, where the likeliest wins",
@@ -60,6 +63,8 @@ struct EvaluateOptions {
     v.field(
         {"class_names", "what classes 1, 2, .. are called in tables and pictures; may be empty"},
         class_names);
+    v.field({"caution", "what 'predict' and 'detect' warn of, whatever the picture; may be empty"},
+            caution);
   }
 };
 

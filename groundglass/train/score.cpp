@@ -1,5 +1,7 @@
 #include "groundglass/train/score.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <map>
 
 #include "groundglass/core/error.h"
@@ -153,16 +155,21 @@ double class_mean_dice(const Scores& scores) {
 }
 
 double best_threshold(const Scores& scores, const std::vector<PreparedRow>& rows) {
-  int64_t best = ProbabilityHistogram::kBins / 2;
-  double best_dice = -1;
+  constexpr int64_t kHalf = ProbabilityHistogram::kBins / 2;
+  constexpr double kAsGood = 0.005;  // well inside what a handful of patients can tell
+  std::map<int64_t, double> dice_at;
+  double best = -1;
   for (int64_t bin = 5; bin <= 95; ++bin) {
-    const double value =
+    dice_at[bin] =
         mean_over_domains(scores, rows, [bin](const RowScore& s) { return s.histogram.at(bin); });
-    if (value <= best_dice) continue;
-    best_dice = value;
-    best = bin;
+    best = std::max(best, dice_at[bin]);
   }
-  return static_cast<double>(best) / ProbabilityHistogram::kBins;
+  int64_t chosen = 0;
+  for (const auto& [bin, value] : dice_at) {
+    const bool nearer = std::abs(bin - kHalf) < std::abs(chosen - kHalf);
+    if (value >= best - kAsGood && nearer) chosen = bin;
+  }
+  return static_cast<double>(chosen) / ProbabilityHistogram::kBins;
 }
 
 }  // namespace groundglass

@@ -69,7 +69,8 @@ double domain_mean_dice(const Scores& scores, const std::vector<PreparedRow>& ro
 double class_mean_dice(const Scores& scores);
 
 /// The threshold (0.05 to 0.95 in steps of 0.01) with the best domain mean of pooled Dice on these
-/// scores, which should be those of validation patients.
+/// scores, which should be those of validation patients; of those at most 0.005 worse the one
+/// nearest to one half, since the best of a flat curve over few patients is chance.
 double best_threshold(const Scores& scores, const std::vector<PreparedRow>& rows);
 
 }  // namespace groundglass

@@ -33,7 +33,8 @@ class Modality : public ProgramTest {
         "groundglass phantom xray --kind cxr --cases 48 --side 64 -q && mkdir models");
     write_small_recipe(folder / "ct.toml", "epochs = 1\n");
     write_small_recipe(folder / "xray.toml", "epochs = 1\n");
-    run("sed -i '/^epochs = 2/d' ct.toml xray.toml");
+    run("sed -i '/^epochs = 2/d' ct.toml xray.toml &&"
+        "printf '[evaluate]\ncaution = \"marks healthy lungs, too\"\n' >> xray.toml");
     for (const std::string kind : {"ct", "xray"}) {
       run("groundglass train " + kind + ".toml --data " + kind + "/cases.csv -o run_" + kind +
           " -q && groundglass export --model run_" + kind + " -o models/" + kind +
@@ -54,9 +55,12 @@ TEST_F(Modality, PredictChoosesTheModelByThePicturesAndSaysWhy) {
   EXPECT_TRUE(says(ct.err, {"model ct_infection", "of 8 pictures looked at resemble chest CT",
                             "of its limit) more than chest X-ray"}));
   EXPECT_EQ(summary()["model"], "ct_infection");
+  EXPECT_FALSE(summary().contains("caution"));
   const auto xray = predict("xray/cases.csv");
   EXPECT_TRUE(says(xray.err, {"model xray_infection", "resemble chest X-ray"}));
   EXPECT_EQ(summary()["model"], "xray_infection");
+  EXPECT_TRUE(says(xray.err, {"warning: xray_infection: marks healthy lungs, too"}));
+  EXPECT_EQ(summary()["caution"], "marks healthy lungs, too");
   EXPECT_LT(summary()["cases"][0]["typicality"].get<double>(), 2);
 
   run("groundglass phantom volume --cases 1 --slices 4 --side 64 --format nifti -q");

@@ -242,6 +242,21 @@ TEST(ScoreEntries, AgreesWithCountingByHand) {
   }
 }
 
+TEST(ScoreEntries, AveragesTheViewsOfEachPicture) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  const ModelPtr model = UNet(UNetOptions{.widths = {2, 4}}).ptr();
+  model->eval();
+  ScoreOptions options;
+  options.views = 2;
+  const Scores scores = score_entries(*model, set, {{3, 0, 0}}, options);
+  const torch::NoGradGuard no_grad;
+  const auto x = set.image(3).to(torch::kFloat32).unsqueeze(0) / 255;
+  const auto logits = (model->forward(x).logits + model->forward(x.flip({3})).logits.flip({3})) / 2;
+  EXPECT_NEAR(scores.rows[0].soft.probability, torch::sigmoid(logits).sum().item<double>(), 1e-3);
+  EXPECT_GT((logits - model->forward(x).logits).abs().max().item<double>(), 1e-4);
+}
+
 TEST(BestThreshold, IsTheOneThatSeparatesBest) {
   std::vector<PreparedRow> rows = {{"a", "a", "a", "d", "", true}};
   Scores scores;
@@ -281,6 +296,19 @@ TEST(DomainMeanDice, SharesOutWhatIsMarkedWhereNothingIs) {
   EXPECT_NEAR(domain_mean_dice(scores, rows), (1800.0 / 2100 + 0.6) / 2, 1e-12);
 }
 
+TEST(BestThreshold, StaysNearOneHalfWhereOthersAreHardlyBetter) {
+  std::vector<PreparedRow> rows = {{"a", "a", "a", "d", "", true}};
+  RowScore row;
+  row.histogram.truth[90] = 10000;
+  row.histogram.rest[60] = 20;  // .61 to .90 are perfect, .50 has a Dice of .999
+  row.histogram.rest[48] = 1000;
+  Scores scores;
+  scores.rows.push_back(row);
+  EXPECT_DOUBLE_EQ(best_threshold(scores, rows), 0.50);
+  scores.rows[0].histogram.rest[60] = 2000;
+  EXPECT_DOUBLE_EQ(best_threshold(scores, rows), 0.61);
+}
+
 TEST(BestThreshold, IsNotDecidedByADomainWithoutForeground) {
   std::vector<PreparedRow> rows = {{"a", "a", "a", "infected", "", true},
                                    {"b", "b", "b", "normal", "", true}};
@@ -292,7 +320,7 @@ TEST(BestThreshold, IsNotDecidedByADomainWithoutForeground) {
   normal.histogram.rest[90] = 5;  // a few specks that no threshold below .91 removes
   Scores scores;
   scores.rows = {infected, normal};
-  EXPECT_DOUBLE_EQ(best_threshold(scores, rows), 0.41);
+  EXPECT_DOUBLE_EQ(best_threshold(scores, rows), 0.50);
 }
 
 }  // namespace
