@@ -4,6 +4,7 @@
 
 #include "groundglass/core/csv.h"
 #include "groundglass/core/files.h"
+#include "tests/cli/bmp_picture.h"
 #include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
@@ -168,17 +169,16 @@ TEST_F(AdaptProgram, TheStudyRefusesWhatItCannotCompare) {
 }
 
 TEST_F(AdaptProgram, TheStudyRefusesADomainWithoutAnyLesion) {
-  run("groundglass predict data/cases.csv --model source --threshold 1 -o data/empty -q");
+  write_file(folder / "data/empty.bmp", bmp_picture([](uint32_t) { return 0; }));
   const CsvTable table = read_csv(folder / "data/cases.csv");
   std::string clean = "image,infection,domain,patient\n";
   for (const auto& row : table.rows) {
     const auto cell = [&](const char* name) {
       return row.cells[static_cast<size_t>(table.column(name))];
     };
-    const std::string stem = cell("image").substr(0, cell("image").size() - 4);
     const bool empty = cell("domain") == far();
-    clean += csv_line({cell("image"), empty ? "empty/" + stem + "_mask.png" : cell("infection"),
-                       cell("domain"), cell("patient")});
+    clean += csv_line(
+        {cell("image"), empty ? "empty.bmp" : cell("infection"), cell("domain"), cell("patient")});
   }
   write_file(folder / "data/clean.csv", clean);
   run("groundglass prepare data/clean.csv --recipe r.toml -o clean.ggset -q");

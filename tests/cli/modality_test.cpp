@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/cli/bmp_picture.h"
 #include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
@@ -10,19 +11,8 @@ namespace groundglass {
 namespace {
 using nlohmann::json;
 
-/// Gray stripes as a BMP file of 24 bits, 64 x 64.
 std::string stripes() {
-  constexpr uint32_t kSide = 64, kBytes = 3 * kSide * kSide;
-  std::string file = "BM";
-  const auto put = [&](uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) file += static_cast<char>(value >> (8 * i) & 255);
-  };
-  for (const uint32_t v : {54 + kBytes, 0U, 54U, 40U, kSide, kSide}) put(v, 4);
-  put(1, 2);
-  put(24, 2);
-  for (const uint32_t v : {0U, kBytes, 0U, 0U, 0U, 0U}) put(v, 4);
-  for (uint32_t i = 0; i < kSide * kSide; ++i) file.append(3, i % 8 < 4 ? '\x10' : '\x60');
-  return file;
+  return bmp_picture([](uint32_t pixel) { return pixel % 8 < 4 ? 0x10 : 0x60; });
 }
 
 /// A CT model and an X-ray model of phantoms as the only bundled ones.
