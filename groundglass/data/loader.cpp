@@ -8,6 +8,7 @@
 
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/rng.h"
+#include "groundglass/core/task.h"
 #include "groundglass/data/augment/warp.h"
 #include "groundglass/preprocess/normalise.h"
 
@@ -22,6 +23,7 @@ double now_s() {
 class Deck {
  public:
   void add(const Entry& entry) { cards_.push_back(entry); }
+  bool empty() const { return cards_.empty(); }
   Entry draw(Rng& rng) {
     if (next_ == order_.size()) {
       order_ = permutation(static_cast<int64_t>(cards_.size()), rng);
@@ -36,19 +38,40 @@ class Deck {
   size_t next_ = 0;
 };
 
+/// A patient's entries: all, and those that every second draw prefers.
+class Patient {
+ public:
+  void add(const Entry& entry, bool favoured) {
+    all_.add(entry);
+    if (favoured) favoured_.add(entry);
+  }
+  Entry draw(Rng& rng) {
+    prefers_ = !prefers_ && !favoured_.empty();
+    return prefers_ ? favoured_.draw(rng) : all_.draw(rng);
+  }
+
+ private:
+  Deck all_, favoured_;
+  bool prefers_ = false;
+};
+
 }  // namespace
 
 std::vector<Entry> epoch_order(const std::vector<Entry>& entries,
                                const std::vector<PreparedRow>& rows, const std::string& sampling,
-                               uint64_t seed, uint64_t epoch, int64_t draws) {
-  check_word("train", "sampling", sampling, {"shuffle", "domains", "patients"});
+                               uint64_t seed, uint64_t epoch, int64_t draws,
+                               const std::vector<bool>& favoured) {
+  check_word("train", "sampling", sampling, {"shuffle", "domains", "patients", "small_lesions"});
+  const bool by_patient = sampling == "patients" || sampling == "small_lesions";
   const size_t wanted = draws > 0 ? static_cast<size_t>(draws) : entries.size();
   Rng rng = rng_for(seed, epoch, 0x0bde5);
-  std::map<std::string, std::map<std::string, Deck>> decks;  // domain -> patient -> entries
+  std::map<std::string, std::map<std::string, Patient>> decks;  // domain -> patient -> entries
   for (const auto& entry : entries) {
     const auto& row = rows[static_cast<size_t>(entry.row)];
-    decks[sampling == "shuffle" ? "" : row.domain][sampling == "patients" ? row.patient : ""].add(
-        entry);
+    const bool preferred =
+        sampling == "small_lesions" && favoured.at(static_cast<size_t>(entry.row));
+    decks[sampling == "shuffle" ? "" : row.domain][by_patient ? row.patient : ""].add(entry,
+                                                                                      preferred);
   }
   std::vector<Entry> order;
   std::map<std::string, std::vector<std::string>> turn;  // patients still to come in each domain
@@ -70,6 +93,18 @@ std::vector<Entry> epoch_order(const std::vector<Entry>& entries,
   std::map<std::pair<int64_t, int64_t>, int64_t> seen;
   for (auto& entry : order) entry.draw = seen[{entry.row, entry.copy}]++;
   return order;
+}
+
+std::vector<bool> rows_with_small_lesions(const PreparedSet& set, double share) {
+  std::vector<bool> small;
+  for (int64_t row = 0; row < set.size(); ++row) {
+    const auto mask = set.mask(row);
+    const double infected =
+        static_cast<double>(((mask > 0) & (mask != kIgnoreLabel)).sum().item<int64_t>()) /
+        static_cast<double>(mask.numel());
+    small.push_back(infected > 0 && infected <= share);
+  }
+  return small;
 }
 
 Sample load_sample(const PreparedSet& set, const Entry& entry, const LoaderOptions& options) {

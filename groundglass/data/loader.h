@@ -26,11 +26,17 @@ struct LoaderOptions {
 ///
 /// sampling  "shuffle": each entry once. "domains": as many draws, domains in turn. "patients": the
 ///           domains in turn, then the domain's patients in turn. Within a domain or patient the
-///           entries are shuffled anew each time they run out.
+///           entries are shuffled anew each time they run out. "small_lesions": as patients, and
+///           every second draw from a patient is one of its `favoured` rows, if it has any.
 /// draws     length of the order; 0 for as many as there are entries.
+/// favoured  for each row of the set, whether small_lesions prefers it.
 std::vector<Entry> epoch_order(const std::vector<Entry>& entries,
                                const std::vector<PreparedRow>& rows, const std::string& sampling,
-                               uint64_t seed, uint64_t epoch, int64_t draws = 0);
+                               uint64_t seed, uint64_t epoch, int64_t draws = 0,
+                               const std::vector<bool>& favoured = {});
+
+/// For each row, whether its mask has foreground and at most `share` of its pixels are that.
+std::vector<bool> rows_with_small_lesions(const PreparedSet& set, double share = 0.02);
 
 /// The sample of an entry. Copy 0 is the slice, varied if `vary`, keyed by (seed, epoch, row,
 /// draw); copy k > 0 is the k-th stored augmentation, keyed by (seed, k, row) alone, whatever the

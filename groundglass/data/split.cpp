@@ -100,6 +100,22 @@ Rows rows_of(const std::vector<Patient>& patients) {
   return rows;
 }
 
+/// The first patients of each domain in random order, `share` of them and one at least.
+std::vector<Patient> thinned(const std::vector<Patient>& patients, double share, Rng rng) {
+  std::map<std::string, std::vector<Patient>> by_domain;
+  for (const int64_t i : permutation(static_cast<int64_t>(patients.size()), rng)) {
+    const auto& p = patients[static_cast<size_t>(i)];
+    by_domain[p.domain].push_back(p);
+  }
+  std::vector<Patient> kept;
+  for (const auto& [domain, members] : by_domain) {
+    const double wanted = std::round(share * static_cast<double>(members.size()));
+    const auto n = static_cast<int64_t>(std::max(1.0, wanted));
+    kept.insert(kept.end(), members.begin(), members.begin() + n);
+  }
+  return kept;
+}
+
 /// A share of the patients as validation, the others for training, at least one patient in each.
 void divide_rest(const std::vector<Patient>& rest, const SplitOptions& o, int64_t copies, Rng& rng,
                  Split& split) {
@@ -111,6 +127,7 @@ void divide_rest(const std::vector<Patient>& rest, const SplitOptions& o, int64_
     parts[1].push_back(*smallest);
     parts[0].erase(smallest);
   }
+  if (o.train_share < 1) parts[0] = thinned(parts[0], o.train_share, rng);
   split.train = with_copies(rows_of(parts[0]), copies);
   split.validation = with_copies(rows_of(parts[1]), 0);
   if (split.train.empty() || split.validation.empty()) {
@@ -200,6 +217,10 @@ std::array<uint64_t, 4> difference_hash(const torch::Tensor& image) {
 void SplitOptions::check() const {
   check_word("split", "mode", mode, {"paper", "strict", "stratified", "slices", "shares"});
   check_word("split", "rows", rows, {"all", "with_lesion"});
+  if (train_share < 1 && mode != "strict") {
+    fail(ErrorKind::recipe, "[split] train_share is set, expected mode 'strict' with it, found " +
+                                in_quotes(mode));
+  }
 }
 
 std::vector<Split> make_splits(const std::vector<PreparedRow>& rows, const SplitOptions& options,

@@ -15,6 +15,7 @@ struct SplitOptions {
   int64_t folds = 5;
   double test_fraction = 0.2;
   double validation_fraction = 0.2;
+  double train_share = 1;
   int64_t seed = 20260101;
   std::vector<std::string> train_domains;
   std::vector<std::string> balance_labels;
@@ -38,6 +39,11 @@ struct SplitOptions {
              "of all patients",
              0.01, 0.9},
             validation_fraction);
+    v.field({"train_share",
+             "strict mode: share of each domain's training patients that are trained on, one at "
+             "least (a smaller share is part of a larger); validation and test stay as they are",
+             0, 1},
+            train_share);
     v.field({"seed", "of the sharing out"}, seed);
     v.field({"train_domains",
              "strict mode: domains to train and validate on; all rows of the others are the test; "

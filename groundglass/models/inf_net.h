@@ -49,6 +49,7 @@ class InfNetImpl final : public SegmentationModel {
   int64_t stride() const override { return resnet->strides().back(); }
   int64_t in_channels() const override { return options_.in_channels; }
   int64_t out_channels() const override { return options_.out_channels; }
+  int64_t supervised_sides() const override { return 3; }  // the edges are another question
   std::vector<std::string> layer_names() const override;
 
  private:

@@ -39,6 +39,10 @@ class SegmentationModel : public torch::nn::Module {
   virtual int64_t in_channels() const = 0;
   virtual int64_t out_channels() const = 0;
 
+  /// How many of the side outputs, counted from the first, answer what the logits answer, so that
+  /// the same masks can train them. They may be there while training alone.
+  virtual int64_t supervised_sides() const { return 0; }
+
   /// Layers that can be watched, in the order in which they run.
   virtual std::vector<std::string> layer_names() const = 0;
 

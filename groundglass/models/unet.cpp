@@ -1,5 +1,8 @@
 #include "groundglass/models/unet.h"
 
+#include <algorithm>
+
+#include "groundglass/core/error.h"
 #include "groundglass/models/blocks/up_convolution.h"
 
 namespace groundglass {
@@ -48,6 +51,16 @@ UNetImpl::UNetImpl(const UNetOptions& options) : options_(options) {
   register_module("up", up);
   register_module("fuse", fuse);
   head = register_module("head", Conv2d(Conv2dOptions(w.front(), options.out_channels, 1)));
+  const auto most = static_cast<int64_t>(w.size()) - 2;
+  if (options.side_outputs > std::max<int64_t>(most, 0)) {
+    fail(ErrorKind::recipe, "[model] side_outputs is " + std::to_string(options.side_outputs) +
+                                ", expected at most " + std::to_string(std::max<int64_t>(most, 0)) +
+                                " with " + std::to_string(w.size()) + " widths");
+  }
+  for (size_t i = 1; i <= static_cast<size_t>(options.side_outputs); ++i) {
+    side_heads->push_back(Conv2d(Conv2dOptions(w[i], options.out_channels, 1)));
+  }
+  register_module("side_heads", side_heads);
 }
 
 Features UNetImpl::encode(torch::Tensor x) {
@@ -62,13 +75,20 @@ Features UNetImpl::encode(torch::Tensor x) {
 
 Prediction UNetImpl::decode(const Features& f) {
   torch::Tensor x = f.maps.back();
+  std::vector<torch::Tensor> side(is_training() ? side_heads->size() : 0);
   for (size_t i = 0; i < up->size(); ++i) {
     const size_t scale = f.maps.size() - 2 - i;
     x = up_convolution(*up[i]->as<ConvTranspose2d>(), x);  // twice H and W, half the channels
     x = fuse[i]->as<DoubleConv>()->forward(torch::cat({f.maps[scale], x}, 1));
     x = watched("dec" + std::to_string(scale + 1), x);
+    if (is_training() && scale >= 1 && scale <= side_heads->size()) {
+      const auto said = side_heads[scale - 1]->as<Conv2d>()->forward(x);
+      const auto& finest = f.maps.front();
+      side[scale - 1] =
+          torch::upsample_bilinear2d(said, {finest.size(2), finest.size(3)}, false);
+    }
   }
-  return {head(x), {}};
+  return {head(x), side};
 }
 
 int64_t UNetImpl::stride() const {

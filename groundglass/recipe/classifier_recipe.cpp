@@ -165,6 +165,7 @@ ClassifierRecipe parse_classifier_recipe(const std::string& text, const std::str
     recipe.augment.check();
     recipe.split.check();
     check_word("train", "monitor", recipe.train.monitor, {"auc", "last"});
+    check_word("train", "sampling", recipe.train.sampling, {"shuffle", "domains", "patients"});
     TrainOptions others = recipe.train;
     others.monitor = "last";
     others.check();

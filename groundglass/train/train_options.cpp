@@ -9,7 +9,7 @@ namespace groundglass {
 void TrainOptions::check() const {
   check_word("train", "optimizer", optimizer, {"adam", "sgd"});
   check_word("train", "schedule", schedule, {"constant", "step", "cosine", "poly"});
-  check_word("train", "sampling", sampling, {"shuffle", "domains", "patients"});
+  check_word("train", "sampling", sampling, {"shuffle", "domains", "patients", "small_lesions"});
   check_word("train", "monitor", monitor,
              {"soft_dice", "hard_dice", "domain_dice", "class_dice", "last"});
 }

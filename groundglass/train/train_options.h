@@ -29,6 +29,7 @@ struct TrainOptions {
   std::string monitor = "soft_dice";
   int64_t patience = 0;
   double ema_decay = 0;
+  double side_weight = 0;
   double checkpoint_minutes = 10;
   int64_t loader_threads = 1;
   int64_t seed = 20260101;
@@ -53,7 +54,9 @@ struct TrainOptions {
     v.field({"step_factor", "step: factor of each step", 0, 1}, step_factor);
     v.field({"warmup_epochs", "epochs over which the step size rises from zero", 0, 1000},
             warmup_epochs);
-    v.field({"sampling", "'shuffle' (each entry once), 'domains' or 'patients' (drawn evenly)"},
+    v.field({"sampling",
+             "'shuffle' (each entry once), 'domains' or 'patients' (drawn evenly), "
+             "'small_lesions' (patients, and every second slice of one with little infection)"},
             sampling);
     v.field({"steps_per_epoch", "0 for as many as the entries fill", 0, 1000000}, steps_per_epoch);
     v.field({"monitor",
@@ -69,6 +72,10 @@ struct TrainOptions {
         {"ema_decay", "of the running mean of the weights that is validated and kept; 0 for none",
          0, 0.99999},
         ema_decay);
+    v.field({"side_weight",
+             "deep supervision: weight of the mean loss of a network's side outputs; 0 for none", 0,
+             100},
+            side_weight);
     v.field({"checkpoint_minutes", "between two checkpoints inside an epoch", 0, 1e6},
             checkpoint_minutes);
     v.field({"loader_threads", "threads that prepare batches beside the training", 1, 256},

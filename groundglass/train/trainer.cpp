@@ -36,6 +36,9 @@ class Training {
     loader_.normalise = job_.normalise;
     loader_.augment = job_.augment;
     loader_.vary = job_.augment.mode == "online";
+    if (job_.options.sampling == "small_lesions") {
+      small_lesions_ = rows_with_small_lesions(*job_.set);
+    }
     if (state_exists(job_.run)) {
       state_ = load_state(job_.run, *job_.model, *optimizer_, average_);
     }
@@ -64,8 +67,9 @@ class Training {
 
   void one_epoch() {
     const int64_t draws = job_.options.steps_per_epoch * job_.options.batch_size;
-    const auto order = epoch_order(job_.split.train, job_.set->rows(), job_.options.sampling,
-                                   loader_.seed, static_cast<uint64_t>(state_.epoch), draws);
+    const auto order =
+        epoch_order(job_.split.train, job_.set->rows(), job_.options.sampling, loader_.seed,
+                    static_cast<uint64_t>(state_.epoch), draws, small_lesions_);
     const auto batch = static_cast<size_t>(job_.options.batch_size);
     const auto steps = static_cast<int64_t>((order.size() + batch - 1) / batch);
     loader_.epoch = static_cast<uint64_t>(state_.epoch);
@@ -103,12 +107,12 @@ class Training {
     for (auto& p : parameters_) p.mutable_grad().reset();
     auto image = batch.image.to(job_.engine.device);
     if (trains_channels_last(job_.engine)) image = channels_last(image);
-    torch::Tensor logits;
+    Prediction said;
     {
       const Autocast autocast(job_.engine.device, job_.engine.precision);
-      logits = job_.model->forward(image).logits;
+      said = job_.model->forward(image);
     }
-    const auto loss = job_.loss(logits.to(torch::kFloat32), batch.target.to(job_.engine.device));
+    const auto loss = supervised_loss(said, batch.target.to(job_.engine.device));
     const double value = loss.item<double>();
     if (!std::isfinite(value)) {
       fail(ErrorKind::recipe,
@@ -122,6 +126,18 @@ class Training {
     state_.loss_sum += value;
     ++state_.step;
     return value;
+  }
+
+  /// The loss of the logits, and that of the side outputs where these are trained, too.
+  torch::Tensor supervised_loss(const Prediction& said, const torch::Tensor& target) const {
+    auto loss = job_.loss(said.logits.to(torch::kFloat32), target);
+    if (job_.options.side_weight == 0) return loss;
+    const int64_t sides = job_.model->supervised_sides();
+    for (int64_t i = 0; i < sides; ++i) {
+      const auto logits = said.side[static_cast<size_t>(i)].to(torch::kFloat32);
+      loss = loss + job_.options.side_weight / static_cast<double>(sides) * job_.loss(logits, target);
+    }
+    return loss;
   }
 
   /// Between two steps: a checkpoint if one is due, and the end if a signal asked for it.
@@ -183,6 +199,7 @@ class Training {
   std::unique_ptr<Optimizer> optimizer_;
   WeightAverage average_;
   LoaderOptions loader_;
+  std::vector<bool> small_lesions_;
   TrainingState state_;
   double last_save_s_ = 0;
 };
@@ -192,6 +209,11 @@ class Training {
 TrainResult train(const TrainJob& job, Observer& observer) {
   if (job.split.train.empty()) fail(ErrorKind::data, "the split has no training rows");
   if (job.split.validation.empty()) fail(ErrorKind::data, "the split has no validation rows");
+  if (job.options.side_weight > 0 && job.model->supervised_sides() == 0) {
+    fail(ErrorKind::recipe,
+         "[train] side_weight is set and the network has no side outputs to train; set it to 0, or "
+         "[model] side_outputs of a U-Net");
+  }
   return Training(job, observer).run();
 }
 

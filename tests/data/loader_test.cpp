@@ -131,6 +131,38 @@ TEST(EpochOrder, DrawsDomainsAndPatientsEvenly) {
   EXPECT_EQ(drawn("patients")["afew"], 100);
 }
 
+TEST(EpochOrder, PrefersSmallLesionsEverySecondTime) {
+  std::vector<PreparedRow> rows;  // one slice in ten of patient p is small, none of q
+  std::vector<bool> small;
+  std::vector<Entry> entries;
+  for (int64_t i = 0; i < 40; ++i) {
+    rows.push_back({std::to_string(i), "", i < 20 ? "p" : "q", "d", "", true});
+    small.push_back(i < 20 && i % 10 == 0);
+    entries.push_back({i, 0, 0});
+  }
+  int64_t of_p = 0, small_ones = 0;
+  for (const auto& e : epoch_order(entries, rows, "small_lesions", 3, 0, 400, small)) {
+    of_p += e.row < 20;
+    small_ones += small[static_cast<size_t>(e.row)];
+  }
+  EXPECT_EQ(of_p, 200);
+  EXPECT_EQ(small_ones, 100 + 10);
+}
+
+TEST(RowsWithSmallLesions, AreInfectedALittle) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  const auto at = [&](double share) { return rows_with_small_lesions(set, share); };
+  const auto none = at(0), all = at(1), some = at(0.1);
+  for (int64_t row = 0; row < set.size(); ++row) {
+    const auto i = static_cast<size_t>(row);
+    EXPECT_FALSE(none[i]);
+    EXPECT_EQ(all[i], row % 5 != 4);  // every fifth slice is clean
+    const double share = set.mask(row).to(torch::kFloat64).mean().item<double>();
+    EXPECT_EQ(some[i], share > 0 && share <= 0.1) << share;
+  }
+}
+
 TEST(EpochOrder, NumbersRepeatedDraws) {
   const ScratchFolder folder;
   const PreparedSet set = made_up_set(folder, {.domains = 1, .patients = 1, .slices = 3});
@@ -143,7 +175,7 @@ TEST(EpochOrder, NumbersRepeatedDraws) {
 
 TEST(EpochOrder, RefusesAnUnknownSampling) {
   EXPECT_TRUE(says(complaint(ErrorKind::recipe, [] { epoch_order({}, {}, "fair", 1, 0); }),
-                   {"fair", "shuffle, domains and patients"}));
+                   {"fair", "shuffle, domains, patients and small_lesions"}));
 }
 
 }  // namespace

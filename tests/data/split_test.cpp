@@ -158,6 +158,33 @@ TEST(SplitOptions, RefusesAnUnknownMode) {
                    {"random", "paper", "strict"}));
 }
 
+TEST(StrictSplit, TrainShareThinsTheTrainingPatientsAlone) {
+  auto rows = rows_of(30, 3, "many");
+  for (const auto& row : rows_of(6, 3, "few")) rows.push_back(row);
+  const auto folds_with = [&](double share) {
+    SplitOptions options;
+    options.train_share = share;
+    return make_splits(rows, options, 0);
+  };
+  const auto whole = folds_with(1), half = folds_with(0.5), least = folds_with(0);
+  for (size_t fold = 0; fold < whole.size(); ++fold) {
+    const auto all = patient_set(whole[fold].train, rows), some = patient_set(half[fold].train, rows);
+    EXPECT_NEAR(static_cast<double>(some.size()), static_cast<double>(all.size()) / 2, 1);
+    EXPECT_TRUE(std::includes(all.begin(), all.end(), some.begin(), some.end()));
+    const auto few = patient_set(least[fold].train, rows);
+    EXPECT_EQ(few.size(), 2U);  // one of each domain
+    EXPECT_TRUE(std::includes(some.begin(), some.end(), few.begin(), few.end()));
+    EXPECT_EQ(half[fold].validation, whole[fold].validation);
+    EXPECT_EQ(half[fold].test, whole[fold].test);
+    EXPECT_EQ(half[fold].train.size(), 3 * some.size());
+  }
+  SplitOptions paper;
+  paper.mode = "paper";
+  paper.train_share = 0.5;
+  EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { make_splits(rows, paper, 0); }),
+                   {"train_share", "strict", "paper"}));
+}
+
 TEST(SplitJson, ReadsBackAndRefusesOtherData) {
   const auto rows = rows_of(12, 3);
   SplitOptions options;

@@ -257,6 +257,33 @@ TEST(ScoreEntries, AveragesTheViewsOfEachPicture) {
   EXPECT_GT((logits - model->forward(x).logits).abs().max().item<double>(), 1e-4);
 }
 
+TEST(Train, SideOutputsLearnWhereTheyHaveAWeight) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  const auto change_of_side_heads = [&](double weight) {
+    TrainJob job = small_job(set, folder / ("run" + std::to_string(weight)));
+    at::manual_seed(4);
+    const UNet net(UNetOptions{.widths = {4, 8, 8}, .side_outputs = 1});
+    const auto before = net->named_parameters()["side_heads.0.weight"].detach().clone();
+    job.model = net.ptr();
+    job.options.epochs = 1;
+    job.options.side_weight = weight;
+    train(job);
+    return (net->named_parameters()["side_heads.0.weight"] - before).abs().max().item<double>();
+  };
+  EXPECT_EQ(change_of_side_heads(0), 0);
+  EXPECT_GT(change_of_side_heads(0.5), 1e-3);
+}
+
+TEST(Train, RefusesASideWeightWithoutSideOutputs) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  TrainJob job = small_job(set, folder / "run");
+  job.options.side_weight = 0.5;
+  EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { train(job); }),
+                   {"side_weight", "no side outputs", "side_outputs"}));
+}
+
 TEST(BestThreshold, IsTheOneThatSeparatesBest) {
   std::vector<PreparedRow> rows = {{"a", "a", "a", "d", "", true}};
   Scores scores;
