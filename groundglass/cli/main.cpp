@@ -54,6 +54,7 @@ int run(int count, char** words) {
   add_train(app, context);
   add_search(app, context);
   add_adapt(app, context);
+  add_combine(app, context);
   add_calibrate(app, context);
   add_quantise(app, context);
 #ifdef GROUNDGLASS_IO

@@ -79,27 +79,7 @@ void run_train(const TrainArguments& a, const Context& context) {
   }
   if (a.fold == "all") return write_table(a, context, recipe, folds);
 
-  const auto evaluation = evaluation_json(folds.front().items);
-  if (context.json) {
-    ordered_json document = {{"run", a.output},
-                             {"best_epoch", folds.front().best_epoch},
-                             {"threshold", counted_classes(folds.front().items) == 0
-                                               ? ordered_json(folds.front().threshold)
-                                               : ordered_json(nullptr)}};
-    document["test"] = evaluation;
-    document["classes"] = classes_json(folds, false, recipe.evaluate.class_names);
-    return print_json(document);
-  }
-  const ScoreRow pooled = pooled_scores(folds.front().items);
-  std::cout << a.output << ": best epoch " << folds.front().best_epoch << ", threshold "
-            << threshold_text(folds.front()) << ", test soft Dice "
-            << fixed(pooled.soft_dice.value_or(-1), 4) << ", Dice "
-            << fixed(pooled.dice.value_or(-1), 4) << " on " << folds.front().items.size()
-            << " slices" << std::endl;
-  for (const auto& rows : class_rows(folds, false, recipe.evaluate.class_names)) {
-    const auto& value = rows.dice_of_fold.front();
-    std::cout << "  " << rows.name << ": Dice " << (value ? fixed(*value, 4) : "n/a") << std::endl;
-  }
+  print_fold(a.output, folds.front(), recipe, context);
 }
 
 }  // namespace

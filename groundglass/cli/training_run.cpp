@@ -1,12 +1,15 @@
 #include "groundglass/cli/training_run.h"
 
 #include <fstream>
+#include <iostream>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/dataset.h"
 #include "groundglass/data/shared_patients.h"
+#include "groundglass/evaluate/class_section.h"
+#include "groundglass/evaluate/class_table.h"
 #include "groundglass/recipe/staged_training.h"
 #ifdef GROUNDGLASS_IO
 #include "groundglass/data/prepare.h"
@@ -200,6 +203,34 @@ FoldScores train_visibly(const fs::path& run, const Recipe& recipe, const Prepar
 FoldScores train_visibly(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
                          const Split& split, const Engine& engine, Observer& console) {
   return train_visibly(run, recipe, set, split, engine, console, nullptr);
+}
+
+void print_fold(const std::string& run, const FoldScores& scores, const Recipe& recipe,
+                const Context& context) {
+  const auto evaluation = evaluation_json(scores.items);
+  const auto& names = recipe.evaluate.class_names;
+  if (context.json) {
+    ordered_json document = {
+        {"run", run},
+        {"best_epoch", scores.best_epoch},
+        {"threshold", counted_classes(scores.items) == 0 ? ordered_json(scores.threshold)
+                                                         : ordered_json(nullptr)}};
+    document["test"] = evaluation;
+    document["classes"] = classes_json({scores}, false, names);
+    return print_json(document);
+  }
+  const ScoreRow pooled = pooled_scores(scores.items);
+  std::cout << run << ": "
+            << (scores.best_epoch > 0 ? "best epoch " + std::to_string(scores.best_epoch) + ", "
+                                      : std::string())
+            << "threshold " << threshold_text(scores) << ", test soft Dice "
+            << fixed(pooled.soft_dice.value_or(-1), 4) << ", Dice "
+            << fixed(pooled.dice.value_or(-1), 4) << " on " << scores.items.size() << " slices"
+            << std::endl;
+  for (const auto& rows : class_rows({scores}, false, names)) {
+    const auto& value = rows.dice_of_fold.front();
+    std::cout << "  " << rows.name << ": Dice " << (value ? fixed(*value, 4) : "n/a") << std::endl;
+  }
 }
 
 }  // namespace groundglass

@@ -39,6 +39,11 @@ FoldScores train_visibly(const std::filesystem::path& run, const Recipe& recipe,
                          const PreparedSet& set, const Split& split, const Engine& engine,
                          Observer& console);
 
+/// What a trained fold reaches on its test rows, on stdout: a line and one for each class, or with
+/// --json a document. `best_epoch` 0 is left out of the line.
+void print_fold(const std::string& run, const FoldScores& scores, const Recipe& recipe,
+                const Context& context);
+
 /// The folds that --fold names: "all", one of 0 to folds - 1, or the first for an empty word.
 /// Throws Error(usage) for anything else.
 std::vector<int64_t> chosen_folds(const std::string& word, int64_t folds);

@@ -17,6 +17,7 @@ void add_evaluate(CLI::App& app, Context& context);
 void add_detect(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_adapt(CLI::App& app, Context& context);
+void add_combine(CLI::App& app, Context& context);
 void add_calibrate(CLI::App& app, Context& context);
 void add_quantise(CLI::App& app, Context& context);
 void add_report(CLI::App& app, Context& context);

@@ -218,8 +218,8 @@ void SplitOptions::check() const {
   check_word("split", "mode", mode, {"paper", "strict", "stratified", "slices", "shares"});
   check_word("split", "rows", rows, {"all", "with_lesion"});
   if (train_share < 1 && mode != "strict") {
-    fail(ErrorKind::recipe, "[split] train_share is set, expected mode 'strict' with it, found " +
-                                in_quotes(mode));
+    fail(ErrorKind::recipe,
+         "[split] train_share is set, expected mode 'strict' with it, found " + in_quotes(mode));
   }
 }
 

@@ -84,8 +84,7 @@ Prediction UNetImpl::decode(const Features& f) {
     if (is_training() && scale >= 1 && scale <= side_heads->size()) {
       const auto said = side_heads[scale - 1]->as<Conv2d>()->forward(x);
       const auto& finest = f.maps.front();
-      side[scale - 1] =
-          torch::upsample_bilinear2d(said, {finest.size(2), finest.size(3)}, false);
+      side[scale - 1] = torch::upsample_bilinear2d(said, {finest.size(2), finest.size(3)}, false);
     }
   }
   return {head(x), side};

@@ -7,6 +7,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/models/mean_of_members.h"
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_table.h"
 #include "groundglass/recipe/recipe_writer.h"
@@ -84,6 +85,29 @@ auto& chosen(const toml::table& table, const char* where, const Find& find) {
 }
 
 /// The network, and the weights it starts from.
+/// How many networks of the kind are trained and answer together.
+struct MemberOptions {
+  int64_t members = 1;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"members", "networks of this kind whose logits are averaged; side outputs are theirs",
+             1, 64},
+            members);
+  }
+};
+
+ModelSpec mean_of(ModelSpec one, const MemberOptions& several) {
+  ModelSpec spec = one;
+  spec.fields += written_fields(several);
+  spec.make = [make = one.make, n = several.members] {
+    std::vector<ModelPtr> members;
+    for (int64_t i = 0; i < n; ++i) members.push_back(make());
+    return MeanOfMembers(std::move(members)).ptr();
+  };
+  return spec;
+}
+
 std::pair<ModelSpec, ImportOptions> read_model_section(const toml::table& recipe) {
   const toml::table& table = recipe_section(recipe, "model");
   const CatalogModel& model = chosen(table, "model", catalog_model);
@@ -91,10 +115,20 @@ std::pair<ModelSpec, ImportOptions> read_model_section(const toml::table& recipe
   std::string name;
   reader.field({"name", "of the catalog; see `groundglass models`"}, name);
   ModelSpec spec = model.read(reader);
+  MemberOptions several;
+  several.fields(reader);
   ImportOptions start;
   start.fields(reader);
   reader.finish();
   spec.name = name;
+  if (several.members > 1) {
+    if (!spec.stages.empty()) {
+      refuse_recipe(*table.get("members"), name +
+                                               " is a cascade, and [model] members makes the mean "
+                                               "of single networks; expected 1");
+    }
+    spec = mean_of(std::move(spec), several);
+  }
   return {std::move(spec), start};
 }
 

@@ -229,17 +229,9 @@ void begin_run(const fs::path& run, const Recipe& recipe, const Split& split,
   write_file(run / "recipe.toml", resolved);
 }
 
-FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
-                      const Split& split, const Engine& engine, Observer& observer) {
-  begin_run(run, recipe, split, set, engine);
-  if (fs::exists(run / "test.json") && fs::exists(run / "state.safetensors") &&
-      !has_unfinished_state(run)) {
-    return read_fold_scores(run / "test.json");
-  }
-  const auto begin = std::chrono::steady_clock::now();
-  const TrainJob job = job_of(run, recipe, set, split, engine, observer);
-  const TrainResult result = train(job, observer);
-
+FoldScores score_fold(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
+                      const Split& split, const Engine& engine, SegmentationModel& model,
+                      std::map<std::string, std::string> notes, int64_t best_epoch) {
   ScoreOptions options;
   options.loader.batch_size = recipe.train.batch_size;
   options.loader.threads = recipe.train.loader_threads;
@@ -251,14 +243,29 @@ FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedS
   options.engine = engine;
   if (recipe.evaluate.threshold_from == "validation") {
     options.threshold =
-        best_threshold(score_entries(*job.model, set, split.validation, options), set.rows());
-    auto notes = job.weights_notes;
+        best_threshold(score_entries(model, set, split.validation, options), set.rows());
     notes["threshold"] = shortest(options.threshold);
-    write_safetensors(run / "weights.safetensors", {named_weights(*job.model), notes});
+    write_safetensors(run / "weights.safetensors", {named_weights(model), notes});
   }
-  FoldScores scores = name_scores(score_entries(*job.model, set, split.test, options), set.rows());
-  scores.best_epoch = result.best_epoch;
+  FoldScores scores = name_scores(score_entries(model, set, split.test, options), set.rows());
+  scores.best_epoch = best_epoch;
   scores.threshold = options.threshold;
+  write_fold_scores(run / "test.json", scores);
+  return scores;
+}
+
+FoldScores train_fold(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
+                      const Split& split, const Engine& engine, Observer& observer) {
+  begin_run(run, recipe, split, set, engine);
+  if (fs::exists(run / "test.json") && fs::exists(run / "state.safetensors") &&
+      !has_unfinished_state(run)) {
+    return read_fold_scores(run / "test.json");
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const TrainJob job = job_of(run, recipe, set, split, engine, observer);
+  const TrainResult result = train(job, observer);
+  FoldScores scores =
+      score_fold(run, recipe, set, split, engine, *job.model, job.weights_notes, result.best_epoch);
   scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   write_fold_scores(run / "test.json", scores);
   return scores;

@@ -42,6 +42,13 @@ FoldScores train_fold(const std::filesystem::path& run, const Recipe& recipe,
                       const PreparedSet& set, const Split& split, const Engine& engine,
                       Observer& observer = silent_observer());
 
+/// Chooses the threshold of a trained network if the recipe says so, and writes it into `notes` and
+/// the run's weights; scores the test rows and keeps their scores in test.json.
+FoldScores score_fold(const std::filesystem::path& run, const Recipe& recipe,
+                      const PreparedSet& set, const Split& split, const Engine& engine,
+                      SegmentationModel& model, std::map<std::string, std::string> notes,
+                      int64_t best_epoch = 0);
+
 /// The training of train_fold() up to the end of epoch `epochs` of the recipe's, or of its
 /// patience, and no further: no threshold is chosen and no test row looked at. A later call with
 /// more epochs, or train_fold(), goes on from there as if there had been no pause. Returns all

@@ -135,7 +135,8 @@ class Training {
     const int64_t sides = job_.model->supervised_sides();
     for (int64_t i = 0; i < sides; ++i) {
       const auto logits = said.side[static_cast<size_t>(i)].to(torch::kFloat32);
-      loss = loss + job_.options.side_weight / static_cast<double>(sides) * job_.loss(logits, target);
+      loss =
+          loss + job_.options.side_weight / static_cast<double>(sides) * job_.loss(logits, target);
     }
     return loss;
   }

@@ -168,7 +168,8 @@ TEST(StrictSplit, TrainShareThinsTheTrainingPatientsAlone) {
   };
   const auto whole = folds_with(1), half = folds_with(0.5), least = folds_with(0);
   for (size_t fold = 0; fold < whole.size(); ++fold) {
-    const auto all = patient_set(whole[fold].train, rows), some = patient_set(half[fold].train, rows);
+    const auto all = patient_set(whole[fold].train, rows),
+               some = patient_set(half[fold].train, rows);
     EXPECT_NEAR(static_cast<double>(some.size()), static_cast<double>(all.size()) / 2, 1);
     EXPECT_TRUE(std::includes(all.begin(), all.end(), some.begin(), some.end()));
     const auto few = patient_set(least[fold].train, rows);

@@ -17,10 +17,8 @@ TEST(UNet, HasSideOutputsWhileTrainingAlone) {
   ASSERT_EQ(said.side.size(), 2U);
   for (const auto& side : said.side) EXPECT_EQ(side.sizes(), said.logits.sizes());
   EXPECT_EQ(net->named_parameters()["side_heads.0.weight"].size(1), 8);  // of the scale next to 4
-  EXPECT_EQ(net->named_parameters().size(), UNet(UNetOptions{.widths = {4, 8, 8, 16}})
-                                                    ->named_parameters()
-                                                    .size() +
-                                                4);
+  EXPECT_EQ(net->named_parameters().size(),
+            UNet(UNetOptions{.widths = {4, 8, 8, 16}})->named_parameters().size() + 4);
   net->eval();
   EXPECT_TRUE(net->forward(image).side.empty());
 }
@@ -36,11 +34,13 @@ TEST(UNet, SideOutputsLeaveTheLogitsAsTheyAre) {
 
 TEST(UNet, RefusesMoreSideOutputsThanScales) {
   EXPECT_TRUE(says(complaint(ErrorKind::recipe,
-                             [] { UNet(UNetOptions{.widths = {4, 8, 8}, .side_outputs = 2}); }),
+                             [] {
+                               UNet(UNetOptions{.widths = {4, 8, 8}, .side_outputs = 2});
+                             }),
                    {"side_outputs is 2", "at most 1", "3 widths"}));
-  EXPECT_TRUE(says(complaint(ErrorKind::recipe,
-                             [] { UNet(UNetOptions{.widths = {4}, .side_outputs = 1}); }),
-                   {"at most 0"}));
+  EXPECT_TRUE(says(
+      complaint(ErrorKind::recipe, [] { UNet(UNetOptions{.widths = {4}, .side_outputs = 1}); }),
+      {"at most 0"}));
 }
 
 TEST(InfNet, TrainsItsThreeMapsAndNotItsEdges) {
