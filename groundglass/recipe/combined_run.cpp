@@ -53,7 +53,15 @@ FoldScores combine_runs(const fs::path& out, const std::vector<fs::path>& runs,
       fail(ErrorKind::usage,
            run.string() + ": holds no split.json, expected the folder of a finished run");
     }
+    if (has_unfinished_state(run)) {
+      fail(ErrorKind::usage, run.string() + ": its training has not ended; go on with it first");
+    }
     members.push_back(load_trained_model(run));
+    if (members.back().recipe.model.fields.find("members = ") != std::string::npos) {
+      fail(ErrorKind::usage, run.string() +
+                                 ": is a mean of several networks already, expected runs "
+                                 "of one network each; name its members instead");
+    }
     check_alike(members.front(), members.back());
     sums.push_back(members.back().weights_sha256);
   }

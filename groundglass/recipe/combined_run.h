@@ -15,7 +15,8 @@ namespace groundglass {
 ///
 /// runs    folders of finished runs, two at least, with one preparation, split and network (side
 ///         outputs apart).
-/// throws  Error(usage) for fewer than two runs, or if they differ; it names the first difference.
+/// throws  Error(usage) for fewer than two runs, one that has not ended or is a mean itself, or if
+///         they differ; it names the first difference.
 FoldScores combine_runs(const std::filesystem::path& out,
                         const std::vector<std::filesystem::path>& runs, const PreparedSet& set,
                         const Engine& engine);

@@ -102,6 +102,12 @@ TEST_F(CombinedRun, RefusesOneRunAndRunsThatDiffer) {
   EXPECT_TRUE(says(refusal({"a"}), {"1 run", "two"}));
   EXPECT_TRUE(says(refusal({"a", "wide"}), {"wide", "another network than", "training alone"}));
   EXPECT_TRUE(says(refusal({"a", "other"}), {"other", "another split than"}));
+  train("two", {"model.members=2"});
+  EXPECT_TRUE(says(refusal({"two", "two"}), {"two", "a mean of several networks already"}));
+  const Recipe longer = parse_recipe(kRecipe, "r.toml", {"train.epochs=2"});
+  const Split split = make_splits(set.rows(), longer.split, 0).front();
+  train_epochs(folder / "begun", longer, set, split, {}, 1);
+  EXPECT_TRUE(says(refusal({"a", "begun"}), {"begun", "has not ended"}));
   fs::remove(folder / "wide/split.json");
   EXPECT_TRUE(says(refusal({"a", "wide"}), {"split.json", "finished run"}));
 }
