@@ -128,7 +128,7 @@ void run_adapt(const AdaptArguments& a, const Context& context) {
     }
     job.source_split = parse_split_json(read_file(split), source->rows());
   }
-  job.trained_ids = trained_ids(a.run);
+  job.trained_ids = ids_in_split(a.run, {"train", "val"});
   const AdaptOutcome outcome = adapt(job, *console);
   if (context.json) return print_json(adaptation_json(job, outcome));
   print_text(job, outcome);

@@ -102,6 +102,7 @@ LossSpec entropy_term() {
 /// The recipe of a round: the teacher's, from given weights, at the source's cut-off.
 Recipe round_recipe(const AdaptJob& job, const fs::path& start) {
   Recipe recipe = job.recipe;
+  recipe.distil.reset();
   recipe.start = {start.string(), WeightsLayout::groundglass};
   recipe.evaluate.threshold_from = "fixed";
   recipe.evaluate.threshold = job.cutoff;
@@ -211,17 +212,6 @@ void warn_if_clean(const AdaptJob& job, const std::vector<ScoredItem>& before, O
 }
 
 }  // namespace
-
-std::set<std::string> trained_ids(const fs::path& run) {
-  std::set<std::string> ids;
-  if (!fs::exists(run / "split.json")) return ids;
-  const auto document = ordered_json::parse(read_file(run / "split.json"), nullptr, false);
-  if (!document.is_object()) fail(ErrorKind::checkpoint, "split.json is no JSON object");
-  for (const char* key : {"train", "val"}) {
-    for (const auto& id : document.value(key, ordered_json::array())) ids.insert(id);
-  }
-  return ids;
-}
 
 AdaptOutcome adapt(const AdaptJob& job, Observer& observer) {
   const auto& options = *job.recipe.adapt;

@@ -35,9 +35,6 @@ struct AdaptOutcome {
   std::vector<ScoredItem> before, after;  ///< every target row with a mask, at the cut-off
 };
 
-/// The rows of a split's training and validation lists in a run folder; empty if it has none.
-std::set<std::string> trained_ids(const std::filesystem::path& run);
-
 /// Fits a trained network to images without labels: in each round it labels the target
 /// (make_pseudo_set) and is trained on, from its own weights with a fresh optimiser, on what it was
 /// sure of. The run folder is one like any other; earlier rounds lie in round_1 and so on inside

@@ -15,9 +15,9 @@
 namespace groundglass {
 namespace {
 
-const std::vector<std::string> kSections = {"paper",    "data",  "preprocess", "augment",
-                                            "split",    "model", "loss",       "train",
-                                            "evaluate", "adapt", "cascade",    "expect"};
+const std::vector<std::string> kSections = {"paper",   "data",   "preprocess", "augment",  "split",
+                                            "model",   "loss",   "train",      "evaluate", "adapt",
+                                            "cascade", "distil", "expect"};
 
 /// A recipe laid over the one it names as its base: its keys win, and its [expect] stands alone.
 toml::table with_base(toml::table recipe, const std::filesystem::path& path, int depth = 0) {
@@ -252,7 +252,8 @@ std::string Recipe::resolved() const {
          "\n[loss]\nterms = [" + joined(terms, ",\n         ") + "]\n\n" +
          written_section("train", train) + written_section("evaluate", evaluate) +
          (adapt ? written_section("adapt", *adapt) : "") +
-         (cascade ? written_section("cascade", *cascade) : "") + written_expect(expect);
+         (cascade ? written_section("cascade", *cascade) : "") +
+         (distil ? written_section("distil", *distil) : "") + written_expect(expect);
 }
 
 std::string preprocess_text(PreprocessOptions options) {
@@ -308,6 +309,12 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
                                                " is none; expected model.name = \"chs_net\"");
     }
   }
+  if (table.contains("distil")) {
+    recipe.distil = read_options<DistilOptions>(recipe_section(table, "distil"), "distil");
+    if (recipe.distil->teacher.empty()) {
+      refuse_recipe(*table.get("distil"), "[distil] has no teacher = \"...\"");
+    }
+  }
   recipe.expect = read_expect_section(table);
   try {
     check_word("paper", "follows", recipe.paper.follows, {"text", "code"});
@@ -327,6 +334,10 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
                                   in_quotes(recipe.preprocess.normalise) +
                                   ", expected 'unit' with [cascade]: what the first network cuts "
                                   "away must stay 0");
+    }
+    if (recipe.cascade && recipe.distil) {
+      fail(ErrorKind::recipe,
+           "[distil] teaches one network, and [cascade] trains two; expected one of both sections");
     }
     if (recipe.adapt) recipe.adapt->check();
     if (recipe.split.lacks_validation() &&

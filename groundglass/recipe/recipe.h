@@ -83,6 +83,22 @@ struct StagedOptions {
   }
 };
 
+/// Whose answers a network learns beside the masks.
+struct DistilOptions {
+  std::string teacher;
+  double weight = 0.5;
+
+  template <class V>
+  void fields(V& v) {
+    v.field(
+        {"teacher", "run folder of a network trained on the same split; a mean of several, say"},
+        teacher);
+    v.field({"weight", "of the cross-entropy with the teacher; the loss to the masks has the rest",
+             0, 1},
+            weight);
+  }
+};
+
 /// What the paper prints; shown beside ours, never asserted on.
 struct ExpectOptions {
   std::string table;
@@ -104,6 +120,7 @@ struct Recipe {
   EvaluateOptions evaluate;
   std::optional<AdaptOptions> adapt;     ///< if the recipe says how to adapt
   std::optional<StagedOptions> cascade;  ///< if a cascade's networks are trained one by one
+  std::optional<DistilOptions> distil;   ///< if it learns from another network, too
   ExpectOptions expect;
 
   /// The weighted sum of the terms.

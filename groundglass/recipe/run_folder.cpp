@@ -93,6 +93,38 @@ std::vector<int64_t> rows_seen(const Split& split) {
   return {rows.begin(), rows.end()};
 }
 
+/// Throws unless the teacher saw pictures prepared alike and answers in as many channels, and,
+/// where its split is known, none that this split validates or tests on.
+void check_teacher(const TrainedModel& teacher, const Recipe& recipe, const TrainJob& job) {
+  const std::string begin = "[distil] teacher " + teacher.name + ": ";
+  if (preprocess_text(teacher.recipe.preprocess) != preprocess_text(recipe.preprocess) ||
+      teacher.recipe.preprocess.normalise != recipe.preprocess.normalise) {
+    fail(ErrorKind::recipe, begin +
+                                "was trained on images prepared otherwise; expected the same "
+                                "[preprocess]");
+  }
+  if (teacher.model->out_channels() != job.model->out_channels()) {
+    fail(ErrorKind::recipe, begin + "has " + std::to_string(teacher.model->out_channels()) +
+                                " output channels, the network " +
+                                std::to_string(job.model->out_channels()));
+  }
+  const auto trained = ids_in_split(teacher.path, {"train"});
+  if (trained.empty()) {
+    fail(ErrorKind::recipe, begin +
+                                "holds no split.json, so nothing shows that it was not trained "
+                                "on this split's test patients; expected a run folder");
+  }
+  for (const auto* entries : {&job.split.validation, &job.split.test}) {
+    for (const auto& entry : *entries) {
+      const auto& id = job.set->rows()[static_cast<size_t>(entry.row)].id;
+      if (trained.count(id) == 0) continue;
+      fail(ErrorKind::recipe, begin + "was trained on " + in_quotes(id) +
+                                  ", which this split validates or tests on; expected a run of "
+                                  "the same fold");
+    }
+  }
+}
+
 /// What the trainer needs for a fold; the network begins as the recipe says.
 TrainJob job_of(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
                 const Split& split, const Engine& engine, Observer& observer) {
@@ -114,6 +146,13 @@ TrainJob job_of(const fs::path& run, const Recipe& recipe, const PreparedSet& se
   job.run = run;
   job.weights_notes = weights_notes(recipe, recipe.evaluate.threshold);
   job.weights_notes["typicality"] = Typicality::of(set, rows_seen(split)).json();
+  if (recipe.distil) {
+    const TrainedModel teacher = load_trained_model(recipe.distil->teacher);
+    check_teacher(teacher, recipe, job);
+    job.teacher = teacher.model;
+    job.teacher_weight = recipe.distil->weight;
+    job.weights_notes["teacher"] = teacher.weights_sha256;
+  }
   return job;
 }
 
@@ -149,6 +188,17 @@ void check_classes_fit(const Recipe& recipe, const PreparedHeader& header, int64
 }
 
 }  // namespace
+
+std::set<std::string> ids_in_split(const fs::path& run, const std::vector<std::string>& parts) {
+  std::set<std::string> ids;
+  if (!fs::exists(run / "split.json")) return ids;
+  const auto document = ordered_json::parse(read_file(run / "split.json"), nullptr, false);
+  if (!document.is_object()) fail(ErrorKind::checkpoint, "split.json is no JSON object");
+  for (const auto& part : parts) {
+    for (const auto& id : document.value(part, ordered_json::array())) ids.insert(id);
+  }
+  return ids;
+}
 
 std::map<std::string, std::string> weights_notes(const Recipe& recipe, double threshold) {
   return {{"format", "groundglass-weights-1"},

@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "groundglass/data/typicality.h"
 #include "groundglass/evaluate/cross_validation.h"
@@ -26,6 +28,11 @@ struct TrainedModel {
 /// Loads a run folder or a weights file; both carry their recipe. Throws Error(checkpoint) that
 /// says what is missing, or, for a folder of folds, which folders to choose from.
 TrainedModel load_trained_model(const std::filesystem::path& run_or_file);
+
+/// Ids in the named parts ("train", "val", "test") of a run's split.json; none if it has none.
+/// Throws Error(checkpoint) if that is no JSON object.
+std::set<std::string> ids_in_split(const std::filesystem::path& run,
+                                   const std::vector<std::string>& parts);
 
 /// What is stored beside weights.
 std::map<std::string, std::string> weights_notes(const Recipe& recipe, double threshold);

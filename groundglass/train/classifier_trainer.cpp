@@ -14,6 +14,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
 #include "groundglass/train/optimizer.h"
+#include "groundglass/train/trusted_precision.h"
 #include "groundglass/train/weights.h"
 
 namespace groundglass {
@@ -64,8 +65,13 @@ torch::Tensor forward(EncoderClassifier& model, const torch::Tensor& image, cons
 class ClassifierTraining {
  public:
   ClassifierTraining(const ClassifierJob& job, Observer& observer)
-      : job_(job), observer_(observer), model_(job.model), parameters_(model_->parameters()) {
-    model_->to(job_.engine.device);
+      : job_(job),
+        observer_(observer),
+        engine_(trusted_precision(job.engine, job.set->header().height, job.set->header().width,
+                                  observer)),
+        model_(job.model),
+        parameters_(model_->parameters()) {
+    model_->to(engine_.device);
     optimizer_ = make_optimizer(parameters_, job_.options);
     loader_.batch_size = job_.options.batch_size;
     loader_.threads = job_.options.loader_threads;
@@ -120,7 +126,7 @@ class ClassifierTraining {
   torch::Tensor targets(const Batch& batch) const {
     std::vector<int64_t> classes;
     for (const int64_t row : batch.rows) classes.push_back(job_.classes[static_cast<size_t>(row)]);
-    return torch::tensor(classes, torch::kInt64).to(job_.engine.device);
+    return torch::tensor(classes, torch::kInt64).to(engine_.device);
   }
 
   double one_step(const Batch& batch, int64_t steps) {
@@ -129,7 +135,7 @@ class ClassifierTraining {
     at::manual_seed(mix_keys(loader_.seed, static_cast<uint64_t>(state_.epoch),
                              static_cast<uint64_t>(state_.step), 0xd40b));
     for (auto& p : parameters_) p.mutable_grad().reset();
-    const auto logits = forward(model_, batch.image, job_.engine).to(torch::kFloat32);
+    const auto logits = forward(model_, batch.image, engine_).to(torch::kFloat32);
     const auto loss = torch::nll_loss(torch::log_softmax(logits, 1), targets(batch));
     const double value = loss.item<double>();
     if (!std::isfinite(value)) {
@@ -159,7 +165,7 @@ class ClassifierTraining {
   void finish_epoch(EpochDone& done, double begin) {
     LoaderOptions plain = loader_;
     plain.vary = false;
-    const auto images = classify(model_, *job_.set, job_.split.validation, plain, job_.engine);
+    const auto images = classify(model_, *job_.set, job_.split.validation, plain, engine_);
     const auto area = auc(class_scores(images, job_.classes));
     double loss = 0;
     for (const auto& image : images) {
@@ -221,6 +227,7 @@ class ClassifierTraining {
 
   const ClassifierJob& job_;
   Observer& observer_;
+  Engine engine_;
   EncoderClassifier model_;
   std::vector<torch::Tensor> parameters_;
   std::unique_ptr<Optimizer> optimizer_;

@@ -8,9 +8,11 @@
 #include "groundglass/core/rng.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/losses/distillation_loss.h"
 #include "groundglass/train/memory_format.h"
 #include "groundglass/train/optimizer.h"
 #include "groundglass/train/training_state.h"
+#include "groundglass/train/trusted_precision.h"
 #include "groundglass/train/weight_average.h"
 #include "groundglass/train/weights.h"
 
@@ -25,9 +27,18 @@ double now_s() {
 class Training {
  public:
   Training(const TrainJob& job, Observer& observer)
-      : job_(job), observer_(observer), parameters_(job.model->parameters()) {
-    job_.model->to(job_.engine.device);
-    if (trains_channels_last(job_.engine)) lay_channels_last(parameters_);
+      : job_(job),
+        observer_(observer),
+        engine_(trusted_precision(job.engine, job.set->header().height, job.set->header().width,
+                                  observer)),
+        parameters_(job.model->parameters()) {
+    job_.model->to(engine_.device);
+    if (job_.teacher) {
+      job_.teacher->to(engine_.device);
+      job_.teacher->eval();
+      if (trains_channels_last(engine_)) lay_channels_last(job_.teacher->parameters());
+    }
+    if (trains_channels_last(engine_)) lay_channels_last(parameters_);
     optimizer_ = make_optimizer(parameters_, job_.options);
     average_ = WeightAverage(*job_.model, job_.options.ema_decay);
     loader_.batch_size = job_.options.batch_size;
@@ -105,14 +116,15 @@ class Training {
     at::manual_seed(mix_keys(loader_.seed, static_cast<uint64_t>(state_.epoch),
                              static_cast<uint64_t>(state_.step), 0xd40b));
     for (auto& p : parameters_) p.mutable_grad().reset();
-    auto image = batch.image.to(job_.engine.device);
-    if (trains_channels_last(job_.engine)) image = channels_last(image);
+    auto image = batch.image.to(engine_.device);
+    if (trains_channels_last(engine_)) image = channels_last(image);
+    const auto taught = answer_of_teacher(image);
     Prediction said;
     {
-      const Autocast autocast(job_.engine.device, job_.engine.precision);
+      const Autocast autocast(engine_.device, engine_.precision);
       said = job_.model->forward(image);
     }
-    const auto loss = supervised_loss(said, batch.target.to(job_.engine.device));
+    const auto loss = supervised_loss(said, taught, batch.target.to(engine_.device));
     const double value = loss.item<double>();
     if (!std::isfinite(value)) {
       fail(ErrorKind::recipe,
@@ -128,15 +140,31 @@ class Training {
     return value;
   }
 
-  /// The loss of the logits, and that of the side outputs where these are trained, too.
-  torch::Tensor supervised_loss(const Prediction& said, const torch::Tensor& target) const {
-    auto loss = job_.loss(said.logits.to(torch::kFloat32), target);
+  /// The teacher's logits of the images as the network sees them; undefined without a teacher.
+  torch::Tensor answer_of_teacher(const torch::Tensor& image) const {
+    if (!job_.teacher) return {};
+    const torch::NoGradGuard no_grad;
+    const Autocast autocast(engine_.device, engine_.precision);
+    return job_.teacher->forward(image).logits.to(torch::kFloat32);
+  }
+
+  /// The loss of the logits, and that of the side outputs where these are trained, too; each to the
+  /// masks and, with a teacher, to its answer.
+  torch::Tensor supervised_loss(const Prediction& said, const torch::Tensor& taught,
+                                const torch::Tensor& target) const {
+    const double share = job_.teacher ? job_.teacher_weight : 0;
+    const auto loss_of = [&](const torch::Tensor& any) {
+      const auto logits = any.to(torch::kFloat32);
+      const auto to_masks = job_.loss(logits, target);
+      if (share == 0) return to_masks;
+      return (1 - share) * to_masks + share * distillation_loss(logits, taught, target);
+    };
+    auto loss = loss_of(said.logits);
     if (job_.options.side_weight == 0) return loss;
     const int64_t sides = job_.model->supervised_sides();
     for (int64_t i = 0; i < sides; ++i) {
-      const auto logits = said.side[static_cast<size_t>(i)].to(torch::kFloat32);
-      loss =
-          loss + job_.options.side_weight / static_cast<double>(sides) * job_.loss(logits, target);
+      loss = loss + job_.options.side_weight / static_cast<double>(sides) *
+                        loss_of(said.side[static_cast<size_t>(i)]);
     }
     return loss;
   }
@@ -153,7 +181,7 @@ class Training {
   }
 
   void finish_epoch(EpochDone& done, double begin) {
-    ScoreOptions options{loader_, job_.threshold, job_.engine};
+    ScoreOptions options{loader_, job_.threshold, engine_};
     options.loader.vary = false;
     WeightAverage::Swapped averaged(average_, *job_.model);
     const Scores scores =
@@ -196,6 +224,7 @@ class Training {
 
   const TrainJob& job_;
   Observer& observer_;
+  Engine engine_;
   std::vector<torch::Tensor> parameters_;
   std::unique_ptr<Optimizer> optimizer_;
   WeightAverage average_;

@@ -24,7 +24,9 @@ struct TrainJob {
   Engine engine;
   std::filesystem::path run;                         ///< folder for weights, state and logs
   std::map<std::string, std::string> weights_notes;  ///< metadata to store with the weights
-  int64_t pause_after = 0;  ///< epochs after which it returns unfinished; 0: it goes to its end
+  ModelPtr teacher = nullptr;  ///< whose answers are learned beside the masks, or none
+  double teacher_weight = 0;  ///< of distillation_loss to the teacher; the masks' loss has the rest
+  int64_t pause_after = 0;    ///< epochs after which it returns unfinished; 0: it goes to its end
 };
 
 struct TrainResult {

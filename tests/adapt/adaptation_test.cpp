@@ -159,15 +159,18 @@ TEST_F(Adaptation, KnowsTrainedRowsByTheirNamesWithoutTheSource) {
   AdaptJob shared = job("run", {"adapt.stop_on=pseudo"});
   shared.source = nullptr;
   shared.source_split = {};
-  shared.trained_ids = trained_ids(folder / "source");
+  shared.trained_ids = ids_in_split(folder / "source", {"train", "val"});
   EXPECT_EQ(shared.trained_ids.size(), 16U);  // 3 patients to train on, 1 to validate
   adapt(shared);
   shared.run = folder / "other";
   shared.target_rows = rows_in(*set, "near");
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { adapt(shared); }), {"4 patients"}));
-  EXPECT_TRUE(trained_ids(folder / "nowhere").empty());
+  EXPECT_TRUE(ids_in_split(folder / "nowhere", {"train", "val"}).empty());
   write_file(folder / "damaged/split.json", "[");
-  EXPECT_TRUE(says(complaint(ErrorKind::checkpoint, [&] { trained_ids(folder / "damaged"); }),
+  EXPECT_TRUE(says(complaint(ErrorKind::checkpoint,
+                             [&] {
+                               ids_in_split(folder / "damaged", {"train", "val"});
+                             }),
                    {"no JSON object"}));
 }
 
