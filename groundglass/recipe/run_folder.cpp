@@ -13,6 +13,7 @@
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/losses/distillation_loss.h"
 #include "groundglass/train/training_state.h"
 #include "groundglass/train/weights.h"
 
@@ -149,8 +150,7 @@ TrainJob job_of(const fs::path& run, const Recipe& recipe, const PreparedSet& se
   if (recipe.distil) {
     const TrainedModel teacher = load_trained_model(recipe.distil->teacher);
     check_teacher(teacher, recipe, job);
-    job.teacher = teacher.model;
-    job.teacher_weight = recipe.distil->weight;
+    job.teacher = Teacher{teacher.model, distillation_loss, recipe.distil->weight};
     job.weights_notes["teacher"] = teacher.weights_sha256;
   }
   return job;

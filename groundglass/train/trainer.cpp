@@ -8,7 +8,6 @@
 #include "groundglass/core/rng.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
-#include "groundglass/losses/distillation_loss.h"
 #include "groundglass/train/memory_format.h"
 #include "groundglass/train/optimizer.h"
 #include "groundglass/train/training_state.h"
@@ -34,9 +33,9 @@ class Training {
         parameters_(job.model->parameters()) {
     job_.model->to(engine_.device);
     if (job_.teacher) {
-      job_.teacher->to(engine_.device);
-      job_.teacher->eval();
-      if (trains_channels_last(engine_)) lay_channels_last(job_.teacher->parameters());
+      job_.teacher->model->to(engine_.device);
+      job_.teacher->model->eval();
+      if (trains_channels_last(engine_)) lay_channels_last(job_.teacher->model->parameters());
     }
     if (trains_channels_last(engine_)) lay_channels_last(parameters_);
     optimizer_ = make_optimizer(parameters_, job_.options);
@@ -145,19 +144,19 @@ class Training {
     if (!job_.teacher) return {};
     const torch::NoGradGuard no_grad;
     const Autocast autocast(engine_.device, engine_.precision);
-    return job_.teacher->forward(image).logits.to(torch::kFloat32);
+    return job_.teacher->model->forward(image).logits.to(torch::kFloat32);
   }
 
   /// The loss of the logits, and that of the side outputs where these are trained, too; each to the
   /// masks and, with a teacher, to its answer.
   torch::Tensor supervised_loss(const Prediction& said, const torch::Tensor& taught,
                                 const torch::Tensor& target) const {
-    const double share = job_.teacher ? job_.teacher_weight : 0;
+    const double share = job_.teacher ? job_.teacher->weight : 0;
     const auto loss_of = [&](const torch::Tensor& any) {
       const auto logits = any.to(torch::kFloat32);
       const auto to_masks = job_.loss(logits, target);
       if (share == 0) return to_masks;
-      return (1 - share) * to_masks + share * distillation_loss(logits, taught, target);
+      return (1 - share) * to_masks + share * job_.teacher->loss(logits, taught, target);
     };
     auto loss = loss_of(said.logits);
     if (job_.options.side_weight == 0) return loss;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "groundglass/core/events.h"
@@ -10,6 +12,16 @@
 #include "groundglass/train/train_options.h"
 
 namespace groundglass {
+
+/// Another network whose answers are learned beside the masks.
+struct Teacher {
+  ModelPtr model;
+  /// of the network's logits, the teacher's, both [N,K,H,W], and the target [N,H,W]:
+  /// distillation_loss
+  std::function<torch::Tensor(const torch::Tensor&, const torch::Tensor&, const torch::Tensor&)>
+      loss;
+  double weight = 0.5;  ///< of this loss; that to the masks has the rest
+};
 
 /// Everything one training needs. The caller has built the network and the loss from a recipe.
 struct TrainJob {
@@ -24,9 +36,8 @@ struct TrainJob {
   Engine engine;
   std::filesystem::path run;                         ///< folder for weights, state and logs
   std::map<std::string, std::string> weights_notes;  ///< metadata to store with the weights
-  ModelPtr teacher = nullptr;  ///< whose answers are learned beside the masks, or none
-  double teacher_weight = 0;  ///< of distillation_loss to the teacher; the masks' loss has the rest
-  int64_t pause_after = 0;    ///< epochs after which it returns unfinished; 0: it goes to its end
+  std::optional<Teacher> teacher;
+  int64_t pause_after = 0;  ///< epochs after which it returns unfinished; 0: it goes to its end
 };
 
 struct TrainResult {
