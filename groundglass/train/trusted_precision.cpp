@@ -1,10 +1,12 @@
 #include "groundglass/train/trusted_precision.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
 
-#include <torch/nn/functional/conv.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <torch/types.h>
 
 #include "groundglass/core/torch_version.h"
 #include "groundglass/train/memory_format.h"
