@@ -73,9 +73,11 @@ TEST_F(DistilledRun, OfWeightZeroIsTheTrainingWithoutATeacher) {
   EXPECT_EQ(distance("taught", "alone"), 0);
 }
 
-TEST_F(DistilledRun, RefusesATeacherThatSawThisFoldsTestPatients) {
+TEST_F(DistilledRun, RefusesATeacherOfAnotherSplit) {
   train("other", {"train.epochs=1"}, 1);
-  EXPECT_TRUE(says(refusal({teacher("other")}), {"was trained on", "same fold"}));
+  EXPECT_TRUE(says(refusal({teacher("other")}), {"another split", "same data and fold"}));
+  train("slices", {"train.epochs=1", "split.mode=paper"});  // other slices of the same patients
+  EXPECT_TRUE(says(refusal({teacher("slices")}), {"another split"}));
 }
 
 TEST_F(DistilledRun, RefusesTeachersThatDoNotFit) {
