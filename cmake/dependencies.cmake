@@ -74,7 +74,7 @@ if(GROUNDGLASS_IO)
   target_link_libraries(groundglass_onnx INTERFACE protobuf)
   target_compile_definitions(groundglass_onnx INTERFACE ONNX_ML=1 ONNX_NAMESPACE=onnx)
 endif()
-# oneDNN runs the plans of infer/plan.h; without it networks run in LibTorch.
+# oneDNN runs the plans of infer/plan/plan.h; without it networks run in LibTorch.
 find_library(GROUNDGLASS_LIB_dnnl dnnl)
 find_path(GROUNDGLASS_LIB_dnnl_HEADERS dnnl.hpp)
 if(GROUNDGLASS_LIB_dnnl AND GROUNDGLASS_LIB_dnnl_HEADERS)

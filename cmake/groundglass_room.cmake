@@ -20,6 +20,14 @@ function(groundglass_pch target kind)
   endif()
 endfunction()
 
+# groundglass_units(<target>): with GROUNDGLASS_UNITY, ten files are compiled as one unit. A file alone
+# takes the compiler nine seconds, eight of which go into loading the precompiled header.
+function(groundglass_units target)
+  if(GROUNDGLASS_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 10)
+  endif()
+endfunction()
+
 # groundglass_room(<name> [NN] [NEEDS room ...] [PLAIN file ...] [SOURCES file ...]
 #                  [IO_SOURCES file ...] [IO_LINKS lib ...])
 # One static library per room. PLAIN files do without LibTorch. NN rooms define modules. IO_SOURCES
@@ -32,7 +40,8 @@ function(groundglass_room name)
   set(folder ${PROJECT_SOURCE_DIR}/groundglass/${name}/)
   list(TRANSFORM room_SOURCES PREPEND ${folder})
   list(TRANSFORM room_PLAIN PREPEND ${folder})
-  set_source_files_properties(${room_PLAIN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  set_source_files_properties(${room_PLAIN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
+    SKIP_UNITY_BUILD_INCLUSION ON)
   add_library(groundglass_${name} STATIC ${room_SOURCES} ${room_PLAIN})
   add_library(groundglass::${name} ALIAS groundglass_${name})
   target_include_directories(groundglass_${name} PUBLIC ${PROJECT_SOURCE_DIR})
@@ -45,6 +54,7 @@ function(groundglass_room name)
     target_compile_definitions(groundglass_${name} PUBLIC GROUNDGLASS_IO=1)
     target_link_libraries(groundglass_${name} PUBLIC ${room_IO_LINKS})
   endif()
+  groundglass_units(groundglass_${name})
   if(room_NN)
     groundglass_pch(groundglass_${name} NN)
   else()

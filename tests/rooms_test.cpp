@@ -131,7 +131,8 @@ TEST(Rooms, DoWithoutTheUmbrellaOfLibTorch) {
   }
 }
 
-// An array that a library returns becomes a tensor at the door of its room.
+// An array that a library returns becomes a tensor at the door of its room. report/canvas.h is for
+// that room's own figures.
 TEST(Rooms, KeepImageLibrariesBehindTheirDoors) {
   const std::set<std::string> doors = {"io", "preprocess", "report", "explain"};
   for (const auto& line : include_lines()) {
@@ -140,7 +141,8 @@ TEST(Rooms, KeepImageLibrariesBehindTheirDoors) {
         path.rfind("opencv", 0) == 0 || path.rfind("itk", 0) == 0 || path.rfind("dcmtk", 0) == 0;
     if (!library) continue;
     EXPECT_EQ(doors.count(line.room), 1U) << line.where << ": " << path;
-    EXPECT_EQ(line.extension, ".cpp") << line.where << ": " << path << " in a header";
+    const bool own = line.where.rfind("report/canvas.h:", 0) == 0;
+    EXPECT_TRUE(line.extension == ".cpp" || own) << line.where << ": " << path << " in a header";
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "groundglass/annotate/cases.h"
 #include "groundglass/annotate/schema.h"
+#include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
@@ -74,13 +75,6 @@ void check_networks(const std::vector<std::string>& networks) {
 }
 
 }  // namespace
-
-std::string utc_now() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
-  return text;
-}
 
 bool Choice::same_as(const Choice& o) const {
   return round == o.round && case_id == o.case_id && annotator == o.annotator &&

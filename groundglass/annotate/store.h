@@ -127,7 +127,4 @@ class AnnotationStore {
   std::vector<AnnotationCase> cases_;
 };
 
-/// "2026-11-21T16:53:22Z".
-std::string utc_now();
-
 }  // namespace groundglass

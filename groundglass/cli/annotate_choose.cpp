@@ -5,6 +5,7 @@
 #include "groundglass/annotate/choices.h"
 #include "groundglass/annotate/export.h"
 #include "groundglass/cli/annotate.h"
+#include "groundglass/core/json.h"
 #include "groundglass/core/text.h"
 
 namespace groundglass {
@@ -15,10 +16,6 @@ struct ChooseArguments {
   std::string project, file, annotator;
   bool replace = false;
 };
-
-ordered_json optional_json(const std::optional<double>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
-}
 
 ordered_json agreement_json(const Agreement& found) {
   auto pairs = ordered_json::array();
@@ -78,12 +75,12 @@ void run_choose(const ChooseArguments& a, const Context& context) {
   std::cout << std::flush;
 }
 
-struct ExportArguments {
+struct AnnotateExportArguments {
   std::string project, output, layout = "table", annotator;
   bool keep_manual = false;
 };
 
-void run_export(const ExportArguments& a, const Context& context) {
+void run_export(const AnnotateExportArguments& a, const Context& context) {
   const ExportLayout layout = export_layout(a.layout);
   AnnotationStore store(a.project);
   const auto observer = console_observer(context);
@@ -124,7 +121,7 @@ void add_annotate_choose(CLI::App& annotate, Context& context) {
 }
 
 void add_annotate_export(CLI::App& annotate, Context& context) {
-  auto a = std::make_shared<ExportArguments>();
+  auto a = std::make_shared<AnnotateExportArguments>();
   auto* verb = add_verb(annotate, context, "export", "the chosen masks as a data set",
                         [a, &context] { run_export(*a, context); });
   verb->add_option("project", a->project, "the project's folder")->required();

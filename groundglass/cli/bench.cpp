@@ -11,14 +11,15 @@
 #endif
 #include "groundglass/cli/bench_memory.h"
 #include "groundglass/cli/verbs.h"
+#include "groundglass/core/engine.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
-#include "groundglass/infer/int8_ranges.h"
+#include "groundglass/infer/graph/torchscript_file.h"
+#include "groundglass/infer/graph/unroll.h"
+#include "groundglass/infer/plan/int8_ranges.h"
 #include "groundglass/infer/runner.h"
-#include "groundglass/infer/torchscript_file.h"
-#include "groundglass/infer/unroll.h"
 #include "groundglass/io/safetensors.h"
 #include "groundglass/losses/dice_loss.h"
 #include "groundglass/recipe/catalog.h"
@@ -106,11 +107,6 @@ struct Contestant {
   std::function<double()> rss_mib = peak_rss_mib;
 };
 
-const char* name_of(torch::ScalarType precision) {
-  if (precision == torch::kQInt8) return "int8";
-  return precision == torch::kBFloat16 ? "bf16" : "fp32";
-}
-
 /// Refuses to time what says something else than the network does.
 void check_logits(const std::string& name, const std::string& engine, const torch::Tensor& found,
                   const torch::Tensor& reference, double allowed) {
@@ -190,7 +186,7 @@ class Contest {
   }
 
   void add(const std::string& engine, torch::ScalarType precision, std::function<void()> work) {
-    all_.push_back({{name_, engine, name_of(precision), {}}, std::move(work)});
+    all_.push_back({{name_, engine, precision_name(precision), {}}, std::move(work)});
   }
 
   void add_training(torch::ScalarType precision) {
@@ -215,7 +211,7 @@ class Contest {
       widen_ranges(options.ranges, Plan(traced(), size, {.winograd = false}), image_);
     }
     auto plan = std::make_shared<const Plan>(traced(), size, options);
-    check_logits(name_, std::string("the plan in ") + name_of(precision), plan->run(image_),
+    check_logits(name_, std::string("the plan in ") + precision_name(precision), plan->run(image_),
                  reference(), allowed_error(*plan, precision));
     add("plan", precision,
         [plan, image = image_] { static_cast<void>(plan->run(image).sum().item<float>()); });
@@ -236,7 +232,8 @@ class Contest {
       for (int i = 0; i < 2; ++i) static_cast<void>(model_->forward(image_));
       return true;
     } catch (const c10::Error& e) {
-      const std::string why = name_ + ": not in " + name_of(precision) + ": " + torch_complaint(e);
+      const std::string why =
+          name_ + ": not in " + precision_name(precision) + ": " + torch_complaint(e);
       if (a_.engine != "all") fail(ErrorKind::usage, why);
       std::cerr << why << std::endl;
       return false;
@@ -249,8 +246,8 @@ class Contest {
     auto plan = std::make_shared<CudaPlan>(
         traced(), std::array<int64_t, 3>{image_.size(1), image_.size(2), image_.size(3)},
         engine_.device, CudaPlanOptions{.precision = precision});
-    check_logits(name_, std::string("the CUDA plan in ") + name_of(precision), plan->run(image_),
-                 reference(), allowed_error(traced(), precision));
+    check_logits(name_, std::string("the CUDA plan in ") + precision_name(precision),
+                 plan->run(image_), reference(), allowed_error(traced(), precision));
     for (const auto& text : plan->take_warnings()) std::cerr << name_ << ": " << text << std::endl;
     add("plan", precision, [plan, image = image_] { static_cast<void>(plan->run(image)); });
   }

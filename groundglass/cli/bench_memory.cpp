@@ -11,6 +11,7 @@
 #include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
 
+#include "groundglass/core/engine.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 
@@ -61,7 +62,7 @@ std::optional<PlanMemory> memory_of_plan(const std::string& model, const TracedM
     text = output_of({fs::read_symlink("/proc/self/exe").string(), "bench", "--models", model,
                       "--batch", std::to_string(image[0]), "--size",
                       std::to_string(image[2]) + "x" + std::to_string(image[3]), "--precision",
-                      options.precision == torch::kBFloat16 ? "bf16" : "fp32", "--threads",
+                      precision_name(options.precision), "--threads",
                       std::to_string(at::get_num_threads()), "--memory-of",
                       memory.stored ? file.string() : "built", "--channels",
                       std::to_string(image[1]), "--json"});

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "groundglass/infer/plan.h"
+#include "groundglass/infer/plan/plan.h"
 
 namespace groundglass {
 

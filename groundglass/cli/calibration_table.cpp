@@ -4,6 +4,7 @@
 #include <set>
 
 #include "groundglass/core/csv.h"
+#include "groundglass/core/json.h"
 #include "groundglass/core/text.h"
 #include "groundglass/metrics/bootstrap.h"
 
@@ -31,10 +32,6 @@ std::vector<CalibrationRow> by_patient(const CalibrationSet& set, const std::str
   std::vector<CalibrationRow> sums;
   for (auto& [name, sum] : patients) sums.push_back(std::move(sum));
   return sums;
-}
-
-ordered_json optional_json(const std::optional<double>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
 }
 
 /// The interval of a statistic of the bins before and after, over patients.

@@ -7,6 +7,7 @@
 
 #include <torch/cuda.h>
 
+#include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
@@ -14,10 +15,6 @@
 
 namespace groundglass {
 namespace {
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// " (classes 0.4123 0.2210)", or nothing for a network of one class.
 std::string dice_of_classes(const std::vector<double>& values) {

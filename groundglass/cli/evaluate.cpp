@@ -8,6 +8,7 @@
 #include "groundglass/evaluate/class_table.h"
 #include "groundglass/evaluate/pairs.h"
 #include "groundglass/evaluate/shape_table.h"
+#include "groundglass/evaluate/table_cells.h"
 
 namespace groundglass {
 namespace {
@@ -24,12 +25,6 @@ std::string cell(const std::optional<double>& value, int digits = 4) {
 
 std::string interval_cell(const std::optional<Interval>& interval, int digits = 3) {
   return interval ? fixed(interval->low, digits) + " to " + fixed(interval->high, digits) : "-";
-}
-
-template <class Value>
-std::optional<Value> named(const std::map<std::string, Value>& values, const std::string& name) {
-  const auto found = values.find(name);
-  return found == values.end() ? std::nullopt : std::optional(found->second);
 }
 
 void print_pixels(const std::vector<ScoredItem>& items) {
@@ -60,17 +55,18 @@ void print_shapes(const std::vector<ScoredItem>& items, const ShapeOptions& shap
               "surface Dice");
   bool no_spacing = false;
   for (const auto& d : domain_shapes(items, shapes.tolerance_mm)) {
-    const auto false_positives = named(d.intervals, "false_positives");
-    const std::string per_case =
-        cell(named(d.means, "false_positives"), 1) + " (" + interval_cell(false_positives, 1) + ")";
-    std::printf(
-        "%-18s %8lld %8lld %8s  %-16s %9lld %-22s  %9s %9s %12s\n", d.name.c_str(),
-        static_cast<long long>(d.sum.lesions.reference),
-        static_cast<long long>(d.sum.lesions.found), cell(d.pooled.lesion_sensitivity, 3).c_str(),
-        interval_cell(d.pooled_sensitivity).c_str(),
-        static_cast<long long>(d.sum.lesions.false_positives), per_case.c_str(),
-        cell(named(d.means, "hd95_mm"), 2).c_str(), cell(named(d.means, "assd_mm"), 2).c_str(),
-        cell(named(d.means, "surface_dice")).c_str());
+    const auto false_positives = value_named(d.intervals, "false_positives");
+    const std::string per_case = cell(value_named(d.means, "false_positives"), 1) + " (" +
+                                 interval_cell(false_positives, 1) + ")";
+    std::printf("%-18s %8lld %8lld %8s  %-16s %9lld %-22s  %9s %9s %12s\n", d.name.c_str(),
+                static_cast<long long>(d.sum.lesions.reference),
+                static_cast<long long>(d.sum.lesions.found),
+                cell(d.pooled.lesion_sensitivity, 3).c_str(),
+                interval_cell(d.pooled_sensitivity).c_str(),
+                static_cast<long long>(d.sum.lesions.false_positives), per_case.c_str(),
+                cell(value_named(d.means, "hd95_mm"), 2).c_str(),
+                cell(value_named(d.means, "assd_mm"), 2).c_str(),
+                cell(value_named(d.means, "surface_dice")).c_str());
     no_spacing = no_spacing || d.sum.with_spacing < d.sum.masks;
   }
   std::cout << "lesions of pictures are counted in each slice; distances and surface Dice ("

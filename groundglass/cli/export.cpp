@@ -7,12 +7,12 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
-#include "groundglass/infer/torchscript.h"
+#include "groundglass/infer/graph/torchscript.h"
 #include "groundglass/recipe/recipe_writer.h"
 #include "groundglass/recipe/stored_temperature.h"
 #include "groundglass/train/weights.h"
 #ifdef GROUNDGLASS_IO
-#include "groundglass/infer/onnx.h"
+#include "groundglass/infer/onnx/onnx.h"
 #endif
 
 namespace groundglass {

@@ -6,7 +6,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
-#include "groundglass/infer/torchscript_file.h"
+#include "groundglass/infer/graph/torchscript_file.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;

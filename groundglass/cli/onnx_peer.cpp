@@ -12,7 +12,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
-#include "groundglass/infer/onnx.h"
+#include "groundglass/infer/onnx/onnx.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;

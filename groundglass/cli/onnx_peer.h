@@ -8,7 +8,7 @@
 
 #include <torch/types.h>
 
-#include "groundglass/infer/trace.h"
+#include "groundglass/infer/graph/trace.h"
 
 namespace groundglass {
 

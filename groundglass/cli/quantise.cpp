@@ -10,7 +10,7 @@
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
-#include "groundglass/infer/int8_ranges.h"
+#include "groundglass/infer/plan/int8_ranges.h"
 #include "groundglass/preprocess/normalise.h"
 
 namespace groundglass {

@@ -7,7 +7,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
-#include "groundglass/infer/int8_ranges.h"
+#include "groundglass/infer/plan/int8_ranges.h"
 #include "groundglass/recipe/stored_temperature.h"
 
 namespace groundglass {

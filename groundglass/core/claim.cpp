@@ -12,6 +12,7 @@
 #include <mutex>
 #include <thread>
 
+#include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
@@ -20,10 +21,6 @@
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// The name of this machine since it was last started, and of the container that numbers processes.
 const std::string& this_machine() {

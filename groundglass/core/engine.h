@@ -10,4 +10,10 @@ struct Engine {
   torch::ScalarType precision = torch::kFloat32;  ///< of convolutions; bfloat16 runs under autocast
 };
 
+/// "fp32", "bf16" or "int8", as --precision and tables call an arithmetic.
+inline const char* precision_name(torch::ScalarType precision) {
+  if (precision == torch::kQInt8) return "int8";
+  return precision == torch::kBFloat16 ? "bf16" : "fp32";
+}
+
 }  // namespace groundglass

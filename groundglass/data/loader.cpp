@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "groundglass/core/clock.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/rng.h"
 #include "groundglass/core/task.h"
@@ -14,10 +15,6 @@
 
 namespace groundglass {
 namespace {
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// Deals entries one at a time; shuffled anew each time all have been dealt.
 class Deck {
@@ -39,7 +36,7 @@ class Deck {
 };
 
 /// A patient's entries: all, and those that every second draw prefers.
-class Patient {
+class PatientDecks {
  public:
   void add(const Entry& entry, bool favoured) {
     all_.add(entry);
@@ -65,7 +62,7 @@ std::vector<Entry> epoch_order(const std::vector<Entry>& entries,
   const bool by_patient = sampling == "patients" || sampling == "small_lesions";
   const size_t wanted = draws > 0 ? static_cast<size_t>(draws) : entries.size();
   Rng rng = rng_for(seed, epoch, 0x0bde5);
-  std::map<std::string, std::map<std::string, Patient>> decks;  // domain -> patient -> entries
+  std::map<std::string, std::map<std::string, PatientDecks>> decks;  // domain -> patient -> entries
   for (const auto& entry : entries) {
     const auto& row = rows[static_cast<size_t>(entry.row)];
     const bool preferred =

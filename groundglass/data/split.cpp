@@ -49,17 +49,17 @@ std::vector<Split> paper_splits(int64_t n, const SplitOptions& o, int64_t copies
   return splits;
 }
 
-struct Patient {
+struct PatientRows {
   std::string name, domain;
   Rows rows;
 };
 
-std::vector<Patient> patients_of(const std::vector<PreparedRow>& rows) {
+std::vector<PatientRows> patients_of(const std::vector<PreparedRow>& rows) {
   std::map<std::pair<std::string, std::string>, Rows> groups;
   for (size_t i = 0; i < rows.size(); ++i) {
     groups[{rows[i].domain, rows[i].patient}].push_back(static_cast<int64_t>(i));
   }
-  std::vector<Patient> patients;
+  std::vector<PatientRows> patients;
   for (auto& [key, members] : groups) patients.push_back({key.second, key.first, members});
   return patients;
 }
@@ -67,10 +67,10 @@ std::vector<Patient> patients_of(const std::vector<PreparedRow>& rows) {
 /// Deals patients to `parts` groups with the given shares: domain by domain, in random order but
 /// large ones first, each to the group that lacks most slices of that domain. The first patient of
 /// a domain goes to a group at random, so that small domains do not always favour the first group.
-std::vector<std::vector<Patient>> deal(std::vector<Patient> patients,
-                                       const std::vector<double>& shares, Rng& rng) {
-  std::vector<std::vector<Patient>> groups(shares.size());
-  std::map<std::string, std::vector<Patient>> by_domain;
+std::vector<std::vector<PatientRows>> deal(std::vector<PatientRows> patients,
+                                           const std::vector<double>& shares, Rng& rng) {
+  std::vector<std::vector<PatientRows>> groups(shares.size());
+  std::map<std::string, std::vector<PatientRows>> by_domain;
   for (const int64_t i : permutation(static_cast<int64_t>(patients.size()), rng)) {
     by_domain[patients[static_cast<size_t>(i)].domain].push_back(patients[static_cast<size_t>(i)]);
   }
@@ -93,7 +93,7 @@ std::vector<std::vector<Patient>> deal(std::vector<Patient> patients,
   return groups;
 }
 
-Rows rows_of(const std::vector<Patient>& patients) {
+Rows rows_of(const std::vector<PatientRows>& patients) {
   Rows rows;
   for (const auto& p : patients) rows.insert(rows.end(), p.rows.begin(), p.rows.end());
   std::sort(rows.begin(), rows.end());
@@ -101,13 +101,13 @@ Rows rows_of(const std::vector<Patient>& patients) {
 }
 
 /// The first patients of each domain in random order, `share` of them and one at least.
-std::vector<Patient> thinned(const std::vector<Patient>& patients, double share, Rng rng) {
-  std::map<std::string, std::vector<Patient>> by_domain;
+std::vector<PatientRows> thinned(const std::vector<PatientRows>& patients, double share, Rng rng) {
+  std::map<std::string, std::vector<PatientRows>> by_domain;
   for (const int64_t i : permutation(static_cast<int64_t>(patients.size()), rng)) {
     const auto& p = patients[static_cast<size_t>(i)];
     by_domain[p.domain].push_back(p);
   }
-  std::vector<Patient> kept;
+  std::vector<PatientRows> kept;
   for (const auto& [domain, members] : by_domain) {
     const double wanted = std::round(share * static_cast<double>(members.size()));
     const auto n = static_cast<int64_t>(std::max(1.0, wanted));
@@ -117,8 +117,8 @@ std::vector<Patient> thinned(const std::vector<Patient>& patients, double share,
 }
 
 /// A share of the patients as validation, the others for training, at least one patient in each.
-void divide_rest(const std::vector<Patient>& rest, const SplitOptions& o, int64_t copies, Rng& rng,
-                 Split& split) {
+void divide_rest(const std::vector<PatientRows>& rest, const SplitOptions& o, int64_t copies,
+                 Rng& rng, Split& split) {
   auto parts = deal(rest, {1 - o.validation_fraction, o.validation_fraction}, rng);
   if (parts[1].empty() && parts[0].size() > 1) {  // one patient of each domain goes to training
     const auto smallest = std::min_element(parts[0].begin(), parts[0].end(), [](auto& a, auto& b) {
@@ -152,7 +152,7 @@ std::vector<Split> strict_splits(const std::vector<PreparedRow>& rows, const Spl
   std::vector<Split> splits(folds.size());
   for (size_t fold = 0; fold < folds.size(); ++fold) {
     splits[fold].test = with_copies(rows_of(folds[fold]), 0);
-    std::vector<Patient> rest;
+    std::vector<PatientRows> rest;
     for (size_t other = 0; other < folds.size(); ++other) {
       if (other != fold) rest.insert(rest.end(), folds[other].begin(), folds[other].end());
     }
@@ -172,7 +172,7 @@ std::vector<Split> cross_domain_splits(const std::vector<PreparedRow>& rows, con
                                 listed({known.begin(), known.end()}));
     }
   }
-  std::vector<Patient> inside;
+  std::vector<PatientRows> inside;
   Rows outside;
   for (const auto& p : patients_of(rows)) {
     const bool mine = std::find(o.train_domains.begin(), o.train_domains.end(), p.domain) !=

@@ -3,22 +3,11 @@
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/evaluate/class_table.h"
+#include "groundglass/evaluate/table_cells.h"
 
 namespace groundglass {
 using nlohmann::ordered_json;
 namespace {
-
-std::string cell(const std::optional<double>& value) {
-  return value ? fixed(*value, 4) : "n/a";
-}
-
-std::string cell(const std::optional<Interval>& interval) {
-  return interval ? fixed(interval->low, 3) + " to " + fixed(interval->high, 3) : "n/a";
-}
-
-std::string markdown_row(const std::vector<std::string>& cells) {
-  return "| " + joined(cells, " | ") + " |\n";
-}
 
 /// Over the folds in which the class has a score.
 std::optional<MeanAndDeviation> over_folds(const ClassRows& rows) {

@@ -6,30 +6,15 @@
 #include "groundglass/core/text.h"
 #include "groundglass/evaluate/class_section.h"
 #include "groundglass/evaluate/class_table.h"
+#include "groundglass/evaluate/table_cells.h"
 
 namespace groundglass {
 using nlohmann::json;
 using nlohmann::ordered_json;
 namespace {
 
-std::string cell(const std::optional<double>& value) {
-  return value ? fixed(*value, 4) : "n/a";
-}
-
 std::string with_deviation(const MeanAndDeviation& m) {
   return fixed(m.mean, 4) + " +- " + fixed(m.deviation, 4);
-}
-
-std::string interval_text(const std::optional<Interval>& interval) {
-  return interval ? fixed(interval->low, 3) + " to " + fixed(interval->high, 3) : "n/a";
-}
-
-std::string markdown_row(const std::vector<std::string>& cells) {
-  return "| " + joined(cells, " | ") + " |\n";
-}
-
-std::string markdown_head(const std::vector<std::string>& cells) {
-  return markdown_row(cells) + markdown_row(std::vector<std::string>(cells.size(), "---"));
 }
 
 /// Scores of each fold, and mean and deviation over the folds.
@@ -93,10 +78,10 @@ std::string domain_section(const std::vector<DomainScores>& domains) {
     text += markdown_row(
         {d.name, std::to_string(d.items), std::to_string(d.means.cases),
          std::to_string(d.intervals.patients), cell(d.pooled.soft_dice), cell(d.pooled.dice),
-         interval_text(d.intervals.pooled), cell(d.pooled.iou), cell(d.pooled.precision),
+         cell(d.intervals.pooled), cell(d.pooled.iou), cell(d.pooled.precision),
          cell(d.pooled.sensitivity),
          mean == d.means.scores.end() ? "n/a" : with_deviation(mean->second),
-         interval_text(d.intervals.case_mean),
+         cell(d.intervals.case_mean),
          std::to_string(empty == d.means.status.end() ? 0 : empty->second) + " both empty"});
   }
   return text;

@@ -3,8 +3,10 @@
 #include <cstdio>
 
 #include "groundglass/core/csv.h"
+#include "groundglass/core/json.h"
 #include "groundglass/core/text.h"
 #include "groundglass/evaluate/study_table.h"
+#include "groundglass/evaluate/table_cells.h"
 #include "groundglass/metrics/proportion_interval.h"
 
 namespace groundglass {
@@ -50,7 +52,7 @@ Counts all_pixels(const std::vector<DetectionFold>& folds) {
   return total;
 }
 
-std::vector<std::string> named(const DetectionRow& row, const std::string& whose) {
+std::vector<std::string> row_head(const DetectionRow& row, const std::string& whose) {
   return {row.network, row.encoder, row.layers, whose};
 }
 
@@ -62,7 +64,7 @@ std::vector<std::string> score_head(const std::string& fourth) {
 
 void add_numbers(TextTable& table, const DetectionRow& row, const std::string& whose,
                  const Numbers& scores, const Numbers& halves = {}) {
-  auto cells = named(row, whose);
+  auto cells = row_head(row, whose);
   for (size_t i = 0; i < scores.size(); ++i) {
     cells.push_back(halves.empty() ? percent(scores[i]) : with_half_width(scores[i], halves[i]));
   }
@@ -80,7 +82,7 @@ void add_printed(TextTable& table, const DetectionRow& row,
 
 void add_ranges(TextTable& table, const DetectionRow& row, const std::string& how,
                 const std::vector<std::optional<Interval>>& intervals) {
-  auto cells = named(row, how);
+  auto cells = row_head(row, how);
   for (const auto& interval : intervals) cells.push_back(range(interval));
   table.rows.push_back(cells);
 }
@@ -92,7 +94,7 @@ std::vector<std::optional<Interval>> wilson(const Counts& c) {
 
 void add_confusion(TextTable& table, const DetectionRow& row, const std::string& whose,
                    const std::vector<double>& counts) {
-  auto cells = named(row, whose);
+  auto cells = row_head(row, whose);
   for (const double count : counts) cells.push_back(fixed(count, 0));
   table.rows.push_back(cells);
 }
@@ -108,17 +110,8 @@ double mean_ms(const DetectionRow& row) {
   return row.folds.empty() ? 0 : sum / static_cast<double>(row.folds.size());
 }
 
-ordered_json number(const std::optional<double>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
-}
-
-std::string cell(const std::optional<double>& value) {
+std::string csv_cell(const std::optional<double>& value) {
   return value ? shortest(*value) : "";
-}
-
-ordered_json range_json(const std::optional<Interval>& interval) {
-  if (!interval) return nullptr;
-  return ordered_json::array({interval->low, interval->high});
 }
 
 /// One table of one row as JSON by score, and as lines of the CSV.
@@ -132,13 +125,14 @@ ordered_json scores_json(DetectionTables& out, const std::string& table, const D
   for (size_t i = 0; i < names.size(); ++i) {
     std::optional<double> paper;
     if (found != printed.end() && i < found->second.size()) paper.emplace(found->second[i]);
-    document[names[i]] = {{"ours", number(scores[i])},
-                          {"printed", number(paper)},
-                          {"half_width_as_printed", number(halves[i])},
-                          {"interval95_patients", range_json(patients[i])}};
+    document[names[i]] = {{"ours", optional_json(scores[i])},
+                          {"printed", optional_json(paper)},
+                          {"half_width_as_printed", optional_json(halves[i])},
+                          {"interval95_patients", interval_json(patients[i])}};
     const auto& p = patients[i];
-    out.csv += csv_line({table, row.recipe, names[i], cell(scores[i]), cell(paper), cell(halves[i]),
-                         p ? shortest(p->low) : "", p ? shortest(p->high) : ""});
+    out.csv +=
+        csv_line({table, row.recipe, names[i], csv_cell(scores[i]), csv_cell(paper),
+                  csv_cell(halves[i]), p ? shortest(p->low) : "", p ? shortest(p->high) : ""});
   }
   return document;
 }

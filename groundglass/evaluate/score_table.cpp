@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "groundglass/core/json.h"
+#include "groundglass/evaluate/table_cells.h"
+
 namespace groundglass {
 using nlohmann::ordered_json;
 namespace {
@@ -52,14 +55,6 @@ void add(ScoredItem& sum, const ScoredItem& item) {
   }
   sum.classes.resize(std::max(sum.classes.size(), item.classes.size()));
   for (size_t k = 0; k < item.classes.size(); ++k) sum.classes[k] += item.classes[k];
-}
-
-ordered_json number(const std::optional<double>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
-}
-
-ordered_json interval_json(const std::optional<Interval>& interval) {
-  return interval ? ordered_json{interval->low, interval->high} : ordered_json(nullptr);
 }
 
 ordered_json means_json(const CaseMeans& means) {
@@ -196,7 +191,7 @@ std::vector<DomainScores> domain_scores(const std::vector<ScoredItem>& items,
 
 ordered_json score_row_json(const ScoreRow& row) {
   ordered_json out = ordered_json::object();
-  for (const auto& s : kScores) out[s.name] = number(row.*s.value);
+  for (const auto& s : kScores) out[s.name] = optional_json(row.*s.value);
   return out;
 }
 

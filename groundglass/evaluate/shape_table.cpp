@@ -2,24 +2,12 @@
 
 #include <set>
 
+#include "groundglass/core/json.h"
+#include "groundglass/evaluate/table_cells.h"
+
 namespace groundglass {
 using nlohmann::ordered_json;
 namespace {
-
-ordered_json number(const std::optional<double>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
-}
-
-ordered_json interval_json(const std::optional<Interval>& interval) {
-  return interval ? ordered_json{interval->low, interval->high} : ordered_json(nullptr);
-}
-
-/// What stands under the name, if anything does.
-template <class Value>
-std::optional<Value> named(const std::map<std::string, Value>& values, const std::string& name) {
-  const auto found = values.find(name);
-  return found == values.end() ? std::nullopt : std::optional(found->second);
-}
 
 ordered_json lesions_json(const LesionCounts& c) {
   return {{"reference", c.reference},
@@ -31,18 +19,18 @@ ordered_json lesions_json(const LesionCounts& c) {
 void add_row(ordered_json& out, const MaskShapes& shapes, double tolerance_mm) {
   out["lesions"] = lesions_json(shapes.lesions);
   const ShapeRow row = shape_row(shapes, tolerance_mm);
-  for (const auto& name : shape_names()) out[name] = number(shape_score(row, name));
+  for (const auto& name : shape_names()) out[name] = optional_json(shape_score(row, name));
 }
 
 void add_means(ordered_json& out, const DomainShapes& d) {
-  for (const auto& name : shape_names()) out[name] = number(named(d.means, name));
+  for (const auto& name : shape_names()) out[name] = optional_json(value_named(d.means, name));
   out["defined"] = d.defined;
 }
 
 void add_intervals(ordered_json& out, const DomainShapes& d) {
   out["lesion_sensitivity_pooled"] = interval_json(d.pooled_sensitivity);
   for (const auto& name : shape_names()) {
-    out[name + "_mean"] = interval_json(named(d.intervals, name));
+    out[name + "_mean"] = interval_json(value_named(d.intervals, name));
   }
 }
 

@@ -5,14 +5,11 @@
 
 #include "groundglass/core/csv.h"
 #include "groundglass/core/text.h"
+#include "groundglass/evaluate/table_cells.h"
 
 namespace groundglass {
 using nlohmann::ordered_json;
 namespace {
-
-std::string cell(const std::optional<double>& value, int digits) {
-  return value ? fixed(*value, digits) : "n/a";
-}
 
 std::string mean_cell(const std::map<std::string, MeanAndDeviation>& means,
                       const std::string& score, bool with_deviation) {
@@ -20,10 +17,6 @@ std::string mean_cell(const std::map<std::string, MeanAndDeviation>& means,
   if (found == means.end()) return "n/a";
   const auto& m = found->second;
   return fixed(m.mean, 3) + (with_deviation ? " +- " + fixed(m.deviation, 3) : "");
-}
-
-std::string interval_cell(const std::optional<Interval>& interval) {
-  return interval ? fixed(interval->low, 3) + " to " + fixed(interval->high, 3) : "n/a";
 }
 
 /// Scores of ours that some row's paper prints, in our order, Dice always among them.
@@ -162,7 +155,7 @@ StudyTable study_table(const std::vector<StudyRow>& rows) {
     for (const auto& name : shown) {
       cells.push_back(mean_cell(means, name, name == "dice" && row.folds.size() > 1));
       cells.push_back(cell(printed(row.expected, name), 3));
-      if (name == "dice") cells.push_back(interval_cell(domains.front().intervals.pooled));
+      if (name == "dice") cells.push_back(cell(domains.front().intervals.pooled));
     }
     out.scores.rows.push_back(std::move(cells));
     dice_of.emplace_back();

@@ -5,6 +5,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "groundglass/core/engine.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
@@ -32,11 +33,6 @@ std::string described(const Parity& parity, double allowed) {
   text << "logits differ by " << parity.relative_error << " of their mean (allowed " << allowed
        << "), " << parity.flipped << " sure pixels change, Dice " << parity.dice;
   return text.str();
-}
-
-const char* name_of(torch::ScalarType precision) {
-  if (precision == torch::kQInt8) return "int8";
-  return precision == torch::kBFloat16 ? "bf16" : "fp32";
 }
 
 constexpr size_t kPlansOnDisk = 8;
@@ -124,7 +120,8 @@ Runner::Runner(ModelPtr model, const RunnerOptions& options)
                                ", in a program built without CUDA; use --engine libtorch");
   }
   if (options_.with == RunWith::plan && on_cpu && !Plan::available(engine.precision)) {
-    fail(ErrorKind::usage, std::string("no plan can be made in ") + name_of(engine.precision) +
+    fail(ErrorKind::usage, std::string("no plan can be made in ") +
+                               precision_name(engine.precision) +
                                " by this program on this processor; use --engine libtorch");
   }
   if (!options_.ranges.empty() && (options_.with == RunWith::libtorch || !engine.device.is_cpu())) {
@@ -150,7 +147,7 @@ torch::Tensor Runner::in_libtorch(const torch::Tensor& image, torch::ScalarType 
 fs::path Runner::file_of(const std::array<int64_t, 3>& size, torch::ScalarType precision) const {
   if (options_.plans.empty()) return {};
   std::ostringstream name;
-  name << size[0] << "x" << size[1] << "x" << size[2] << "_" << name_of(precision) << "_"
+  name << size[0] << "x" << size[1] << "x" << size[2] << "_" << precision_name(precision) << "_"
        << sha256(options_.identity + cpu_name()).substr(0, 12) << ".plan";
   return options_.plans / name.str();
 }
@@ -163,7 +160,7 @@ std::unique_ptr<TracedModel> Runner::traced(const std::array<int64_t, 3>& size,
         trace_model(*model_, ExportOutput::logits, size[1], size[2]));
   } catch (const Error& e) {
     if (options_.with == RunWith::plan) throw;
-    warnings_.push_back(std::string("the ") + name_of(precision) +
+    warnings_.push_back(std::string("the ") + precision_name(precision) +
                         " plan is not used: " + e.what());
   }
   return nullptr;
@@ -175,7 +172,7 @@ std::shared_ptr<const Plan> Runner::judged(const TracedModel& traced, const torc
                                            const torch::Tensor& reference) {
   const std::array<int64_t, 3> size = {image.size(1), image.size(2), image.size(3)};
   const PlanOptions plan_options{.precision = precision, .ranges = options_.ranges};
-  const std::string begin = std::string("the ") + name_of(precision) + " plan is not used: ";
+  const std::string begin = std::string("the ") + precision_name(precision) + " plan is not used: ";
   try {
     auto plan = std::make_shared<const Plan>(traced, size, plan_options);
     if (options_.with == RunWith::plan) return plan;
@@ -202,7 +199,7 @@ std::shared_ptr<CudaPlan> Runner::judged_on_gpu(const TracedModel& traced,
                                                 torch::ScalarType precision,
                                                 const torch::Tensor& reference) {
   const std::array<int64_t, 3> size = {image.size(1), image.size(2), image.size(3)};
-  const std::string begin = std::string("the ") + name_of(precision) + " plan is not used: ";
+  const std::string begin = std::string("the ") + precision_name(precision) + " plan is not used: ";
   try {
     auto plan = std::make_shared<CudaPlan>(traced, size, options_.engine.device,
                                            CudaPlanOptions{.precision = precision});

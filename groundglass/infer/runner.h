@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "groundglass/core/engine.h"
-#include "groundglass/infer/cuda_plan.h"
-#include "groundglass/infer/plan.h"
+#include "groundglass/infer/gpu/cuda_plan.h"
+#include "groundglass/infer/plan/plan.h"
 #include "groundglass/models/segmentation_model.h"
 
 namespace groundglass {

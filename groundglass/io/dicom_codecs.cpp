@@ -11,16 +11,16 @@
 namespace groundglass {
 namespace {
 
-[[noreturn]] void refuse(const std::string& reason) {
+[[noreturn]] void refuse_frame(const std::string& reason) {
   throw std::runtime_error(reason);
 }
 
 void check_frame(int64_t width, int64_t height, int64_t components, int64_t bits, int64_t to_width,
                  int64_t to_height) {
   if (width == to_width && height == to_height && components == 1 && bits <= 16) return;
-  refuse("its compressed image is " + std::to_string(width) + " x " + std::to_string(height) +
-         " with " + std::to_string(components) + " components of " + std::to_string(bits) +
-         " bits");
+  refuse_frame("its compressed image is " + std::to_string(width) + " x " + std::to_string(height) +
+               " with " + std::to_string(components) + " components of " + std::to_string(bits) +
+               " bits");
 }
 
 /// The bytes as a file that OpenJPEG reads.
@@ -93,14 +93,14 @@ std::vector<uint16_t> decode_jpeg_2000(const std::string& bytes, int64_t width, 
   if (!opj_setup_decoder(codec.get(), &parameters) ||
       !opj_read_header(stream.get(), codec.get(), &header)) {
     opj_image_destroy(header);
-    refuse("the header of its JPEG 2000 image is damaged");
+    refuse_frame("the header of its JPEG 2000 image is damaged");
   }
   const std::unique_ptr<opj_image_t, void (*)(opj_image_t*)> image(header, opj_image_destroy);
   check_frame(image->comps[0].w, image->comps[0].h, image->numcomps, image->comps[0].prec, width,
               height);
   if (!opj_decode(codec.get(), stream.get(), image.get()) ||
       !opj_end_decompress(codec.get(), stream.get()) || image->comps[0].data == nullptr) {
-    refuse("its JPEG 2000 image is damaged or cut off");
+    refuse_frame("its JPEG 2000 image is damaged or cut off");
   }
   std::vector<uint16_t> numbers(static_cast<size_t>(width * height));
   std::transform(image->comps[0].data, image->comps[0].data + numbers.size(), numbers.begin(),

@@ -14,14 +14,11 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_codecs.h"
 #include "groundglass/io/dicom_library.h"
+#include "groundglass/io/refuse.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
-
-[[noreturn]] void refuse(const fs::path& path, const std::string& what) {
-  fail(ErrorKind::data, path.string() + ": " + what);
-}
 
 /// Without the blanks that fill a value, and fit to stand in a message: printable ASCII.
 std::string text(DcmItem& item, const DcmTagKey& tag, unsigned long position = 0) {

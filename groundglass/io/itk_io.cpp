@@ -7,14 +7,11 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/library_noise.h"
+#include "groundglass/io/refuse.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
-
-[[noreturn]] void refuse(const fs::path& path, const std::string& what) {
-  fail(ErrorKind::data, path.string() + ": " + what);
-}
 
 /// The innermost line of ITK's report, without the names of functions.
 std::string reason_in(const itk::ExceptionObject& e) {

@@ -12,14 +12,11 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/grid.h"
 #include "groundglass/io/itk_io.h"
+#include "groundglass/io/refuse.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
-
-[[noreturn]] void refuse(const fs::path& path, const std::string& what) {
-  fail(ErrorKind::data, path.string() + ": " + what);
-}
 
 bool is_nrrd_name(const fs::path& path) {
   return ends_with(path.string(), ".nrrd") || ends_with(path.string(), ".nhdr");

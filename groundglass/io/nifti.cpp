@@ -12,6 +12,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/grid.h"
+#include "groundglass/io/refuse.h"
 #include "groundglass/io/stored_numbers.h"
 
 namespace groundglass {
@@ -29,10 +30,6 @@ struct FreeNifti {
   void operator()(nifti_image* image) const { nifti_image_free(image); }
 };
 using NiftiImage = std::unique_ptr<nifti_image, FreeNifti>;
-
-[[noreturn]] void refuse(const fs::path& path, const std::string& what) {
-  fail(ErrorKind::data, path.string() + ": " + what);
-}
 
 /// zlib reads plain files through the same calls.
 GzFile open_gz(const fs::path& path) {

@@ -10,14 +10,11 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/io/refuse.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
-
-[[noreturn]] void refuse(const fs::path& path, const std::string& what) {
-  fail(ErrorKind::data, path.string() + ": " + what);
-}
 
 /// OpenCV fills what a cut-off file lacks with gray and says nothing; formats end with a mark.
 bool ends_properly(const std::string& bytes) {

@@ -24,7 +24,7 @@ const TypeName kTypes[] = {
     {"BOOL", torch::kBool},
 };
 
-[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
+[[noreturn]] void refuse_weights(const std::filesystem::path& path, const std::string& what) {
   fail(ErrorKind::checkpoint, path.string() + ": " + what);
 }
 
@@ -33,27 +33,27 @@ torch::Tensor tensor_from(const std::filesystem::path& path, const std::string& 
                           size_t data_begin, bool mapped) {
   if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
       !entry.contains("data_offsets")) {
-    refuse(path, "tensor " + in_quotes(name) + " has no dtype, shape or data_offsets");
+    refuse_weights(path, "tensor " + in_quotes(name) + " has no dtype, shape or data_offsets");
   }
   const TypeName* found = nullptr;
   for (const auto& known : kTypes) {
     if (entry["dtype"] == known.name) found = &known;
   }
   if (found == nullptr) {
-    refuse(path, "tensor " + in_quotes(name) + " is of type " + entry["dtype"].dump() +
-                     ", which is not known");
+    refuse_weights(path, "tensor " + in_quotes(name) + " is of type " + entry["dtype"].dump() +
+                             ", which is not known");
   }
   const auto shape = entry["shape"].get<std::vector<int64_t>>();
   const auto offsets = entry["data_offsets"].get<std::vector<uint64_t>>();
   size_t bytes = torch::elementSize(found->type);
   for (const int64_t n : shape) {
-    if (n < 0) refuse(path, "tensor " + in_quotes(name) + " has a negative size");
+    if (n < 0) refuse_weights(path, "tensor " + in_quotes(name) + " has a negative size");
     bytes *= static_cast<size_t>(n);
   }
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] - offsets[0] != bytes ||
       offsets[1] > file->size() - data_begin) {
-    refuse(path,
-           "tensor " + in_quotes(name) + " lies outside the file: it is truncated or damaged");
+    refuse_weights(
+        path, "tensor " + in_quotes(name) + " lies outside the file: it is truncated or damaged");
   }
   const uint8_t* begin = file->data() + data_begin + offsets[0];
   if (mapped && bytes > 0) {
@@ -67,6 +67,15 @@ torch::Tensor tensor_from(const std::filesystem::path& path, const std::string& 
 
 }  // namespace
 
+std::map<std::string, torch::Tensor> tensors_below(const TensorArchive& archive,
+                                                   const std::string& prefix) {
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& [name, tensor] : archive.tensors) {
+    if (name.rfind(prefix, 0) == 0) tensors[name.substr(prefix.size())] = tensor;
+  }
+  return tensors;
+}
+
 void write_safetensors(const std::filesystem::path& path, const TensorArchive& archive) {
   json header = json::object();
   if (!archive.metadata.empty()) header["__metadata__"] = archive.metadata;
@@ -78,7 +87,8 @@ void write_safetensors(const std::filesystem::path& path, const TensorArchive& a
     for (const auto& known : kTypes) {
       if (known.type == tensor.scalar_type()) type_name = known.name;
     }
-    if (type_name == nullptr) refuse(path, "tensor " + in_quotes(name) + " has no storable type");
+    if (type_name == nullptr)
+      refuse_weights(path, "tensor " + in_quotes(name) + " has no storable type");
     header[name] = {{"dtype", type_name},
                     {"shape", tensor.sizes().vec()},
                     {"data_offsets", {offset, offset + stored.back().nbytes()}}};
@@ -97,7 +107,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorArchive& a
               static_cast<std::streamsize>(tensor.nbytes()));
   }
   out.close();
-  if (!out) refuse(path, "cannot be written");
+  if (!out) refuse_weights(path, "cannot be written");
   file.commit();
 }
 
@@ -113,20 +123,22 @@ Header read_header(const std::filesystem::path& path, const MappedFile& file) {
   uint64_t length = 0;
   std::memcpy(&length, file.data(), sizeof length);
   if (length > file.size() - sizeof length) {
-    refuse(path, "the header says " + std::to_string(length) + " bytes and the file has " +
-                     std::to_string(file.size()) + ": truncated, or not a safetensors file");
+    refuse_weights(path, "the header says " + std::to_string(length) + " bytes and the file has " +
+                             std::to_string(file.size()) +
+                             ": truncated, or not a safetensors file");
   }
   const char* text = reinterpret_cast<const char*>(file.data()) + sizeof length;
   Header header{json::parse(text, text + length, nullptr, false), sizeof length + length};
   if (!header.document.is_object()) {
-    refuse(path, "the header is no JSON object: not a safetensors file");
+    refuse_weights(path, "the header is no JSON object: not a safetensors file");
   }
   return header;
 }
 
 void check_is_long_enough(const std::filesystem::path& path) {
-  if (!std::filesystem::is_regular_file(path)) refuse(path, "no such file");
-  if (std::filesystem::file_size(path) < 10) refuse(path, "too short to be a safetensors file");
+  if (!std::filesystem::is_regular_file(path)) refuse_weights(path, "no such file");
+  if (std::filesystem::file_size(path) < 10)
+    refuse_weights(path, "too short to be a safetensors file");
 }
 
 template <class Work>
@@ -134,7 +146,7 @@ auto with_clean_errors(const std::filesystem::path& path, const Work& work) {
   try {
     return work();
   } catch (const json::exception& e) {
-    refuse(path, std::string("the header is damaged (") + e.what() + ")");
+    refuse_weights(path, std::string("the header is damaged (") + e.what() + ")");
   }
 }
 

@@ -14,6 +14,10 @@ struct TensorArchive {
   std::map<std::string, std::string> metadata;
 };
 
+/// The tensors whose names begin with a prefix, without it.
+std::map<std::string, torch::Tensor> tensors_below(const TensorArchive& archive,
+                                                   const std::string& prefix);
+
 /// Writes the safetensors format (https://github.com/huggingface/safetensors): a JSON header, then
 /// raw little-endian numbers; readable from any language, and nothing in it is ever run.
 /// The file appears whole or not at all. Tensors are stored contiguous, in their own type.

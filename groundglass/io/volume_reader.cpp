@@ -8,6 +8,7 @@
 #include "groundglass/io/dicom_series.h"
 #include "groundglass/io/itk_volume.h"
 #include "groundglass/io/nifti.h"
+#include "groundglass/io/refuse.h"
 #include "groundglass/io/stored_numbers.h"
 
 namespace groundglass {
@@ -16,10 +17,6 @@ namespace {
 
 /// Air around or inside a patient lies near -1000; no scale of gray values goes below this.
 constexpr double kSurelyHu = -200;
-
-[[noreturn]] void refuse(const fs::path& path, const std::string& what) {
-  fail(ErrorKind::data, path.string() + ": " + what);
-}
 
 bool ends_with_one_of(const fs::path& path, const std::vector<const char*>& endings) {
   return std::any_of(endings.begin(), endings.end(),

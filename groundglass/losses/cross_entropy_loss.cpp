@@ -10,8 +10,8 @@ namespace groundglass {
 namespace {
 
 /// [N,H,W], in nats; what stands at ignored pixels means nothing.
-torch::Tensor of_each_pixel(const torch::Tensor& logits, const torch::Tensor& target,
-                            const torch::Tensor& valid) {
+torch::Tensor cross_entropy_of_each_pixel(const torch::Tensor& logits, const torch::Tensor& target,
+                                          const torch::Tensor& valid) {
   if (logits.size(1) == 1) {
     const auto x = logits.select(1, 0);
     const auto t = target.to(x.scalar_type());
@@ -47,11 +47,11 @@ torch::Tensor cross_entropy_loss(const torch::Tensor& logits, const torch::Tenso
   const auto valid = target != kIgnoreLabel;
   if (!options.class_weights.empty()) {
     const auto w = pixel_weights(logits, target, valid, options.class_weights);
-    const auto weighted = (of_each_pixel(logits, target, valid) * w).sum();
+    const auto weighted = (cross_entropy_of_each_pixel(logits, target, valid) * w).sum();
     return options.reduction == PixelReduction::sum ? weighted
                                                     : weighted / w.sum().clamp_min(1e-12);
   }
-  const auto sum = (of_each_pixel(logits, target, valid) * valid).sum();
+  const auto sum = (cross_entropy_of_each_pixel(logits, target, valid) * valid).sum();
   return options.reduction == PixelReduction::sum ? sum : sum / valid.sum().clamp_min(1);
 }
 

@@ -6,7 +6,7 @@ namespace groundglass {
 namespace {
 
 /// [N,H,W], in nats, without the logarithm of a rounded zero.
-torch::Tensor of_each_pixel(const torch::Tensor& logits) {
+torch::Tensor entropy_of_each_pixel(const torch::Tensor& logits) {
   if (logits.size(1) == 1) {
     const auto x = logits.select(1, 0);
     return torch::softplus(x) - x * torch::sigmoid(x);
@@ -20,7 +20,7 @@ torch::Tensor of_each_pixel(const torch::Tensor& logits) {
 torch::Tensor entropy_loss(const torch::Tensor& logits, const torch::Tensor& target,
                            const EntropyLossOptions& options) {
   check_shapes(logits, target);
-  const auto entropy = of_each_pixel(logits);
+  const auto entropy = entropy_of_each_pixel(logits);
   if (options.pixels == EntropyPixels::all) return entropy.mean();
   const auto counts = target == kIgnoreLabel;
   return (entropy * counts).sum() / counts.sum().clamp_min(1);

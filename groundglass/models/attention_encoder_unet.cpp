@@ -10,12 +10,12 @@ using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 namespace {
 
-constexpr size_t kScales = 5;  // VGG-16's sixth map, pool5, has nothing to learn
+constexpr size_t kEncoderScales = 5;  // VGG-16's sixth map, pool5, has nothing to learn
 
 /// 3x3 convolution, batch norm, ReLU. [N,in,H,W] -> [N,out,H,W].
-class BlockImpl final : public torch::nn::Module {
+class ConvBlockImpl final : public torch::nn::Module {
  public:
-  BlockImpl(int64_t in, int64_t out) {
+  ConvBlockImpl(int64_t in, int64_t out) {
     conv = register_module("conv", Conv2d(Conv2dOptions(in, out, 3).padding(1).bias(false)));
     norm = register_module("norm", BatchNorm2d(out));
     start_he_normal(*this);
@@ -26,7 +26,7 @@ class BlockImpl final : public torch::nn::Module {
   Conv2d conv{nullptr};
   BatchNorm2d norm{nullptr};
 };
-TORCH_MODULE(Block);
+TORCH_MODULE(ConvBlock);
 
 }  // namespace
 
@@ -34,13 +34,13 @@ AttentionEncoderUNetImpl::AttentionEncoderUNetImpl(const AttentionEncoderUNetOpt
     : options_(options) {
   encoder = register_module("encoder", make_encoder(options.encoder, options.in_channels));
   const auto w = encoder->channels();
-  if (w.size() < kScales) {
+  if (w.size() < kEncoderScales) {
     fail(ErrorKind::recipe, "the encoder has " + std::to_string(w.size()) +
                                 " maps, expected five or more: choose another encoder");
   }
-  for (size_t i = kScales - 1; i > 0; --i) {
+  for (size_t i = kEncoderScales - 1; i > 0; --i) {
     gate->push_back(AdditiveAttentionGate(w[i - 1], w[i], options.gate_align));
-    dec->push_back(Block(w[i] + w[i - 1], w[i - 1]));
+    dec->push_back(ConvBlock(w[i] + w[i - 1], w[i - 1]));
   }
   register_module("gate", gate);
   register_module("dec", dec);
@@ -52,7 +52,7 @@ AttentionEncoderUNetImpl::AttentionEncoderUNetImpl(const AttentionEncoderUNetOpt
 
 Features AttentionEncoderUNetImpl::encode(torch::Tensor image) {
   auto f = encoder->forward(scaled_input(image, options_.encoder.input_scale));
-  f.maps.resize(kScales);
+  f.maps.resize(kEncoderScales);
   for (size_t i = 0; i < f.maps.size(); ++i) {
     f.maps[i] = watched("enc" + std::to_string(i + 1), f.maps[i]);
   }
@@ -66,7 +66,7 @@ Prediction AttentionEncoderUNetImpl::decode(const Features& f) {
     const auto& skip = f.maps[scale];
     const auto kept = gate[i]->as<AdditiveAttentionGate>()->forward(skip, x);
     x = torch::upsample_nearest2d(x, {skip.size(2), skip.size(3)});
-    x = dec[i]->as<Block>()->forward(torch::cat({x, kept}, 1));  // skip's channels and size
+    x = dec[i]->as<ConvBlock>()->forward(torch::cat({x, kept}, 1));  // skip's channels and size
     x = watched("dec" + std::to_string(scale + 1), x);
   }
   x = head(x);
@@ -77,7 +77,7 @@ Prediction AttentionEncoderUNetImpl::decode(const Features& f) {
 
 std::vector<std::string> AttentionEncoderUNetImpl::layer_names() const {
   std::vector<std::string> names;
-  for (size_t i = 1; i <= kScales; ++i) names.push_back("enc" + std::to_string(i));
+  for (size_t i = 1; i <= kEncoderScales; ++i) names.push_back("enc" + std::to_string(i));
   for (size_t i = dec->size(); i >= 1; --i) names.push_back("dec" + std::to_string(i));
   return names;
 }

@@ -13,9 +13,9 @@ using torch::nn::Conv2dOptions;
 namespace {
 
 /// Separable 3x3 convolution, batch norm, ReLU, dropout. [N,in,H,W] -> [N,out,H,W].
-class BlockImpl final : public torch::nn::Module {
+class SeparableBlockImpl final : public torch::nn::Module {
  public:
-  BlockImpl(int64_t in, int64_t out, const AttentionUNetOptions& options)
+  SeparableBlockImpl(int64_t in, int64_t out, const AttentionUNetOptions& options)
       : dropout_(options.dropout) {
     conv = register_module("conv", SeparableConv(in, out));
     norm = register_module(
@@ -32,14 +32,14 @@ class BlockImpl final : public torch::nn::Module {
   BatchNorm2d norm{nullptr};
   double dropout_;
 };
-TORCH_MODULE(Block);
+TORCH_MODULE(SeparableBlock);
 
 }  // namespace
 
 AttentionUNetImpl::AttentionUNetImpl(const AttentionUNetOptions& options) : options_(options) {
   const auto& w = checked_widths(options.widths);
   for (size_t i = 0; i < w.size(); ++i) {
-    enc->push_back(Block(i == 0 ? options.in_channels : w[i - 1], w[i], options));
+    enc->push_back(SeparableBlock(i == 0 ? options.in_channels : w[i - 1], w[i], options));
     if (i + 1 < w.size()) down->push_back(TfSameConv2d(w[i], w[i], 3, 2));
   }
   for (size_t i = w.size() - 1; i > 0; --i) {
@@ -47,7 +47,7 @@ AttentionUNetImpl::AttentionUNetImpl(const AttentionUNetOptions& options) : opti
       gate->push_back(AdditiveAttentionGate(w[i - 1], w[i], options.gate_align));
     }
     up->push_back(TfSameConvTranspose2d(w[i], w[i - 1]));
-    dec->push_back(Block(2 * w[i - 1], w[i - 1], options));
+    dec->push_back(SeparableBlock(2 * w[i - 1], w[i - 1], options));
   }
   register_module("enc", enc);
   register_module("down", down);
@@ -64,7 +64,8 @@ Features AttentionUNetImpl::encode(torch::Tensor x) {
   Features f;
   for (size_t i = 0; i < enc->size(); ++i) {
     if (i > 0) x = down[i - 1]->as<TfSameConv2d>()->forward(x);  // [N,w(i-1),H/2^i,W/2^i]
-    x = watched("enc" + std::to_string(i + 1), enc[i]->as<Block>()->forward(x));  // [N,w(i),..]
+    x = watched("enc" + std::to_string(i + 1),
+                enc[i]->as<SeparableBlock>()->forward(x));  // [N,w(i),..]
     f.maps.push_back(x);
   }
   return f;
@@ -77,7 +78,7 @@ Prediction AttentionUNetImpl::decode(const Features& f) {
     auto skip = f.maps[scale];
     if (!gate->is_empty()) skip = gate[i]->as<AdditiveAttentionGate>()->forward(skip, x);
     x = up[i]->as<TfSameConvTranspose2d>()->forward(x);  // twice H and W, half the channels
-    x = dec[i]->as<Block>()->forward(torch::cat({x, skip}, 1));
+    x = dec[i]->as<SeparableBlock>()->forward(torch::cat({x, skip}, 1));
     x = watched("dec" + std::to_string(scale + 1), x);
   }
   return {head(x), {}};

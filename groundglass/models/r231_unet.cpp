@@ -10,9 +10,9 @@ using torch::nn::ReLU;
 namespace {
 
 /// Twice (3x3 convolution with bias, ReLU, batch norm). [N,in,H,W] -> [N,out,H,W].
-class BlockImpl final : public torch::nn::Module {
+class DoubleConvBlockImpl final : public torch::nn::Module {
  public:
-  BlockImpl(int64_t in, int64_t out) {
+  DoubleConvBlockImpl(int64_t in, int64_t out) {
     for (const int64_t from : {in, out}) {
       block->push_back(Conv2d(Conv2dOptions(from, out, 3).padding(1)));
       block->push_back(ReLU());
@@ -32,7 +32,7 @@ class BlockImpl final : public torch::nn::Module {
  private:
   torch::nn::ModuleList block;  // the ReLUs keep the places of the public keys
 };
-TORCH_MODULE(Block);
+TORCH_MODULE(DoubleConvBlock);
 
 /// Bilinear doubling, then 1x1. [N,in,H,W] -> [N,out,2H,2W].
 class UpImpl final : public torch::nn::Module {
@@ -57,7 +57,7 @@ class UpBlockImpl final : public torch::nn::Module {
  public:
   UpBlockImpl(int64_t in, int64_t out) {
     up = register_module("up", Up(in, out));
-    conv_block = register_module("conv_block", Block(2 * out, out));
+    conv_block = register_module("conv_block", DoubleConvBlock(2 * out, out));
   }
 
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& skip) {
@@ -66,7 +66,7 @@ class UpBlockImpl final : public torch::nn::Module {
 
  private:
   Up up{nullptr};
-  Block conv_block{nullptr};
+  DoubleConvBlock conv_block{nullptr};
 };
 TORCH_MODULE(UpBlock);
 
@@ -75,7 +75,7 @@ TORCH_MODULE(UpBlock);
 R231UNetImpl::R231UNetImpl(const R231UNetOptions& options) : options_(options) {
   const auto& w = checked_widths(options.widths);
   for (size_t i = 0; i < w.size(); ++i) {
-    down_path->push_back(Block(i == 0 ? options.in_channels : w[i - 1], w[i]));
+    down_path->push_back(DoubleConvBlock(i == 0 ? options.in_channels : w[i - 1], w[i]));
   }
   for (size_t i = w.size() - 1; i > 0; --i) up_path->push_back(UpBlock(w[i], w[i - 1]));
   register_module("down_path", down_path);
@@ -87,7 +87,7 @@ Features R231UNetImpl::encode(torch::Tensor x) {
   Features f;
   for (size_t i = 0; i < down_path->size(); ++i) {
     if (i > 0) x = torch::avg_pool2d(x, 2);  // [N,w(i-1),H/2^i,W/2^i]
-    x = watched("enc" + std::to_string(i + 1), down_path[i]->as<Block>()->forward(x));
+    x = watched("enc" + std::to_string(i + 1), down_path[i]->as<DoubleConvBlock>()->forward(x));
     f.maps.push_back(x);
   }
   return f;

@@ -1,6 +1,7 @@
 #include "groundglass/models/segnet.h"
 
 #include "groundglass/core/error.h"
+#include "groundglass/models/blocks/conv_same.h"
 #include "groundglass/models/blocks/he_init.h"
 #include "groundglass/models/blocks/unpool.h"
 
@@ -10,10 +11,6 @@ using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 namespace {
 
-Conv2d conv3x3(int64_t in, int64_t out) {
-  return Conv2d(Conv2dOptions(in, out, 3).padding(1).bias(false));
-}
-
 /// Several times (3x3 convolution, batch norm, perhaps ReLU). [N,in,H,W] -> [N,last of outs,H,W].
 class StageImpl final : public torch::nn::Module {
  public:
@@ -21,7 +18,7 @@ class StageImpl final : public torch::nn::Module {
       : activation_(activation) {
     for (const int64_t out : outs) {
       const auto k = std::to_string(conv.size() + 1);
-      conv.push_back(register_module("conv" + k, conv3x3(in, out)));
+      conv.push_back(register_module("conv" + k, conv_same(in, out, 3)));
       norm.push_back(register_module("norm" + k, BatchNorm2d(out)));
       in = out;
     }
@@ -45,7 +42,7 @@ TORCH_MODULE(Stage);
 class HeadImpl final : public torch::nn::Module {
  public:
   HeadImpl(int64_t in, int64_t classes, SegNetHead kind) {
-    conv = register_module("conv", conv3x3(in, classes));
+    conv = register_module("conv", conv_same(in, classes, 3));
     if (kind == SegNetHead::matlab) norm = register_module("norm", BatchNorm2d(classes));
   }
   torch::Tensor forward(const torch::Tensor& x) {

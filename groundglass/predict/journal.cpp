@@ -5,7 +5,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
-#include "groundglass/infer/int8_ranges.h"
+#include "groundglass/infer/plan/int8_ranges.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;

@@ -11,6 +11,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/recipe/comparable.h"
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_table.h"
 #include "groundglass/recipe/recipe_writer.h"
@@ -21,8 +22,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
-const std::vector<std::string> kSections = {"paper",  "preprocess", "augment",  "split",
-                                            "labels", "model",      "evaluate", "train"};
+const std::vector<std::string> kClassifierSections = {"paper",  "preprocess", "augment",  "split",
+                                                      "labels", "model",      "evaluate", "train"};
 constexpr const char* kFormat = "groundglass-classifier-1";
 
 struct CutoffOptions {
@@ -55,22 +56,8 @@ void read_model(const toml::table& recipe, ClassifierRecipe& out) {
   reader.finish();
 }
 
-template <class Options>
-std::string written_section(const char* name, const Options& options) {
-  return std::string("[") + name + "]\n" + written_fields(options) + "\n";
-}
-
 fs::path weights_file(const fs::path& run_or_file) {
   return fs::is_directory(run_or_file) ? run_or_file / "weights.safetensors" : run_or_file;
-}
-
-/// The recipe without what may change between the parts of an interrupted training.
-std::string comparable(ClassifierRecipe recipe) {
-  const TrainOptions defaults;
-  recipe.train.epochs = defaults.epochs;
-  recipe.train.checkpoint_minutes = defaults.checkpoint_minutes;
-  recipe.train.loader_threads = defaults.loader_threads;
-  return recipe.resolved();
 }
 
 void begin_classifier_run(const fs::path& run, const ClassifierRecipe& recipe, const Split& split,
@@ -145,9 +132,10 @@ ClassifierRecipe parse_classifier_recipe(const std::string& text, const std::str
   const toml::table table = recipe_table(text, name, overrides);
   for (const auto& [key, node] : table) {
     const std::string found(key.str());
-    if (std::find(kSections.begin(), kSections.end(), found) == kSections.end()) {
+    if (std::find(kClassifierSections.begin(), kClassifierSections.end(), found) ==
+        kClassifierSections.end()) {
       refuse_recipe(node, "unknown section [" + found + "] in a classifier's recipe" +
-                              did_you_mean(found, kSections));
+                              did_you_mean(found, kClassifierSections));
     }
   }
   ClassifierRecipe recipe;

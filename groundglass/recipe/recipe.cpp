@@ -195,12 +195,6 @@ void check_class_names(const Recipe& recipe) {
                               std::to_string(classes - 1) + " names or none");
 }
 
-/// A whole section of the resolved text.
-template <class Options>
-std::string written_section(const char* name, const Options& options) {
-  return std::string("[") + name + "]\n" + written_fields(options) + "\n";
-}
-
 std::string written_expect(const ExpectOptions& expect) {
   if (expect.rows.empty()) return "";
   RecipeWriter writer;

@@ -70,4 +70,10 @@ std::string written_fields(Options options) {
   return writer.text();
 }
 
+/// A whole section of the resolved text.
+template <class Options>
+std::string written_section(const char* name, const Options& options) {
+  return std::string("[") + name + "]\n" + written_fields(options) + "\n";
+}
+
 }  // namespace groundglass

@@ -8,12 +8,15 @@
 #include <torch/version.h>
 #include <nlohmann/json.hpp>
 
+#include "groundglass/core/clock.h"
+#include "groundglass/core/engine.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/losses/distillation_loss.h"
+#include "groundglass/recipe/comparable.h"
 #include "groundglass/train/training_state.h"
 #include "groundglass/train/weights.h"
 
@@ -22,37 +25,19 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 namespace {
 
-std::string utc_now() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
-  return text;
-}
-
 std::string environment_json(const PreparedSet& set, const Engine& engine) {
-  const ordered_json document = {
-      {"version", version()},
-      {"commit", commit()},
-      {"libtorch", TORCH_VERSION},
-      {"device", engine.device.str()},
-      {"precision", engine.precision == torch::kBFloat16 ? "bf16" : "fp32"},
-      {"processor", cpu_name()},
-      {"threads", at::get_num_threads()},
-      {"data", set.header().source},
-      {"data_rows", set.size()},
-      {"begun", utc_now()},
-      {"note", kNotAMedicalDevice}};
+  const ordered_json document = {{"version", version()},
+                                 {"commit", commit()},
+                                 {"libtorch", TORCH_VERSION},
+                                 {"device", engine.device.str()},
+                                 {"precision", precision_name(engine.precision)},
+                                 {"processor", cpu_name()},
+                                 {"threads", at::get_num_threads()},
+                                 {"data", set.header().source},
+                                 {"data_rows", set.size()},
+                                 {"begun", utc_now()},
+                                 {"note", kNotAMedicalDevice}};
   return document.dump(1) + "\n";
-}
-
-/// The recipe without what may change between the parts of an interrupted training.
-std::string comparable(const Recipe& recipe) {
-  Recipe copy = recipe;
-  const TrainOptions defaults;
-  copy.train.epochs = defaults.epochs;
-  copy.train.checkpoint_minutes = defaults.checkpoint_minutes;
-  copy.train.loader_threads = defaults.loader_threads;
-  return copy.resolved();
 }
 
 /// Where one text first differs from another: the line of the second.

@@ -10,22 +10,10 @@
 #include "groundglass/data/augment/warp.h"
 #include "groundglass/io/legend.h"
 #include "groundglass/io/paint.h"
+#include "groundglass/report/canvas.h"
 
 namespace groundglass {
 namespace {
-
-const cv::Scalar kInk(40, 40, 40), kFaint(225, 225, 225);
-
-torch::Tensor to_tensor(const cv::Mat& rgb) {
-  return torch::from_blob(rgb.data, {rgb.rows, rgb.cols, 3}, torch::kUInt8)
-      .permute({2, 0, 1})
-      .contiguous();
-}
-
-void write_text(cv::Mat& canvas, const std::string& text, cv::Point at, double size,
-                const cv::Scalar& colour) {
-  cv::putText(canvas, text, at, cv::FONT_HERSHEY_SIMPLEX, size, colour, 1, cv::LINE_AA);
-}
 
 /// A line of a plot.
 struct Curve {

@@ -1,48 +1,31 @@
 #include "groundglass/report/reliability.h"
 
-#include <cmath>
-
-#include <opencv2/imgproc.hpp>
-
-#include "groundglass/core/text.h"
+#include "groundglass/report/canvas.h"
 
 namespace groundglass {
 namespace {
 
-const cv::Scalar kInk(40, 40, 40), kFaint(225, 225, 225), kGray(170, 170, 170);
-const cv::Scalar kColours[] = {{215, 120, 40}, {60, 110, 200}, {60, 150, 90}};
-constexpr int kLeft = 70, kTop = 50, kSide = 340, kStripTop = kTop + kSide + 40, kStrip = 90;
-constexpr int kPanelWidth = kLeft + kSide + 30, kHeight = kStripTop + kStrip + 50;
-
-void write_text(cv::Mat& canvas, const std::string& text, cv::Point at, double size,
-                const cv::Scalar& colour) {
-  cv::putText(canvas, text, at, cv::FONT_HERSHEY_SIMPLEX, size, colour, 1, cv::LINE_AA);
-}
-
-cv::Point place(double probability, double share) {
-  return {kLeft + static_cast<int>(std::lround(probability * kSide)),
-          kTop + kSide - static_cast<int>(std::lround(share * kSide))};
-}
+const cv::Scalar kGray(170, 170, 170);
+const cv::Scalar kPanelColours[] = {{215, 120, 40}, {60, 110, 200}, {60, 150, 90}};
+constexpr UnitAxes kPanelAxes{.side = 340};
+constexpr int kStripTop = kPanelAxes.top + kPanelAxes.side + 40, kStrip = 90;
+constexpr int kPanelWidth = kPanelAxes.left + kPanelAxes.side + 30,
+              kHeight = kStripTop + kStrip + 50;
 
 void draw_axes(cv::Mat& panel, const std::string& title, const std::string& axis) {
-  for (int tick = 0; tick <= 5; ++tick) {
-    const double at = tick / 5.0;
-    cv::line(panel, place(0, at), place(1, at), kFaint);
-    cv::line(panel, place(at, 0), place(at, 1), kFaint);
-    write_text(panel, fixed(at, 1), {kLeft - 36, place(0, at).y + 5}, 0.42, kInk);
-    write_text(panel, fixed(at, 1), {place(at, 0).x - 10, kTop + kSide + 20}, 0.42, kInk);
-  }
-  cv::line(panel, place(0, 0), place(1, 1), kGray, 1, cv::LINE_AA);
-  write_text(panel, title, {kLeft, 20}, 0.5, kInk);
-  write_text(panel, "share that came true", {kLeft - 60, kTop - 10}, 0.42, kInk);
-  write_text(panel, axis, {kLeft + 40, kHeight - 10}, 0.45, kInk);
+  kPanelAxes.draw(panel);
+  cv::line(panel, kPanelAxes.place(0, 0), kPanelAxes.place(1, 1), kGray, 1, cv::LINE_AA);
+  write_text(panel, title, {kPanelAxes.left, 20}, 0.5, kInk);
+  write_text(panel, "share that came true", {kPanelAxes.left - 60, kPanelAxes.top - 10}, 0.42,
+             kInk);
+  write_text(panel, axis, {kPanelAxes.left + 40, kHeight - 10}, 0.45, kInk);
 }
 
 void draw_curve(cv::Mat& panel, const ReliabilityCurve& curve, const cv::Scalar& colour) {
   cv::Point before(-1, -1);
   for (const auto& point : curve.points) {
     if (point.count == 0) continue;
-    const auto here = place(point.probability, point.share);
+    const auto here = kPanelAxes.place(point.probability, point.share);
     if (before.x >= 0) cv::line(panel, before, here, colour, 2, cv::LINE_AA);
     cv::circle(panel, here, 3, colour, cv::FILLED, cv::LINE_AA);
     before = here;
@@ -65,24 +48,26 @@ void draw_strip(cv::Mat& panel, const std::vector<ReliabilityCurve>& curves) {
   const int bottom = kStripTop + kStrip;
   for (int64_t ten = 1; ten <= most; ten *= 10) {
     const int y = bottom - bar_height(ten, most);
-    cv::line(panel, {kLeft, y}, {kLeft + kSide, y}, kFaint);
+    cv::line(panel, {kPanelAxes.left, y}, {kPanelAxes.left + kPanelAxes.side, y}, kFaint);
   }
   write_text(panel, std::to_string(most), {2, kStripTop + 5}, 0.36, kInk);
   write_text(panel, "pixels", {2, kStripTop + 20}, 0.36, kInk);
   for (size_t c = 0; c < curves.size(); ++c) {
     const auto bins = static_cast<double>(curves[c].points.size());
-    const double width = kSide / bins, part = width / static_cast<double>(curves.size() + 1);
+    const double width = kPanelAxes.side / bins,
+                 part = width / static_cast<double>(curves.size() + 1);
     for (size_t m = 0; m < curves[c].points.size(); ++m) {
       const int height = bar_height(curves[c].points[m].count, most);
       if (height == 0) continue;
-      const int left = kLeft + static_cast<int>(std::lround(width * static_cast<double>(m) +
-                                                            part * (static_cast<double>(c) + 0.5)));
+      const int left =
+          kPanelAxes.left + static_cast<int>(std::lround(width * static_cast<double>(m) +
+                                                         part * (static_cast<double>(c) + 0.5)));
       cv::rectangle(panel, {left, bottom - height},
-                    {left + std::max(1, static_cast<int>(part) - 1), bottom}, kColours[c],
+                    {left + std::max(1, static_cast<int>(part) - 1), bottom}, kPanelColours[c],
                     cv::FILLED);
     }
   }
-  cv::line(panel, {kLeft, bottom}, {kLeft + kSide, bottom}, kInk);
+  cv::line(panel, {kPanelAxes.left, bottom}, {kPanelAxes.left + kPanelAxes.side, bottom}, kInk);
 }
 
 }  // namespace
@@ -96,17 +81,16 @@ torch::Tensor reliability_figure(const std::string& axis,
         canvas.colRange(kPanelWidth * static_cast<int>(i), kPanelWidth * static_cast<int>(i + 1));
     draw_axes(panel, panels[i].title, axis);
     auto curves = panels[i].curves;
-    curves.resize(std::min(curves.size(), std::size(kColours)));
+    curves.resize(std::min(curves.size(), std::size(kPanelColours)));
     draw_strip(panel, curves);
     for (size_t c = 0; c < curves.size(); ++c) {
-      draw_curve(panel, curves[c], kColours[c]);
-      write_text(panel, curves[c].name, {kLeft + 10, kTop + 18 + 20 * static_cast<int>(c)}, 0.44,
-                 kColours[c]);
+      draw_curve(panel, curves[c], kPanelColours[c]);
+      write_text(panel, curves[c].name,
+                 {kPanelAxes.left + 10, kPanelAxes.top + 18 + 20 * static_cast<int>(c)}, 0.44,
+                 kPanelColours[c]);
     }
   }
-  return torch::from_blob(canvas.data, {canvas.rows, canvas.cols, 3}, torch::kUInt8)
-      .permute({2, 0, 1})
-      .contiguous();
+  return to_tensor(canvas);
 }
 
 }  // namespace groundglass

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "groundglass/core/clock.h"
 #include "groundglass/core/csv.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -20,10 +21,6 @@
 namespace groundglass {
 using nlohmann::json;
 namespace {
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// Where a training stands, beside its weights.
 struct Standing {
@@ -46,15 +43,6 @@ struct Standing {
             j.at("best_epoch"), j.at("best_monitor"), j.at("progress")};
   }
 };
-
-/// The tensors of an archive whose names begin with a prefix, without it.
-std::map<std::string, torch::Tensor> part(const TensorArchive& archive, const std::string& prefix) {
-  std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, tensor] : archive.tensors) {
-    if (name.rfind(prefix, 0) == 0) tensors[name.substr(prefix.size())] = tensor;
-  }
-  return tensors;
-}
 
 torch::Tensor forward(EncoderClassifier& model, const torch::Tensor& image, const Engine& engine) {
   const Autocast autocast(engine.device, engine.precision);
@@ -221,8 +209,8 @@ class ClassifierTraining {
       fail(ErrorKind::checkpoint,
            state_path().string() + ": is no state of a classifier (" + e.what() + ")");
     }
-    load_weights(*model_, part(archive, "weights/"), state_path().string());
-    optimizer_->load(part(archive, "optimizer/"));
+    load_weights(*model_, tensors_below(archive, "weights/"), state_path().string());
+    optimizer_->load(tensors_below(archive, "optimizer/"));
   }
 
   const ClassifierJob& job_;

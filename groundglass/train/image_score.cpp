@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
@@ -9,10 +10,6 @@
 
 namespace groundglass {
 namespace {
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 void add_bins(std::vector<int64_t>& bins, const torch::Tensor& p) {
   const auto bin = (p * ImageOutcomes::kBins).to(torch::kInt64).clamp(0, ImageOutcomes::kBins - 1);

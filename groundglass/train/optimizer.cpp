@@ -7,17 +7,17 @@
 namespace groundglass {
 namespace {
 
-using Tensors = std::vector<torch::Tensor>;
+using TensorVector = std::vector<torch::Tensor>;
 
-Tensors zeros_like_all(const Tensors& like) {
-  Tensors out;
+TensorVector zeros_like_all(const TensorVector& like) {
+  TensorVector out;
   for (const auto& t : like) out.push_back(torch::zeros_like(t));
   return out;
 }
 
 /// Copies named tensors back into place. Throws Error(checkpoint) if one is missing.
 void restore(const std::map<std::string, torch::Tensor>& state, const std::string& prefix,
-             Tensors& into) {
+             TensorVector& into) {
   for (size_t i = 0; i < into.size(); ++i) {
     const auto found = state.find(prefix + std::to_string(i));
     if (found == state.end() || found->second.sizes() != into[i].sizes()) {
@@ -31,10 +31,11 @@ void restore(const std::map<std::string, torch::Tensor>& state, const std::strin
 
 /// Parameters that have a gradient now, with it and with their share of other lists.
 struct Active {
-  Tensors parameters, gradients, first, second;
+  TensorVector parameters, gradients, first, second;
 };
 
-Active active(const Tensors& parameters, const Tensors& first, const Tensors& second) {
+Active active(const TensorVector& parameters, const TensorVector& first,
+              const TensorVector& second) {
   Active a;
   for (size_t i = 0; i < parameters.size(); ++i) {
     if (!parameters[i].grad().defined()) continue;
@@ -48,7 +49,7 @@ Active active(const Tensors& parameters, const Tensors& first, const Tensors& se
 
 class Adam final : public Optimizer {
  public:
-  Adam(Tensors parameters, const TrainOptions& options)
+  Adam(TensorVector parameters, const TrainOptions& options)
       : parameters_(std::move(parameters)),
         mean_(zeros_like_all(parameters_)),
         square_(zeros_like_all(parameters_)),
@@ -93,14 +94,14 @@ class Adam final : public Optimizer {
   }
 
  private:
-  Tensors parameters_, mean_, square_;
+  TensorVector parameters_, mean_, square_;
   TrainOptions options_;
   int64_t steps_ = 0;
 };
 
 class Sgd final : public Optimizer {
  public:
-  Sgd(Tensors parameters, const TrainOptions& options)
+  Sgd(TensorVector parameters, const TrainOptions& options)
       : parameters_(std::move(parameters)),
         velocity_(zeros_like_all(parameters_)),
         options_(options) {}
@@ -129,7 +130,7 @@ class Sgd final : public Optimizer {
   }
 
  private:
-  Tensors parameters_, velocity_;
+  TensorVector parameters_, velocity_;
   TrainOptions options_;
 };
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/rng.h"
@@ -17,10 +18,6 @@
 
 namespace groundglass {
 namespace {
-
-double now_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// One training from its state to its end.
 class Training {

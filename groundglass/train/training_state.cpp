@@ -88,14 +88,6 @@ void add(TensorArchive& archive, const std::string& prefix,
   for (const auto& [name, tensor] : tensors) archive.tensors[prefix + name] = tensor;
 }
 
-std::map<std::string, torch::Tensor> part(const TensorArchive& archive, const std::string& prefix) {
-  std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, tensor] : archive.tensors) {
-    if (name.rfind(prefix, 0) == 0) tensors[name.substr(prefix.size())] = tensor;
-  }
-  return tensors;
-}
-
 }  // namespace
 
 bool state_exists(const fs::path& run) {
@@ -120,9 +112,9 @@ TrainingState load_state(const fs::path& run, SegmentationModel& model, Optimize
                          WeightAverage& average) {
   const TensorArchive archive = read_safetensors(state_path(run));
   TrainingState state = parse_numbers(state_path(run), archive.metadata);
-  load_weights(model, part(archive, "weights/"), state_path(run).string());
-  optimizer.load(part(archive, "optimizer/"));
-  average.load(part(archive, "average/"));
+  load_weights(model, tensors_below(archive, "weights/"), state_path(run).string());
+  optimizer.load(tensors_below(archive, "optimizer/"));
+  average.load(tensors_below(archive, "average/"));
   return state;
 }
 

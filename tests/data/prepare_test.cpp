@@ -24,7 +24,7 @@ fs::path phantom_table(const ScratchFolder& folder) {
   return write_phantom_set(folder / "data", options);
 }
 
-PrepareJob job_for(const fs::path& data, const fs::path& output) {
+PrepareJob prepare_job(const fs::path& data, const fs::path& output) {
   PrepareJob job;
   job.dataset = read_dataset(data);
   job.preprocess.size = {32, 48};
@@ -44,7 +44,7 @@ class Stopper final : public Observer {
 TEST(Prepare, StoresEachSliceAsTheRecipeMakesIt) {
   const ScratchFolder folder;
   const auto table = phantom_table(folder);
-  const PrepareJob job = job_for(table, folder / "set.ggset");
+  const PrepareJob job = prepare_job(table, folder / "set.ggset");
   EXPECT_EQ(prepare(job), 12);
   const PreparedSet set(folder / "set.ggset");
   ASSERT_EQ(set.size(), 12);
@@ -61,7 +61,7 @@ TEST(Prepare, StoresEachSliceAsTheRecipeMakesIt) {
 TEST(Prepare, GivesTheSameFileOnOneThreadAndOnFour) {
   const ScratchFolder folder;
   const auto table = phantom_table(folder);
-  PrepareJob job = job_for(table, folder / "one.ggset");
+  PrepareJob job = prepare_job(table, folder / "one.ggset");
   job.threads = 1;
   prepare(job);
   job.threads = 4;
@@ -73,7 +73,7 @@ TEST(Prepare, GivesTheSameFileOnOneThreadAndOnFour) {
 TEST(Prepare, GoesOnAfterAnInterruption) {
   const ScratchFolder folder;
   const auto table = phantom_table(folder);
-  PrepareJob job = job_for(table, folder / "whole.ggset");
+  PrepareJob job = prepare_job(table, folder / "whole.ggset");
   prepare(job);
   job.output = folder / "interrupted.ggset";
   job.threads = 1;
@@ -95,7 +95,7 @@ TEST(Prepare, ListsAllThatIsWrongAtOnce) {
   write_png(at("z002_infection.png"), torch::zeros({64, 60}, torch::kUInt8));
   write_png(at("z003_infection.png"), torch::full({64, 64}, 37, torch::kUInt8));
   write_file(at("z004.png"), "not a picture at all");
-  const PrepareJob job = job_for(table, folder / "set.ggset");
+  const PrepareJob job = prepare_job(table, folder / "set.ggset");
   const std::string text = complaint(ErrorKind::data, [&] { prepare(job); });
   EXPECT_TRUE(says(
       text, {"5 problems", "z000.png: is empty", "z001.png: is truncated",
@@ -113,7 +113,7 @@ TEST(Prepare, TakesEveryAxialSliceOfAVolume) {
   options.format = "nifti";
   options.phantom = {.slices = 5, .side = 64};
   const auto data = write_phantom_set(folder / "nnunet", options);
-  EXPECT_EQ(prepare(job_for(data, folder / "set.ggset")), 10);
+  EXPECT_EQ(prepare(prepare_job(data, folder / "set.ggset")), 10);
   const PreparedSet set(folder / "set.ggset");
   EXPECT_EQ(set.rows()[6].id, "case_001#z001");
   EXPECT_EQ(set.rows()[6].patient, "case_001");

@@ -10,7 +10,7 @@
 namespace groundglass {
 namespace {
 
-std::vector<PreparedRow> rows_of(const std::string& label, int64_t count) {
+std::vector<PreparedRow> labelled_rows(const std::string& label, int64_t count) {
   std::vector<PreparedRow> rows;
   for (int64_t i = 0; i < count; ++i) {
     const std::string name = label + std::to_string(i);
@@ -20,7 +20,7 @@ std::vector<PreparedRow> rows_of(const std::string& label, int64_t count) {
 }
 
 std::vector<PreparedRow> both(int64_t infected, int64_t normal) {
-  auto rows = rows_of("infected", infected), more = rows_of("normal", normal);
+  auto rows = labelled_rows("infected", infected), more = labelled_rows("normal", normal);
   rows.insert(rows.end(), more.begin(), more.end());
   return rows;
 }
@@ -85,9 +85,9 @@ TEST(StratifiedSplit, FollowsItsSeedAlone) {
 }
 
 TEST(StratifiedSplit, RefusesImagesWithoutLabelsAndLabelsTooRare) {
-  EXPECT_TRUE(
-      says(complaint(ErrorKind::data, [] { stratified_splits(rows_of("", 9), stratified()); }),
-           {"no row has a label", "column 'label'"}));
+  EXPECT_TRUE(says(
+      complaint(ErrorKind::data, [] { stratified_splits(labelled_rows("", 9), stratified()); }),
+      {"no row has a label", "column 'label'"}));
   EXPECT_TRUE(says(complaint(ErrorKind::data, [] { stratified_splits(both(4, 9), stratified()); }),
                    {"'infected'", "4 images", "5 folds"}));
 }

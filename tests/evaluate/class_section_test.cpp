@@ -9,22 +9,23 @@
 namespace groundglass {
 namespace {
 
-ScoredItem item(const std::string& id, Counts counts) {
+ScoredItem class_item(const std::string& id, Counts counts) {
   return {id, id, id, "", counts, {1, 2, 3}, true};
 }
 
 /// A fold with two test slices and two classes.
-FoldScores fold(int64_t number, const std::string& first, const std::string& second) {
+FoldScores class_fold(int64_t number, const std::string& first, const std::string& second) {
   FoldScores out;
   out.fold = number;
-  out.items = {item(first, {8, 2, 0, 90}), item(second, {5, 5, 0, 90})};
+  out.items = {class_item(first, {8, 2, 0, 90}), class_item(second, {5, 5, 0, 90})};
   out.items[0].classes = {{6, 1, 1, 92}, {1, 2, 0, 97}};
   out.items[1].classes = {{4, 2, 2, 92}, {0, 0, 0, 100}};
   return out;
 }
 
 TEST(ClassSection, HasARowForAnyInfectionAndEachClass) {
-  const auto rows = class_rows({fold(0, "a", "b"), fold(1, "c", "d")}, false, {"ground glass"});
+  const auto rows =
+      class_rows({class_fold(0, "a", "b"), class_fold(1, "c", "d")}, false, {"ground glass"});
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(rows[0].name, "any infection");
   EXPECT_EQ(rows[1].name, "ground glass");
@@ -33,7 +34,7 @@ TEST(ClassSection, HasARowForAnyInfectionAndEachClass) {
   EXPECT_NEAR(*rows[0].dice_of_fold[0], 26.0 / 33, 1e-12);
   EXPECT_NEAR(*rows[1].dice_of_fold[1], 20.0 / 26, 1e-12);
   EXPECT_NEAR(*rows[2].dice_of_fold[0], 2.0 / 4, 1e-12);
-  const auto shared = class_rows({fold(0, "a", "b"), fold(1, "a", "b")}, true, {});
+  const auto shared = class_rows({class_fold(0, "a", "b"), class_fold(1, "a", "b")}, true, {});
   EXPECT_EQ(shared[1].items.size(), 2U) << "slices that every fold was tested on count once";
   EXPECT_EQ(shared[1].dice_of_fold.size(), 2U);
 }
@@ -41,8 +42,8 @@ TEST(ClassSection, HasARowForAnyInfectionAndEachClass) {
 TEST(ClassSection, IsPartOfTheCrossValidationTable) {
   TableCaption caption;
   caption.class_names = {"ground glass", "consolidation"};
-  const auto table =
-      cross_validation_table({fold(0, "a", "b"), fold(1, "c", "d")}, caption, {"", {}, {}});
+  const auto table = cross_validation_table({class_fold(0, "a", "b"), class_fold(1, "c", "d")},
+                                            caption, {"", {}, {}});
   EXPECT_TRUE(
       says(table.markdown, {"| ground glass | all | 0.7692 | 0.7692 | 0.7692 +- 0.0000 | 0.7692 |",
                             "| consolidation | all | 0.5000", "| any infection | all |",
@@ -56,7 +57,7 @@ TEST(ClassSection, IsPartOfTheCrossValidationTable) {
 }
 
 TEST(ClassSection, IsLeftOutForNetworksOfOneClass) {
-  FoldScores one = fold(0, "a", "b");
+  FoldScores one = class_fold(0, "a", "b");
   for (auto& i : one.items) i.classes.clear();
   const auto table = cross_validation_table({one}, {}, {"", {}, {}});
   EXPECT_EQ(table.markdown.find("any infection"), std::string::npos);
@@ -67,7 +68,7 @@ TEST(ClassSection, IsLeftOutForNetworksOfOneClass) {
 
 TEST(ClassSection, SurvivesTheFileOfAFold) {
   const ScratchFolder folder;
-  const FoldScores written = fold(3, "a", "b");
+  const FoldScores written = class_fold(3, "a", "b");
   write_fold_scores(folder / "test.json", written);
   const FoldScores read = read_fold_scores(folder / "test.json");
   ASSERT_EQ(read.items.size(), 2U);

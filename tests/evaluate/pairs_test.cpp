@@ -82,7 +82,7 @@ TEST(ScorePairs, RefusesMasksOfAnotherSizeOrGrid) {
 }
 
 /// Keeps the warnings.
-class Listener final : public Observer {
+class WarningListener final : public Observer {
  public:
   void on(const Warning& w) override { warnings.push_back(w.message); }
   using Observer::on;
@@ -99,7 +99,7 @@ TEST(ScorePairs, MeasuresVolumesByTheirOwnSpacing) {
   write_label_volume(folder / "ref/v.nii.gz", reference);
   write_label_volume(folder / "out/v_mask.nii.gz", moved);
   const auto pairs = pair_masks(folder / "out", folder / "ref");
-  Listener listener;
+  WarningListener listener;
   const auto items = score_pairs(pairs, {"", "any", 2}, 1, listener);
   EXPECT_NEAR(*hausdorff95_mm(items[0].shapes->surfaces), std::sqrt(64 + 16 + 2.25), 1e-5);
   EXPECT_EQ(items[0].shapes->lesions, (LesionCounts{1, 0, 1, 1}));
@@ -124,7 +124,7 @@ TEST(ScorePairs, WarnsOfVoxelsOfOneMillimetre) {
     write_label_volume(folder / ("ref/" + std::string(name) + ".nii.gz"), map);
     write_label_volume(folder / ("out/" + std::string(name) + "_mask.nii.gz"), map);
   }
-  Listener listener;
+  WarningListener listener;
   score_pairs(pair_masks(folder / "out", folder / "ref"), {"", "any", 2}, 2, listener);
   ASSERT_EQ(listener.warnings.size(), 1U);
   EXPECT_TRUE(says(listener.warnings[0], {".nii.gz and 1 more", "1 x 1 x 1 mm", "not known"}));

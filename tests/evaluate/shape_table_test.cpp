@@ -8,8 +8,8 @@
 namespace groundglass {
 namespace {
 
-ScoredItem item(const std::string& study, const std::string& domain, Counts counts,
-                const LesionCounts& lesions, const SurfaceDistances& surfaces, bool spacing) {
+ScoredItem shape_item(const std::string& study, const std::string& domain, Counts counts,
+                      const LesionCounts& lesions, const SurfaceDistances& surfaces, bool spacing) {
   ScoredItem i{study, study, study, domain, counts, {}, false};
   i.shapes = MaskShapes{lesions, surfaces, 1, spacing, !surfaces.to_truth.empty()};
   return i;
@@ -17,16 +17,16 @@ ScoredItem item(const std::string& study, const std::string& domain, Counts coun
 
 // Study A has two slices with a spacing, B was missed, C (another domain) has no spacing and two
 // false alarms.
-std::vector<ScoredItem> four_items() {
+std::vector<ScoredItem> four_shapes() {
   const SurfaceDistances near{{{1.0F, 4}}, {{2.0F, 4}}, 0}, far{{{6.0F, 4}}, {{6.0F, 4}}, 0};
-  return {item("A", "north", {3, 1, 1, 5}, {2, 1, 3, 1}, near, true),
-          item("A", "north", {1, 1, 0, 8}, {2, 2, 1, 0}, far, true),
-          item("B", "north", {0, 0, 2, 8}, {4, 0, 0, 0}, {{}, {}, 6}, true),
-          item("C", "south", {0, 2, 0, 8}, {0, 0, 2, 2}, {}, false)};
+  return {shape_item("A", "north", {3, 1, 1, 5}, {2, 1, 3, 1}, near, true),
+          shape_item("A", "north", {1, 1, 0, 8}, {2, 2, 1, 0}, far, true),
+          shape_item("B", "north", {0, 0, 2, 8}, {4, 0, 0, 0}, {{}, {}, 6}, true),
+          shape_item("C", "south", {0, 2, 0, 8}, {0, 0, 2, 2}, {}, false)};
 }
 
 TEST(DomainShapes, AddsSlicesToCasesAndAveragesCases) {
-  const auto parts = domain_shapes(four_items(), 3);
+  const auto parts = domain_shapes(four_shapes(), 3);
   ASSERT_EQ(parts.size(), 3U);
   EXPECT_EQ(parts[0].name, "all");
   EXPECT_EQ(parts[0].cases, 3);
@@ -48,7 +48,7 @@ TEST(DomainShapes, AddsSlicesToCasesAndAveragesCases) {
 }
 
 TEST(DomainShapes, DrawsWholePatientsForTheIntervals) {
-  const auto parts = domain_shapes(four_items(), 3);
+  const auto parts = domain_shapes(four_shapes(), 3);
   EXPECT_DOUBLE_EQ(parts[1].intervals.at("false_positives").low, 0);   // B twice
   EXPECT_DOUBLE_EQ(parts[1].intervals.at("false_positives").high, 1);  // A twice
   EXPECT_DOUBLE_EQ(parts[1].pooled_sensitivity->low, 0);
@@ -58,7 +58,7 @@ TEST(DomainShapes, DrawsWholePatientsForTheIntervals) {
 }
 
 TEST(DomainShapes, SaysWhyACaseHasNoDistance) {
-  const auto cases = by_case(four_items());
+  const auto cases = by_case(four_shapes());
   ASSERT_EQ(cases.size(), 3U);
   EXPECT_EQ(distance_status(cases[0]), "ok");
   EXPECT_EQ(distance_status(cases[1]), "prediction_empty");
@@ -69,8 +69,8 @@ TEST(DomainShapes, SaysWhyACaseHasNoDistance) {
 }
 
 TEST(ShapeTable, HasTheFormThatScriptsRelyOn) {
-  auto j = evaluation_json(four_items());
-  add_shapes(j, four_items(), {});
+  auto j = evaluation_json(four_shapes());
+  add_shapes(j, four_shapes(), {});
   const auto& a = j["cases"][0];
   EXPECT_EQ(a["case"], "A");
   EXPECT_EQ(a["lesions"]["reference"], 4);
@@ -99,7 +99,7 @@ TEST(ShapeTable, HasTheFormThatScriptsRelyOn) {
   EXPECT_TRUE(j["domains"]["south"]["mean"]["hd95_mm"].is_null());
   EXPECT_EQ(j["definitions"]["tolerance_mm"], 3);
   EXPECT_TRUE(j["definitions"]["picture_spacing_mm"].is_null());
-  auto one_domain = four_items();
+  auto one_domain = four_shapes();
   one_domain.resize(3);
   auto one = evaluation_json(one_domain);
   add_shapes(one, one_domain, {});
@@ -107,15 +107,15 @@ TEST(ShapeTable, HasTheFormThatScriptsRelyOn) {
 }
 
 TEST(ClassTable, ScoresEachClassAlone) {
-  auto items = four_items();
+  auto items = four_shapes();
   for (auto& i : items) i.classes = {{1, 1, 0, 8}, {2, 0, 2, 6}};
   EXPECT_EQ(counted_classes(items), 2);
-  EXPECT_EQ(counted_classes(four_items()), 0);
+  EXPECT_EQ(counted_classes(four_shapes()), 0);
   const auto cases = by_case(items);
   EXPECT_EQ(cases[0].classes[0], (Counts{2, 2, 0, 16}));  // two slices
   auto j = evaluation_json(items);
   const auto before = j;
-  add_classes(j, four_items());
+  add_classes(j, four_shapes());
   EXPECT_EQ(j, before);
   add_classes(j, items);
   ASSERT_EQ(j["classes"].size(), 2U);

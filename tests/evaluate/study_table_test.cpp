@@ -5,7 +5,7 @@
 namespace groundglass {
 namespace {
 
-FoldScores fold(int64_t k, const std::string& id, const std::string& domain, Counts counts) {
+FoldScores study_fold(int64_t k, const std::string& id, const std::string& domain, Counts counts) {
   return {k, 1, 0.5, 2.0, {{id, id, id, domain, counts, {}, false}}};
 }
 
@@ -14,7 +14,8 @@ StudyRow two_folds() {
   StudyRow row;
   row.name = "mine";
   row.parameters = 42;
-  row.folds = {fold(0, "a", "north", {4, 1, 1, 4}), fold(1, "b", "south", {2, 3, 3, 2})};
+  row.folds = {study_fold(0, "a", "north", {4, 1, 1, 4}),
+               study_fold(1, "b", "south", {2, 3, 3, 2})};
   row.expected = {
       "Table 9", {"DC", "Recall", "AUC"}, {{"lungs", {1, 1, 1}}, {"printed", {.7, .6, .9}}}};
   return row;

@@ -1,6 +1,6 @@
 // The CUDA plan and what it is made of. Folding, layout and arithmetic are tested on the processor;
 // graphs and parity only where a GPU is at hand.
-#include "groundglass/infer/cuda_plan.h"
+#include "groundglass/infer/gpu/cuda_plan.h"
 
 #include <numeric>
 
@@ -8,35 +8,14 @@
 #include <torch/cuda.h>
 
 #include "groundglass/core/torch_version.h"
-#include "groundglass/infer/folded_network.h"
+#include "groundglass/infer/graph/folded_network.h"
 #include "groundglass/infer/runner.h"
 #include "groundglass/recipe/catalog.h"
 #include "tests/complaint.h"
+#include "tests/infer/planned_function.h"
 
 namespace groundglass {
 namespace {
-
-constexpr double kFloatError = 1e-5, kHalfError = 3e-2;
-
-torch::Tensor image_of(const std::vector<int64_t>& sizes) {
-  torch::manual_seed(7);
-  return torch::rand(sizes) - 0.3;
-}
-
-double error_of_mean(const torch::Tensor& found, const torch::Tensor& expected) {
-  EXPECT_EQ(found.sizes(), expected.sizes());
-  return ((found - expected).abs().mean() / expected.abs().mean()).item<double>();
-}
-
-/// Batch norm that does something: fresh statistics are zero and one.
-void enliven(torch::nn::Module& module) {
-  const torch::NoGradGuard no_grad;
-  for (auto& b : module.named_buffers()) {
-    if (!b.value().is_floating_point()) continue;
-    const bool variance = b.key().ends_with("var");
-    b.value().uniform_(variance ? 0.5 : -0.1, variance ? 1.5 : 0.1);
-  }
-}
 
 /// A network of the catalog, an image that it takes, and what it says of it.
 struct Sample {
@@ -259,7 +238,7 @@ class CudaCatalog : public CudaPlanTest {
   std::string name_;
 };
 
-const bool kRegistered = [] {
+const bool kCudaRegistered = [] {
   const std::vector<std::string> families = {"unet",      "linknet", "raiu_net",     "inf_net",
                                              "r231_unet", "chs_net", "segnet_depth4"};
   for (const auto& name : families) {  // tracing takes seconds; the GPU sees all of them

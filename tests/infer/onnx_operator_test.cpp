@@ -8,23 +8,16 @@
 #include <gtest/gtest.h>
 #include <torch/nn/functional/padding.h>
 
-#include "groundglass/infer/onnx.h"
-#include "groundglass/infer/onnx_proto.h"
+#include "groundglass/infer/onnx/onnx.h"
+#include "groundglass/infer/onnx/proto.h"
 #include "groundglass/io/safetensors.h"
+#include "tests/infer/parsed_onnx.h"
+#include "tests/infer/planned_function.h"
 
 namespace groundglass {
 namespace {
 namespace F = torch::nn::functional;
 using torch::Tensor;
-
-struct NothingImpl final : torch::nn::Module {};
-TORCH_MODULE(Nothing);
-
-onnx::ModelProto parsed(const std::string& bytes) {
-  onnx::ModelProto model;
-  EXPECT_TRUE(model.ParseFromString(bytes));
-  return model;
-}
 
 std::multiset<std::string> op_types(const onnx::ModelProto& model) {
   std::multiset<std::string> all;

@@ -1,5 +1,5 @@
 // Structure of the written protobuf, and what is refused. Operators: onnx_operator_test.cpp.
-#include "groundglass/infer/onnx.h"
+#include "groundglass/infer/onnx/onnx.h"
 
 #include <cstring>
 #include <set>
@@ -8,24 +8,17 @@
 
 #include "groundglass/core/files.h"
 #include "groundglass/core/version.h"
-#include "groundglass/infer/onnx_proto.h"
+#include "groundglass/infer/onnx/proto.h"
 #include "groundglass/models/attention_unet.h"
 #include "groundglass/models/unet.h"
 #include "tests/complaint.h"
+#include "tests/infer/parsed_onnx.h"
+#include "tests/infer/planned_function.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
 namespace {
 using torch::Tensor;
-
-struct NothingImpl final : torch::nn::Module {};
-TORCH_MODULE(Nothing);
-
-onnx::ModelProto parsed(const std::string& bytes) {
-  onnx::ModelProto model;
-  EXPECT_TRUE(model.ParseFromString(bytes));
-  return model;
-}
 
 /// "batch", "1", "?" for an axis that is named, fixed or open.
 std::vector<std::string> axes(const onnx::ValueInfoProto& info) {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kEngine = "amx kernel";
 
-struct Shape {
+struct TileShape {
   int64_t in, out;
   std::array<int64_t, 2> kernel, stride, padding, dilation, size;
 };
@@ -20,7 +20,7 @@ struct Shape {
 /// Three layers: the first fills memory of the plan, the second is looked at, and the sum behind it
 /// reads what lives on. Numbers of few bits, so that bfloat16 rounds none of them.
 struct Layers {
-  explicit Layers(const Shape& s) : shape(s) {
+  explicit Layers(const TileShape& s) : shape(s) {
     const auto whole = [](std::vector<int64_t> sizes, int64_t most) {
       return torch::randint(-most, most + 1, sizes, torch::kFloat32);
     };
@@ -35,7 +35,7 @@ struct Layers {
     const auto y = torch::conv2d(x, w, b, shape.stride, shape.padding, shape.dilation);
     return torch::conv2d(torch::relu(y), out) + y;
   }
-  Shape shape;
+  TileShape shape;
   torch::Tensor in, w, b, out;
 };
 
@@ -44,7 +44,7 @@ torch::Tensor whole_image(const std::array<int64_t, 2>& size) {
   return torch::randint(-2, 3, {2, 1, size[0], size[1]}, torch::kFloat32);
 }
 
-class PlanAmx : public testing::TestWithParam<Shape> {
+class PlanAmx : public testing::TestWithParam<TileShape> {
  protected:
   void SetUp() override {
     if (!Plan::available(torch::kBFloat16)) GTEST_SKIP() << "this processor has no AMX";
@@ -111,23 +111,24 @@ constexpr std::array<int64_t, 2> kOne = {1, 1}, kNone = {0, 0};
 
 INSTANTIATE_TEST_SUITE_P(
     , PlanAmx,
-    testing::Values(Shape{32, 32, {3, 3}, kOne, kOne, kOne, {16, 32}},
-                    Shape{16, 48, {3, 3}, kOne, kOne, kOne, {7, 19}},   // one block, pairs of taps
-                    Shape{48, 16, {3, 3}, kOne, kOne, kOne, {20, 5}},   // short rows
-                    Shape{20, 36, {1, 1}, kOne, kNone, kOne, {9, 33}},  // blocks not full
-                    Shape{96, 80, {1, 1}, kOne, kNone, kOne, {4, 4}},
-                    Shape{80, 64, {3, 3}, {2, 2}, kOne, kOne, {18, 34}},
-                    Shape{32, 32, {1, 1}, {2, 2}, kNone, kOne, {15, 17}},
-                    Shape{16, 32, {7, 7}, {2, 2}, {3, 3}, kOne, {40, 24}},
-                    Shape{48, 32, {3, 3}, kOne, {3, 3}, {3, 3}, {13, 21}},  // dilated, odd blocks
-                    Shape{32, 16, {1, 7}, kOne, {0, 3}, kOne, {6, 40}},
-                    Shape{32, 16, {7, 1}, kOne, {3, 0}, kOne, {40, 6}},
-                    Shape{64, 32, {5, 5}, {1, 2}, {2, 2}, kOne, {12, 30}},
-                    Shape{32, 32, {3, 3}, kOne, kNone, kOne, {9, 9}},  // no border
-                    Shape{512, 96, {3, 3}, kOne, kOne, kOne, {8, 8}},  // outputs shared, sums go on
-                    Shape{64, 64, {3, 3}, kOne, kOne, kOne, {200, 96}}),  // several strips
+    testing::Values(
+        TileShape{32, 32, {3, 3}, kOne, kOne, kOne, {16, 32}},
+        TileShape{16, 48, {3, 3}, kOne, kOne, kOne, {7, 19}},   // one block, pairs of taps
+        TileShape{48, 16, {3, 3}, kOne, kOne, kOne, {20, 5}},   // short rows
+        TileShape{20, 36, {1, 1}, kOne, kNone, kOne, {9, 33}},  // blocks not full
+        TileShape{96, 80, {1, 1}, kOne, kNone, kOne, {4, 4}},
+        TileShape{80, 64, {3, 3}, {2, 2}, kOne, kOne, {18, 34}},
+        TileShape{32, 32, {1, 1}, {2, 2}, kNone, kOne, {15, 17}},
+        TileShape{16, 32, {7, 7}, {2, 2}, {3, 3}, kOne, {40, 24}},
+        TileShape{48, 32, {3, 3}, kOne, {3, 3}, {3, 3}, {13, 21}},  // dilated, odd blocks
+        TileShape{32, 16, {1, 7}, kOne, {0, 3}, kOne, {6, 40}},
+        TileShape{32, 16, {7, 1}, kOne, {3, 0}, kOne, {40, 6}},
+        TileShape{64, 32, {5, 5}, {1, 2}, {2, 2}, kOne, {12, 30}},
+        TileShape{32, 32, {3, 3}, kOne, kNone, kOne, {9, 9}},     // no border
+        TileShape{512, 96, {3, 3}, kOne, kOne, kOne, {8, 8}},     // outputs shared, sums go on
+        TileShape{64, 64, {3, 3}, kOne, kOne, kOne, {200, 96}}),  // several strips
     [](const auto& test) {
-      const Shape& s = test.param;
+      const TileShape& s = test.param;
       return std::to_string(s.in) + "to" + std::to_string(s.out) + "by" +
              std::to_string(s.kernel[0]) + "x" + std::to_string(s.kernel[1]) + "stride" +
              std::to_string(s.stride[0]) + "of" + std::to_string(s.size[0]) + "x" +

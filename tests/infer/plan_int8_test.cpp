@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "groundglass/core/files.h"
-#include "groundglass/infer/int8_ranges.h"
+#include "groundglass/infer/plan/int8_ranges.h"
 #include "groundglass/infer/runner.h"
 #include "groundglass/recipe/catalog.h"
 #include "tests/complaint.h"
@@ -44,7 +44,7 @@ class PlanInt8 : public testing::Test {
   }
 };
 
-struct Shape {
+struct ByteShape {
   int64_t in, out, kernel, stride, padding, dilation, height, width;
 };
 
@@ -53,11 +53,12 @@ struct Shape {
 TEST_F(PlanInt8, IsExactWhereNothingIsRounded) {
   const torch::NoGradGuard no_grad;
   for (const int64_t low : {0, -100}) {
-    for (const auto& s : {Shape{16, 16, 3, 1, 1, 1, 12, 29}, Shape{48, 80, 3, 1, 1, 1, 9, 15},
-                          Shape{32, 64, 3, 2, 1, 1, 13, 11}, Shape{16, 128, 1, 1, 0, 1, 8, 8},
-                          Shape{16, 40, 3, 1, 2, 2, 10, 17}, Shape{20, 21, 5, 1, 2, 1, 7, 31},
-                          Shape{32, 512, 1, 2, 0, 1, 9, 9}, Shape{16, 64, 3, 2, 0, 1, 16, 12},
-                          Shape{16, 80, 3, 2, 1, 1, 8, 61}}) {
+    for (const auto& s :
+         {ByteShape{16, 16, 3, 1, 1, 1, 12, 29}, ByteShape{48, 80, 3, 1, 1, 1, 9, 15},
+          ByteShape{32, 64, 3, 2, 1, 1, 13, 11}, ByteShape{16, 128, 1, 1, 0, 1, 8, 8},
+          ByteShape{16, 40, 3, 1, 2, 2, 10, 17}, ByteShape{20, 21, 5, 1, 2, 1, 7, 31},
+          ByteShape{32, 512, 1, 2, 0, 1, 9, 9}, ByteShape{16, 64, 3, 2, 0, 1, 16, 12},
+          ByteShape{16, 80, 3, 2, 1, 1, 8, 61}}) {
       auto w = torch::randint(-3, 4, {s.out, s.in, s.kernel, s.kernel}).to(torch::kFloat32);
       w.select(1, 0).fill_(127);  // the scale of each output is 1, 2 or 3
       w *= torch::arange(s.out).remainder(3).add(1).view({-1, 1, 1, 1});

@@ -1,7 +1,7 @@
 // A plan says what LibTorch says: every network of the catalog (registered one by one, since
 // building one takes longer than most checks), and each lowering by itself on a few lines of
 // network.
-#include "groundglass/infer/plan.h"
+#include "groundglass/infer/plan/plan.h"
 
 #include <thread>
 
@@ -15,13 +15,6 @@
 
 namespace groundglass {
 namespace {
-
-constexpr double kFloatError = 1e-5, kHalfError = 3e-2;
-
-torch::Tensor image_of(const std::vector<int64_t>& sizes) {
-  torch::manual_seed(7);
-  return torch::rand(sizes) - 0.3;
-}
 
 /// What a function gives and what its plan gives agree; returns the plan's steps by kind.
 std::map<std::string, int> agrees(const Function& function, const std::array<int64_t, 4>& size) {

@@ -4,12 +4,21 @@
 
 #include <gtest/gtest.h>
 
-#include "groundglass/infer/plan.h"
+#include "groundglass/infer/plan/plan.h"
 
 namespace groundglass {
 
 /// A few lines of network: an image [N,C,H,W] to its map.
 using Function = std::function<torch::Tensor(const torch::Tensor&)>;
+
+/// Allowed of a plan in float32 and in bf16: the mean difference as a part of the mean.
+constexpr double kFloatError = 1e-5, kHalfError = 3e-2;
+
+/// The same numbers at each call, some below zero.
+inline torch::Tensor image_of(const std::vector<int64_t>& sizes) {
+  torch::manual_seed(7);
+  return torch::rand(sizes) - 0.3;
+}
 
 struct NothingImpl final : torch::nn::Module {};
 TORCH_MODULE(Nothing);

@@ -2,7 +2,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-#include "groundglass/infer/int8_ranges.h"
+#include "groundglass/infer/plan/int8_ranges.h"
 #include "groundglass/infer/runner.h"
 #include "tests/complaint.h"
 #include "tests/scratch_folder.h"

@@ -63,7 +63,7 @@ class Counting final : public OneLayer {
   int runs = 0;
 };
 
-torch::Tensor image_of(int64_t n, int64_t height, int64_t width) {
+torch::Tensor waves_of(int64_t n, int64_t height, int64_t width) {
   return torch::cos(torch::arange(n * height * width) * 0.37).view({n, 1, height, width});
 }
 
@@ -81,7 +81,7 @@ TEST_F(RunnerTest, PlansWhereThePlanSaysTheSame) {
   EXPECT_EQ(runner.engine(), "none");
   const torch::NoGradGuard no_grad;
   for (const auto& [h, w] : std::vector<std::pair<int64_t, int64_t>>{{8, 12}, {16, 4}, {8, 12}}) {
-    const auto image = image_of(3, h, w);
+    const auto image = waves_of(3, h, w);
     EXPECT_TRUE(torch::allclose(runner.logits(image), model->forward(image).logits, 1e-4, 1e-5));
   }
   EXPECT_EQ(runner.engine(), "plan");
@@ -93,7 +93,7 @@ TEST_F(RunnerTest, LibTorchGivesTheNetworksOwnBits) {
   const auto model = std::make_shared<OneLayer>();
   Runner runner(model, {.with = RunWith::libtorch});
   const torch::NoGradGuard no_grad;
-  const auto image = image_of(2, 8, 8);
+  const auto image = waves_of(2, 8, 8);
   EXPECT_TRUE(torch::equal(runner.logits(image), model->forward(image).logits));
   EXPECT_EQ(runner.engine(), "libtorch");
 }
@@ -102,7 +102,7 @@ TEST_F(RunnerTest, FallsBackWhereTheMaskWouldChange) {
   const auto model = std::make_shared<Fickle>();
   Runner runner(model, {});
   const torch::NoGradGuard no_grad;
-  const auto bright = image_of(1, 8, 8) + 20, dark = image_of(1, 8, 12);
+  const auto bright = waves_of(1, 8, 8) + 20, dark = waves_of(1, 8, 12);
   EXPECT_TRUE(torch::equal(runner.logits(bright), model->forward(bright).logits));
   EXPECT_EQ(runner.engine(), "libtorch");
   const auto warnings = runner.take_warnings();
@@ -117,7 +117,7 @@ TEST_F(RunnerTest, FallsBackWhereTheTraceIsWrong) {
   const auto model = std::make_shared<Actor>();
   Runner runner(model, {});
   const torch::NoGradGuard no_grad;
-  const auto image = image_of(1, 8, 8);
+  const auto image = waves_of(1, 8, 8);
   EXPECT_TRUE(torch::equal(runner.logits(image), model->forward(image).logits));
   const auto warnings = runner.take_warnings();
   ASSERT_EQ(warnings.size(), 1U);
@@ -131,7 +131,7 @@ TEST_F(RunnerTest, TracesOnceForAllPrecisions) {
   if (!Plan::available(torch::kBFloat16)) GTEST_SKIP() << "no bfloat16 on this processor";
   const auto model = std::make_shared<Actor>();  // whose trace is refused
   Runner runner(model, {{torch::kCPU, torch::kBFloat16}});
-  runner.logits(image_of(1, 8, 8));
+  runner.logits(waves_of(1, 8, 8));
   const auto warnings = runner.take_warnings();
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_TRUE(says(warnings[0], {"the bf16 plan is not used", "traced graph"}));
@@ -139,23 +139,23 @@ TEST_F(RunnerTest, TracesOnceForAllPrecisions) {
   const auto bright = std::make_shared<Fickle>();  // whose plans differ in both
   Runner other(bright, {{torch::kCPU, torch::kBFloat16}});
   const int before = bright->traces;
-  other.logits(image_of(1, 8, 8) + 20);
+  other.logits(waves_of(1, 8, 8) + 20);
   EXPECT_EQ(other.take_warnings().size(), 2U);
   const int both = bright->traces - before;
   Runner single(bright, {{torch::kCPU, torch::kFloat32}});
-  single.logits(image_of(1, 8, 8) + 20);
+  single.logits(waves_of(1, 8, 8) + 20);
   EXPECT_EQ(both, bright->traces - before - both);
 }
 
 TEST_F(RunnerTest, KeepsTheLastSizes) {
   const auto model = std::make_shared<Fickle>();
   Runner runner(model, {.keep = 2});
-  for (const int64_t width : {8, 12, 16}) runner.logits(image_of(1, 8, width) + 20);
+  for (const int64_t width : {8, 12, 16}) runner.logits(waves_of(1, 8, width) + 20);
   EXPECT_EQ(runner.take_warnings().size(), 3U);  // one for each size that was judged
-  runner.logits(image_of(5, 8, 16) + 20);        // another batch is no other size
-  runner.logits(image_of(1, 8, 12) + 20);
+  runner.logits(waves_of(5, 8, 16) + 20);        // another batch is no other size
+  runner.logits(waves_of(1, 8, 12) + 20);
   EXPECT_TRUE(runner.take_warnings().empty());
-  runner.logits(image_of(1, 8, 8) + 20);  // forgotten, judged again
+  runner.logits(waves_of(1, 8, 8) + 20);  // forgotten, judged again
   EXPECT_EQ(runner.take_warnings().size(), 1U);
 }
 
@@ -188,7 +188,7 @@ std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder)
 
 TEST_F(RunnerTest, AStoredPlanNeedsNoNetworkAndGivesTheSameBits) {
   const ScratchFolder folder;
-  const auto image = image_of(2, 8, 12);
+  const auto image = waves_of(2, 8, 12);
   RunnerOptions options;
   options.plans = folder / "plans";
   options.identity = "these weights";
@@ -217,7 +217,7 @@ TEST_F(RunnerTest, AStoredPlanNeedsNoNetworkAndGivesTheSameBits) {
 
 TEST_F(RunnerTest, ADamagedPlanIsMadeAnew) {
   const ScratchFolder folder;
-  const auto image = image_of(1, 8, 8);
+  const auto image = waves_of(1, 8, 8);
   RunnerOptions options;
   options.plans = folder.path();
   options.identity = "these weights";
@@ -246,7 +246,7 @@ TEST_F(RunnerTest, TheFolderKeepsTheEightNewestPlans) {
   options.plans = folder.path();
   options.identity = "w";
   Runner runner(std::make_shared<OneLayer>(), options);
-  for (int64_t i = 1; i <= 10; ++i) runner.logits(image_of(1, 8, 4 * i));
+  for (int64_t i = 1; i <= 10; ++i) runner.logits(waves_of(1, 8, 4 * i));
   EXPECT_EQ(files_in(folder.path()).size(), 8U);
 }
 
@@ -256,7 +256,7 @@ TEST_F(RunnerTest, AFolderThatCannotBeWrittenIsNoMatter) {
   RunnerOptions options;
   options.plans = folder / "file";
   Runner runner(std::make_shared<OneLayer>(), options);
-  runner.logits(image_of(1, 8, 8));
+  runner.logits(waves_of(1, 8, 8));
   EXPECT_EQ(runner.engine(), "plan");
 }
 
@@ -265,7 +265,7 @@ TEST_F(RunnerTest, AnUnfaithfulPlanIsNotStored) {
   RunnerOptions options;
   options.plans = folder.path();
   Runner runner(std::make_shared<Fickle>(), options);
-  runner.logits(image_of(1, 8, 8) + 20);
+  runner.logits(waves_of(1, 8, 8) + 20);
   EXPECT_TRUE(files_in(folder.path()).empty());
 }
 

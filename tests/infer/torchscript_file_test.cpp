@@ -1,16 +1,17 @@
 // TorchScript files as networks: what a file's code says, its plan says, for files of ours and of
 // others.
-#include "groundglass/infer/torchscript_file.h"
+#include "groundglass/infer/graph/torchscript_file.h"
 
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/serialization/export.h>
 
 #include "groundglass/core/files.h"
 #include "groundglass/core/task.h"
-#include "groundglass/infer/plan.h"
+#include "groundglass/infer/plan/plan.h"
 #include "groundglass/infer/runner.h"
 #include "groundglass/recipe/catalog.h"
 #include "tests/complaint.h"
+#include "tests/infer/planned_function.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
@@ -21,11 +22,6 @@ namespace jit = torch::jit;
 torch::Tensor numbers(const std::vector<int64_t>& sizes) {
   torch::manual_seed(5);
   return torch::rand(sizes) - 0.3;
-}
-
-double error_of_mean(const torch::Tensor& found, const torch::Tensor& expected) {
-  EXPECT_EQ(found.sizes(), expected.sizes());
-  return ((found - expected).abs().mean() / expected.abs().mean()).item<double>();
 }
 
 /// What `export` writes beside a network.

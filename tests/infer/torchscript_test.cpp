@@ -1,4 +1,4 @@
-#include "groundglass/infer/torchscript.h"
+#include "groundglass/infer/graph/torchscript.h"
 
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/serialization/import.h>

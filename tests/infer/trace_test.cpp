@@ -1,4 +1,4 @@
-#include "groundglass/infer/trace.h"
+#include "groundglass/infer/graph/trace.h"
 
 #include <gtest/gtest.h>
 
@@ -6,25 +6,15 @@
 #include "groundglass/models/attention_unet.h"
 #include "groundglass/models/unet.h"
 #include "tests/complaint.h"
+#include "tests/infer/planned_function.h"
 
 namespace groundglass {
 namespace {
-
-struct NothingImpl final : torch::nn::Module {};
-TORCH_MODULE(Nothing);
 
 TracedModel traced(const ImageFunction& function, std::array<int64_t, 4> image = {2, 3, 8, 12},
                    int64_t multiple = 4) {
   Nothing nothing;
   return trace_module(*nothing, function, {.image = image, .size_multiple = multiple});
-}
-
-/// Batch norm that does something: fresh statistics are zero and one.
-void shake(torch::nn::Module& module) {
-  const torch::NoGradGuard no_grad;
-  for (auto& b : module.named_buffers()) {
-    if (b.value().is_floating_point()) b.value().uniform_(0.5, 1.5);
-  }
 }
 
 TEST(Trace, TakesOtherBatchesAndSizesWithZeroDifference) {
@@ -36,7 +26,7 @@ TEST(Trace, TakesOtherBatchesAndSizesWithZeroDifference) {
           AttentionUNetOptions{.in_channels = 3, .widths = {4, 8}, .gate_align = GateAlign::up_g})
           .ptr()};
   for (const auto& model : models) {
-    shake(*model);
+    enliven(*model);
     auto t = trace_model(*model, ExportOutput::logits, 16, 24);
     EXPECT_EQ(t.dynamic, (std::array<bool, 4>{true, false, true, true}));
     model->eval();

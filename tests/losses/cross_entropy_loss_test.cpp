@@ -9,31 +9,33 @@ namespace groundglass {
 namespace {
 
 // Named in full, since at::cross_entropy_loss is found for tensors as well.
-double value(const torch::Tensor& logits, const torch::Tensor& target,
-             const CrossEntropyLossOptions& options = {}) {
+double value_of_cross_entropy(const torch::Tensor& logits, const torch::Tensor& target,
+                              const CrossEntropyLossOptions& options = {}) {
   return groundglass::cross_entropy_loss(logits, target, options).item<double>();
 }
 
 TEST(CrossEntropyLoss, GivesTheGoldenNumber) {
   const double sum = std::log(0.9) + std::log(0.8) + std::log(0.7) + std::log(0.1);
-  EXPECT_NEAR(value(golden_logits(), golden_target()), -sum / 4, 1e-12);
-  EXPECT_NEAR(value(golden_logits(), golden_target()), 0.7469410, 5e-8);  // SPEC-SHARED section 3
+  EXPECT_NEAR(value_of_cross_entropy(golden_logits(), golden_target()), -sum / 4, 1e-12);
+  EXPECT_NEAR(value_of_cross_entropy(golden_logits(), golden_target()), 0.7469410,
+              5e-8);  // SPEC-SHARED section 3
 }
 
 // Paper 001 prints a sum over the pixels.
 TEST(CrossEntropyLoss, SumsOverThePixelsThatCountIfAsked) {
   const CrossEntropyLossOptions sum{.reduction = PixelReduction::sum};
-  EXPECT_NEAR(value(golden_logits(), golden_target(), sum),
-              4 * value(golden_logits(), golden_target()), 1e-12);
-  EXPECT_NEAR(value(three_class_logits(), ignoring_target(), sum),
-              4 * value(three_class_logits(), ignoring_target()), 1e-12);
-  EXPECT_EQ(value(golden_logits(), torch::full({1, 2, 2}, 255, torch::kInt64), sum), 0);
+  EXPECT_NEAR(value_of_cross_entropy(golden_logits(), golden_target(), sum),
+              4 * value_of_cross_entropy(golden_logits(), golden_target()), 1e-12);
+  EXPECT_NEAR(value_of_cross_entropy(three_class_logits(), ignoring_target(), sum),
+              4 * value_of_cross_entropy(three_class_logits(), ignoring_target()), 1e-12);
+  EXPECT_EQ(
+      value_of_cross_entropy(golden_logits(), torch::full({1, 2, 2}, 255, torch::kInt64), sum), 0);
 }
 
 TEST(CrossEntropyLoss, OfOneLogitIsThatOfTwoWithABackgroundOfZero) {
   const auto x = golden_logits();
-  EXPECT_NEAR(value(torch::cat({torch::zeros_like(x), x}, 1), golden_target()),
-              value(x, golden_target()), 1e-12);
+  EXPECT_NEAR(value_of_cross_entropy(torch::cat({torch::zeros_like(x), x}, 1), golden_target()),
+              value_of_cross_entropy(x, golden_target()), 1e-12);
 }
 
 // tools/reference/losses.py, "K=3 all, cross entropy"
@@ -59,7 +61,7 @@ TEST(CrossEntropyLoss, DoesNotLookAtIgnoredPixels) {
   auto target = golden_target();
   target[0][1][1] = 255;  // the pixel with p = .1
   const double sum = std::log(0.9) + std::log(0.8) + std::log(0.7);
-  EXPECT_NEAR(value(golden_logits(), target), -sum / 3, 1e-12);
+  EXPECT_NEAR(value_of_cross_entropy(golden_logits(), target), -sum / 3, 1e-12);
 }
 
 // tools/reference/losses.py, "K=3 all" and "K=3 with 255, cross entropy weighed .5 1 3"
@@ -73,44 +75,50 @@ TEST(CrossEntropyLoss, WeighsPixelsByTheirTrueClass) {
       {0.034633282, 0.017312636, -0.040525935, -0.048714123, 0.063525198, 0.012564074, 0.014080841,
        -0.080837835, 0.027961861, 0.032124792, -0.035991414, 0.092666026, -0.071362102, 0.003926549,
        -0.096840556, 0.039237310, 0.032064866, 0.004174531});
-  EXPECT_NEAR(value(three_class_logits(), ignoring_target(), weighed), 0.459528011188642, 1e-12);
-  EXPECT_NEAR(value(golden_logits(), golden_target(), {.class_weights = {2, 1}}),
+  EXPECT_NEAR(value_of_cross_entropy(three_class_logits(), ignoring_target(), weighed),
+              0.459528011188642, 1e-12);
+  EXPECT_NEAR(value_of_cross_entropy(golden_logits(), golden_target(), {.class_weights = {2, 1}}),
               0.6688878095687093, 1e-12);  // (e1 + e2 + 2 e3 + e4) / 5
-  EXPECT_NEAR(value(three_class_logits(), three_class_target(), {.class_weights = {7, 7, 7}}),
-              value(three_class_logits(), three_class_target()), 1e-12);
+  EXPECT_NEAR(value_of_cross_entropy(three_class_logits(), three_class_target(),
+                                     {.class_weights = {7, 7, 7}}),
+              value_of_cross_entropy(three_class_logits(), three_class_target()), 1e-12);
   const CrossEntropyLossOptions sum{PixelReduction::sum, {0.5, 1, 3}};
-  EXPECT_NEAR(value(three_class_logits(), three_class_target(), sum),
+  EXPECT_NEAR(value_of_cross_entropy(three_class_logits(), three_class_target(), sum),
               0.519792763085675 * (2 * 0.5 + 3 * 1 + 3), 1e-12);
-  EXPECT_EQ(value(three_class_logits(), torch::full({2, 1, 3}, 255, torch::kInt64), weighed), 0);
+  EXPECT_EQ(value_of_cross_entropy(three_class_logits(), torch::full({2, 1, 3}, 255, torch::kInt64),
+                                   weighed),
+            0);
 }
 
 TEST(CrossEntropyLoss, SaysHowManyWeightsItExpects) {
   for (const std::vector<double>& weights : {std::vector<double>{1, 2}, {1, -1, 1}, {0, 0, 0}}) {
     EXPECT_TRUE(says(complaint(ErrorKind::recipe,
                                [&] {
-                                 value(three_class_logits(), three_class_target(),
-                                       {.class_weights = weights});
+                                 value_of_cross_entropy(three_class_logits(), three_class_target(),
+                                                        {.class_weights = weights});
                                }),
                      {"class_weights", "expected 3", "none below 0"}));
   }
 }
 
 TEST(CrossEntropyLoss, IsZeroIfEveryPixelIsIgnored) {
-  EXPECT_EQ(value(golden_logits(), torch::full({1, 2, 2}, 255, torch::kInt64)), 0);
-  EXPECT_EQ(value(three_class_logits(), torch::full({2, 1, 3}, 255, torch::kInt64)), 0);
+  EXPECT_EQ(value_of_cross_entropy(golden_logits(), torch::full({1, 2, 2}, 255, torch::kInt64)), 0);
+  EXPECT_EQ(
+      value_of_cross_entropy(three_class_logits(), torch::full({2, 1, 3}, 255, torch::kInt64)), 0);
 }
 
 TEST(CrossEntropyLoss, TakesMasksOfBytes) {
   for (const auto& logits : {three_class_logits(), three_class_logits().narrow(1, 0, 1)}) {
     const auto target = ignoring_target().clamp_min(0);
-    EXPECT_EQ(value(logits, target.to(torch::kUInt8)), value(logits, target));
+    EXPECT_EQ(value_of_cross_entropy(logits, target.to(torch::kUInt8)),
+              value_of_cross_entropy(logits, target));
   }
 }
 
 TEST(CrossEntropyLoss, GrowsLinearlyWhereTheNetworkIsSureAndWrong) {
   const auto empty = torch::zeros({1, 2, 2}, torch::kInt64);
-  EXPECT_NEAR(value(certain(empty + 1), empty), 40, 1e-6);
-  EXPECT_NEAR(value(certain(empty), empty), 0, 1e-12);
+  EXPECT_NEAR(value_of_cross_entropy(certain(empty + 1), empty), 40, 1e-6);
+  EXPECT_NEAR(value_of_cross_entropy(certain(empty), empty), 0, 1e-12);
 }
 
 TEST(CrossEntropyLoss, HasTheGradientOfItsDifferences) {

@@ -6,48 +6,49 @@
 namespace groundglass {
 namespace {
 
-double value(const torch::Tensor& logits, const torch::Tensor& target,
-             const DiceLossOptions& options = {}) {
+double value_of_dice(const torch::Tensor& logits, const torch::Tensor& target,
+                     const DiceLossOptions& options = {}) {
   return dice_loss(logits, target, options).item<double>();
 }
 
 // SPEC-SHARED section 3: TP 1.8, FP .3, FN 1.2, so 3.6 / 5.1.
 TEST(DiceLoss, GivesTheGoldenNumber) {
-  EXPECT_NEAR(value(golden_logits(), golden_target(), {.smooth = 0}), 1 - 3.6 / 5.1, 1e-12);
-  EXPECT_NEAR(value(golden_logits(), golden_target(), {.smooth = 0}), 1 - 0.7058824, 5e-8);
+  EXPECT_NEAR(value_of_dice(golden_logits(), golden_target(), {.smooth = 0}), 1 - 3.6 / 5.1, 1e-12);
+  EXPECT_NEAR(value_of_dice(golden_logits(), golden_target(), {.smooth = 0}), 1 - 0.7058824, 5e-8);
 }
 
 TEST(DiceLoss, SmoothsAboveAndBelow) {
-  EXPECT_NEAR(value(golden_logits(), golden_target(), {.smooth = 1}), 1 - 4.6 / 6.1, 1e-12);
+  EXPECT_NEAR(value_of_dice(golden_logits(), golden_target(), {.smooth = 1}), 1 - 4.6 / 6.1, 1e-12);
 }
 
 // 2 predicted, 2 true, 1 shared: Dice is 1/2, Jaccard would be 1/3.
 TEST(DiceLoss, IsDiceAndNotJaccard) {
   const auto truth = torch::tensor({1, 1, 0, 0}, torch::kInt64).view({1, 2, 2});
   const auto guess = torch::tensor({1, 0, 1, 0}, torch::kInt64).view({1, 2, 2});
-  EXPECT_NEAR(value(certain(guess), truth, {.smooth = 0}), 0.5, 1e-12);
+  EXPECT_NEAR(value_of_dice(certain(guess), truth, {.smooth = 0}), 0.5, 1e-12);
 }
 
 TEST(DiceLoss, IsZeroWhenPerfectAndWhenBothAreEmpty) {
   const auto mask = golden_target(), empty = torch::zeros({1, 2, 2}, torch::kInt64);
-  EXPECT_NEAR(value(certain(mask), mask), 0, 1e-12);
-  EXPECT_NEAR(value(certain(empty), empty), 0, 1e-10);
-  EXPECT_NEAR(value(certain(empty), empty, {.reduction = Reduction::per_image}), 0, 1e-10);
+  EXPECT_NEAR(value_of_dice(certain(mask), mask), 0, 1e-12);
+  EXPECT_NEAR(value_of_dice(certain(empty), empty), 0, 1e-10);
+  EXPECT_NEAR(value_of_dice(certain(empty), empty, {.reduction = Reduction::per_image}), 0, 1e-10);
 }
 
 TEST(DiceLoss, IsOneWhenNothingIsShared) {
   const auto mask = golden_target();
-  EXPECT_NEAR(value(certain(1 - mask), mask), 1, 1e-6);
-  EXPECT_NEAR(value(certain(mask), torch::zeros_like(mask)), 1, 1e-6);
+  EXPECT_NEAR(value_of_dice(certain(1 - mask), mask), 1, 1e-6);
+  EXPECT_NEAR(value_of_dice(certain(mask), torch::zeros_like(mask)), 1, 1e-6);
 }
 
 // One image found (1 pixel of 1), one missed (1 wrong for 3 true): 2 / (2 + 4) together, 1/2 apart.
 TEST(DiceLoss, SumsOverTheBatchOrOverEachImage) {
   const auto truth = torch::tensor({1, 0, 0, 0, 1, 1, 1, 0}, torch::kInt64).view({2, 2, 2});
   const auto guess = torch::tensor({1, 0, 0, 0, 0, 0, 0, 1}, torch::kInt64).view({2, 2, 2});
-  EXPECT_NEAR(value(certain(guess), truth, {.smooth = 0}), 1 - 2.0 / 6, 1e-12);
-  EXPECT_NEAR(value(certain(guess), truth, {.smooth = 0, .reduction = Reduction::per_image}), 0.5,
-              1e-12);
+  EXPECT_NEAR(value_of_dice(certain(guess), truth, {.smooth = 0}), 1 - 2.0 / 6, 1e-12);
+  EXPECT_NEAR(
+      value_of_dice(certain(guess), truth, {.smooth = 0, .reduction = Reduction::per_image}), 0.5,
+      1e-12);
 }
 
 // tools/reference/losses.py, "K=3 all, dice"
@@ -89,7 +90,7 @@ TEST(DiceLoss, DoesNotLookAtIgnoredPixels) {
        -0.035177857, 0.000000000, 0.000000000, -0.002316492, 0.058118981, 0.000000000, 0.004412050,
        -0.060737227, 0.000000000, -0.002095558, 0.002618246});
   const auto nothing = torch::full({1, 2, 2}, 255, torch::kInt64);
-  EXPECT_NEAR(value(golden_logits(), nothing), 0, 1e-12);
+  EXPECT_NEAR(value_of_dice(golden_logits(), nothing), 0, 1e-12);
 }
 
 // tools/reference/losses.py, "dice, all classes"
@@ -115,10 +116,11 @@ TEST(DiceLoss, AddsUpTheClassesIfAsked) {
 
 // Paper 002 prints the overlap without its factor 2 in one of two places.
 TEST(DiceLoss, CanLeaveTheFactorOfTwoOut) {
-  EXPECT_NEAR(value(golden_logits(), golden_target(), {.smooth = 0, .dice_factor = 1}),
+  EXPECT_NEAR(value_of_dice(golden_logits(), golden_target(), {.smooth = 0, .dice_factor = 1}),
               1 - 1.8 / 5.1, 1e-12);
   const auto mask = golden_target();
-  EXPECT_NEAR(value(certain(mask), mask, {.classes = Classes::all, .dice_factor = 1}), 1, 1e-6);
+  EXPECT_NEAR(value_of_dice(certain(mask), mask, {.classes = Classes::all, .dice_factor = 1}), 1,
+              1e-6);
   const auto slope = [](double factor) {
     const auto x = golden_logits().requires_grad_();
     dice_loss(x, golden_target(), {.smooth = 0, .dice_factor = factor}).backward();
@@ -131,15 +133,15 @@ TEST(DiceLoss, CountsASigmoidAsTwoClasses) {
   const auto x = golden_logits();
   const DiceLossOptions both{.classes = Classes::all};
   // The background's own Dice: TP .7, FP 1.2, FN .3.
-  EXPECT_NEAR(value(x, golden_target(), {.smooth = 0, .classes = Classes::all}),
+  EXPECT_NEAR(value_of_dice(x, golden_target(), {.smooth = 0, .classes = Classes::all}),
               (1 - 3.6 / 5.1) + (1 - 1.4 / 2.9), 1e-12);
-  EXPECT_NEAR(value(torch::cat({torch::zeros_like(x), x}, 1), golden_target(), both),
-              value(x, golden_target(), both), 1e-12);
+  EXPECT_NEAR(value_of_dice(torch::cat({torch::zeros_like(x), x}, 1), golden_target(), both),
+              value_of_dice(x, golden_target(), both), 1e-12);
 }
 
 TEST(DiceLoss, TakesMasksOfBytes) {
-  EXPECT_EQ(value(three_class_logits(), ignoring_target().to(torch::kUInt8)),
-            value(three_class_logits(), ignoring_target()));
+  EXPECT_EQ(value_of_dice(three_class_logits(), ignoring_target().to(torch::kUInt8)),
+            value_of_dice(three_class_logits(), ignoring_target()));
 }
 
 TEST(DiceLoss, HasTheGradientOfItsDifferences) {

@@ -9,14 +9,14 @@
 namespace groundglass {
 namespace {
 
-double value(const torch::Tensor& logits, const torch::Tensor& target,
-             const FocalTverskyLossOptions& options = {}) {
+double value_of_focal_tversky(const torch::Tensor& logits, const torch::Tensor& target,
+                              const FocalTverskyLossOptions& options = {}) {
   return focal_tversky_loss(logits, target, options).item<double>();
 }
 
 double golden(double a_fn, double a_fp, FocalExponent exponent) {
-  return value(golden_logits(), golden_target(),
-               {.a_fn = a_fn, .a_fp = a_fp, .exponent = exponent, .smooth = 0});
+  return value_of_focal_tversky(golden_logits(), golden_target(),
+                                {.a_fn = a_fn, .a_fp = a_fp, .exponent = exponent, .smooth = 0});
 }
 
 // SPEC-SHARED section 3, where gamma is 4/3. The last is printed .1495667 there; it is .14956685.
@@ -32,8 +32,8 @@ TEST(FocalTverskyLoss, GivesTheGoldenNumbersOfEveryReadingOfTheExponent) {
 TEST(FocalTverskyLoss, IsTheTverskyLossForAGammaOfOne) {
   for (const auto classes : {Classes::foreground, Classes::all}) {
     for (const auto reduction : {Reduction::batch, Reduction::per_image}) {
-      EXPECT_NEAR(value(three_class_logits(), ignoring_target(),
-                        {.gamma = 1, .reduction = reduction, .classes = classes}),
+      EXPECT_NEAR(value_of_focal_tversky(three_class_logits(), ignoring_target(),
+                                         {.gamma = 1, .reduction = reduction, .classes = classes}),
                   tversky_loss(three_class_logits(), ignoring_target(),
                                {.reduction = reduction, .classes = classes})
                       .item<double>(),
@@ -49,7 +49,8 @@ TEST(FocalTverskyLoss, RewardsFindingAMissedPixelMoreTheMoreMissesWeigh) {
   const auto found = torch::tensor({1, 1, 0, 0}, torch::kInt64).view({1, 2, 2});
   const auto won = [&](double a_fn) {
     const FocalTverskyLossOptions options{.a_fn = a_fn, .a_fp = 1 - a_fn};
-    return value(certain(missed), truth, options) - value(certain(found), truth, options);
+    return value_of_focal_tversky(certain(missed), truth, options) -
+           value_of_focal_tversky(certain(found), truth, options);
   };
   EXPECT_GT(won(0.7), won(0.3));
   EXPECT_GT(won(0.3), 0);
@@ -70,15 +71,16 @@ TEST(FocalTverskyLoss, IsZeroAndCanBeLeftWhenPerfectAndWhenBothAreEmpty) {
       }
     }
   }
-  EXPECT_NEAR(value(certain(mask), empty), 1, 1e-5);
-  EXPECT_NEAR(value(certain(empty), mask), 1, 1e-5);
+  EXPECT_NEAR(value_of_focal_tversky(certain(mask), empty), 1, 1e-5);
+  EXPECT_NEAR(value_of_focal_tversky(certain(empty), mask), 1, 1e-5);
 }
 
 // The chord meets the curve: no step at 1 - TI = 1e-7.
 TEST(FocalTverskyLoss, HasNoStepWhereTheChordBegins) {
   const auto truth = torch::ones({1, 1, 1}, torch::kInt64);
   const auto at = [&](double wrong) {  // 1 - TI of one pixel is .7 wrong / (1 - .3 wrong)
-    return value(torch::full({1, 1, 1, 1}, -std::log(wrong), kDouble), truth, {.smooth = 0});
+    return value_of_focal_tversky(torch::full({1, 1, 1, 1}, -std::log(wrong), kDouble), truth,
+                                  {.smooth = 0});
   };
   EXPECT_NEAR(at(1.4286e-7) / at(1.4285e-7), 1, 1e-4);
   EXPECT_NEAR(at(1.5e-7), std::pow(0.7 * 1.5e-7, 0.75), 1e-10);
@@ -88,8 +90,9 @@ TEST(FocalTverskyLoss, HasNoStepWhereTheChordBegins) {
 TEST(FocalTverskyLoss, RefusesAGammaThatLeavesNothingToLearn) {
   EXPECT_EQ(complaint(ErrorKind::usage,
                       [] {
-                        value(golden_logits(), golden_target(),
-                              {.gamma = 1, .exponent = FocalExponent::gamma_minus_1});
+                        value_of_focal_tversky(
+                            golden_logits(), golden_target(),
+                            {.gamma = 1, .exponent = FocalExponent::gamma_minus_1});
                       }),
             "focal_tversky: gamma 1 makes the exponent 0, expected above 0");
 }

@@ -10,20 +10,22 @@
 namespace groundglass {
 namespace {
 
-double value(const torch::Tensor& logits, const torch::Tensor& target,
-             const SquaredDiceLossOptions& options = {}) {
+double value_of_squared_dice(const torch::Tensor& logits, const torch::Tensor& target,
+                             const SquaredDiceLossOptions& options = {}) {
   return squared_dice_loss(logits, target, options).item<double>();
 }
 
 // SPEC-SHARED section 3: TP 1.8; the squares of p sum to 1.55, those of g to 3.
 TEST(SquaredDiceLoss, GivesTheGoldenNumber) {
-  EXPECT_NEAR(value(golden_logits(), golden_target(), {.smooth = 0}), 1 - 3.6 / 4.55, 1e-12);
-  EXPECT_NEAR(value(golden_logits(), golden_target(), {.smooth = 0}), 1 - 0.7912088, 5e-8);
+  EXPECT_NEAR(value_of_squared_dice(golden_logits(), golden_target(), {.smooth = 0}),
+              1 - 3.6 / 4.55, 1e-12);
+  EXPECT_NEAR(value_of_squared_dice(golden_logits(), golden_target(), {.smooth = 0}), 1 - 0.7912088,
+              5e-8);
 }
 
 // Half cross-entropy and half this; the paper prints a sum over the pixels and Keras takes a mean.
 TEST(SquaredDiceLoss, MakesUpTheHybridOfPaper001) {
-  const double squared = value(golden_logits(), golden_target(), {.smooth = 0});
+  const double squared = value_of_squared_dice(golden_logits(), golden_target(), {.smooth = 0});
   const auto entropy = [](PixelReduction reduction) {
     return groundglass::cross_entropy_loss(golden_logits(), golden_target(),
                                            {.reduction = reduction})
@@ -34,25 +36,28 @@ TEST(SquaredDiceLoss, MakesUpTheHybridOfPaper001) {
 }
 
 TEST(SquaredDiceLoss, SmoothsAboveAndBelow) {
-  EXPECT_NEAR(value(golden_logits(), golden_target(), {.smooth = 1}), 1 - 4.6 / 5.55, 1e-12);
+  EXPECT_NEAR(value_of_squared_dice(golden_logits(), golden_target(), {.smooth = 1}),
+              1 - 4.6 / 5.55, 1e-12);
 }
 
 TEST(SquaredDiceLoss, IsTheDiceLossOfCertainNetworksOnly) {
   const auto truth = torch::tensor({1, 1, 0, 0}, torch::kInt64).view({1, 2, 2});
   const auto guess = torch::tensor({1, 0, 1, 0}, torch::kInt64).view({1, 2, 2});
-  EXPECT_NEAR(value(certain(guess), truth), dice_loss(certain(guess), truth).item<double>(), 1e-12);
-  EXPECT_GT(std::abs(value(golden_logits(), golden_target()) -
+  EXPECT_NEAR(value_of_squared_dice(certain(guess), truth),
+              dice_loss(certain(guess), truth).item<double>(), 1e-12);
+  EXPECT_GT(std::abs(value_of_squared_dice(golden_logits(), golden_target()) -
                      dice_loss(golden_logits(), golden_target()).item<double>()),
             0.05);
 }
 
 TEST(SquaredDiceLoss, IsZeroWhenPerfectAndWhenBothAreEmpty) {
   const auto mask = golden_target(), empty = torch::zeros({1, 2, 2}, torch::kInt64);
-  EXPECT_NEAR(value(certain(mask), mask), 0, 1e-12);
-  EXPECT_NEAR(value(certain(empty), empty), 0, 1e-10);
-  EXPECT_NEAR(value(certain(mask), empty), 1, 1e-6);
-  EXPECT_NEAR(value(certain(mask), mask, {.classes = Classes::all}), 0, 1e-12);
-  EXPECT_NEAR(value(golden_logits(), torch::full({1, 2, 2}, 255, torch::kInt64)), 0, 1e-12);
+  EXPECT_NEAR(value_of_squared_dice(certain(mask), mask), 0, 1e-12);
+  EXPECT_NEAR(value_of_squared_dice(certain(empty), empty), 0, 1e-10);
+  EXPECT_NEAR(value_of_squared_dice(certain(mask), empty), 1, 1e-6);
+  EXPECT_NEAR(value_of_squared_dice(certain(mask), mask, {.classes = Classes::all}), 0, 1e-12);
+  EXPECT_NEAR(value_of_squared_dice(golden_logits(), torch::full({1, 2, 2}, 255, torch::kInt64)), 0,
+              1e-12);
 }
 
 // tools/reference/losses.py, "K=3 all, squared dice"

@@ -9,8 +9,8 @@
 namespace groundglass {
 namespace {
 
-double value(const torch::Tensor& logits, const torch::Tensor& target,
-             const TverskyLossOptions& options = {}) {
+double value_of_tversky(const torch::Tensor& logits, const torch::Tensor& target,
+                        const TverskyLossOptions& options = {}) {
   return tversky_loss(logits, target, options).item<double>();
 }
 
@@ -18,25 +18,28 @@ double value(const torch::Tensor& logits, const torch::Tensor& target,
 TEST(TverskyLoss, GivesTheGoldenNumbersAndKnowsMissesFromFalseAlarms) {
   const auto x = golden_logits();
   const auto t = golden_target();
-  EXPECT_NEAR(value(x, t, {.a_fn = 0.7, .a_fp = 0.3, .smooth = 0}), 1 - 1.8 / 2.73, 1e-12);
-  EXPECT_NEAR(value(x, t, {.a_fn = 0.7, .a_fp = 0.3, .smooth = 0}), 1 - 0.6593407, 5e-8);
-  EXPECT_NEAR(value(x, t, {.a_fn = 0.3, .a_fp = 0.7, .smooth = 0}), 1 - 1.8 / 2.37, 1e-12);
-  EXPECT_NEAR(value(x, t, {.a_fn = 0.3, .a_fp = 0.7, .smooth = 0}), 1 - 0.7594937, 5e-8);
+  EXPECT_NEAR(value_of_tversky(x, t, {.a_fn = 0.7, .a_fp = 0.3, .smooth = 0}), 1 - 1.8 / 2.73,
+              1e-12);
+  EXPECT_NEAR(value_of_tversky(x, t, {.a_fn = 0.7, .a_fp = 0.3, .smooth = 0}), 1 - 0.6593407, 5e-8);
+  EXPECT_NEAR(value_of_tversky(x, t, {.a_fn = 0.3, .a_fp = 0.7, .smooth = 0}), 1 - 1.8 / 2.37,
+              1e-12);
+  EXPECT_NEAR(value_of_tversky(x, t, {.a_fn = 0.3, .a_fp = 0.7, .smooth = 0}), 1 - 0.7594937, 5e-8);
 }
 
 TEST(TverskyLoss, WeighsMissesMoreUnlessTold) {
-  EXPECT_NEAR(value(golden_logits(), golden_target()), 1 - 0.6593407, 3e-7);
+  EXPECT_NEAR(value_of_tversky(golden_logits(), golden_target()), 1 - 0.6593407, 3e-7);
 }
 
 TEST(TverskyLoss, SmoothsAboveAndBelow) {
-  EXPECT_NEAR(value(golden_logits(), golden_target(), {.smooth = 1}), 1 - 2.8 / 3.73, 1e-12);
+  EXPECT_NEAR(value_of_tversky(golden_logits(), golden_target(), {.smooth = 1}), 1 - 2.8 / 3.73,
+              1e-12);
 }
 
 TEST(TverskyLoss, IsDiceAtOneHalfEach) {
   for (const auto reduction : {Reduction::batch, Reduction::per_image}) {
     for (const auto classes : {Classes::foreground, Classes::all}) {
       EXPECT_NEAR(
-          value(
+          value_of_tversky(
               three_class_logits(), three_class_target(),
               {.a_fn = 0.5, .a_fp = 0.5, .smooth = 0, .reduction = reduction, .classes = classes}),
           dice_loss(three_class_logits(), three_class_target(),
@@ -52,8 +55,8 @@ TEST(TverskyLoss, IsDiceAtOneHalfEach) {
 TEST(TverskyLoss, IsNearlySymmetricOverBothClasses) {
   const auto swing = [](Classes classes) {
     const auto x = golden_logits();
-    return value(x, golden_target(), {.a_fn = 0.7, .a_fp = 0.3, .classes = classes}) -
-           value(x, golden_target(), {.a_fn = 0.3, .a_fp = 0.7, .classes = classes});
+    return value_of_tversky(x, golden_target(), {.a_fn = 0.7, .a_fp = 0.3, .classes = classes}) -
+           value_of_tversky(x, golden_target(), {.a_fn = 0.3, .a_fp = 0.7, .classes = classes});
   };
   EXPECT_NEAR(swing(Classes::foreground), 0.1001531, 1e-6);
   EXPECT_LT(std::abs(swing(Classes::all)), 0.1);
@@ -63,27 +66,27 @@ TEST(TverskyLoss, CostsAMissMoreTheMoreMissesWeigh) {
   const auto truth = torch::tensor({1, 1, 0, 0}, torch::kInt64).view({1, 2, 2});
   const auto missing_one = torch::tensor({1, 0, 0, 0}, torch::kInt64).view({1, 2, 2});
   const auto one_too_many = torch::tensor({1, 1, 1, 0}, torch::kInt64).view({1, 2, 2});
-  EXPECT_GT(value(certain(missing_one), truth, {.a_fn = 0.7, .a_fp = 0.3}),
-            value(certain(missing_one), truth, {.a_fn = 0.3, .a_fp = 0.3}));
-  EXPECT_NEAR(value(certain(one_too_many), truth, {.a_fn = 0.7, .a_fp = 0.3}),
-              value(certain(one_too_many), truth, {.a_fn = 0.3, .a_fp = 0.3}), 1e-12);
+  EXPECT_GT(value_of_tversky(certain(missing_one), truth, {.a_fn = 0.7, .a_fp = 0.3}),
+            value_of_tversky(certain(missing_one), truth, {.a_fn = 0.3, .a_fp = 0.3}));
+  EXPECT_NEAR(value_of_tversky(certain(one_too_many), truth, {.a_fn = 0.7, .a_fp = 0.3}),
+              value_of_tversky(certain(one_too_many), truth, {.a_fn = 0.3, .a_fp = 0.3}), 1e-12);
 }
 
 // The loss of system 000, half Dice and half Tversky, and the focal exponent of system 002.
 TEST(TverskyLoss, MakesUpTheHybridOfThePaper) {
   const auto x = golden_logits();
   const auto t = golden_target();
-  const double tversky = value(x, t, {.smooth = 0});
+  const double tversky = value_of_tversky(x, t, {.smooth = 0});
   EXPECT_NEAR(0.5 * dice_loss(x, t, {.smooth = 0}).item<double>() + 0.5 * tversky, 0.3173885, 5e-8);
   EXPECT_NEAR(std::pow(tversky, 0.75), 0.4459028, 5e-8);
 }
 
 TEST(TverskyLoss, IsZeroWhenPerfectAndWhenBothAreEmpty) {
   const auto mask = golden_target(), empty = torch::zeros({1, 2, 2}, torch::kInt64);
-  EXPECT_NEAR(value(certain(mask), mask), 0, 1e-12);
-  EXPECT_NEAR(value(certain(empty), empty), 0, 1e-10);
-  EXPECT_NEAR(value(certain(mask), empty), 1, 1e-5);
-  EXPECT_NEAR(value(certain(empty), mask), 1, 1e-5);
+  EXPECT_NEAR(value_of_tversky(certain(mask), mask), 0, 1e-12);
+  EXPECT_NEAR(value_of_tversky(certain(empty), empty), 0, 1e-10);
+  EXPECT_NEAR(value_of_tversky(certain(mask), empty), 1, 1e-5);
+  EXPECT_NEAR(value_of_tversky(certain(empty), mask), 1, 1e-5);
 }
 
 // tools/reference/losses.py, "K=3 all, tversky"

@@ -13,19 +13,19 @@ namespace {
 
 // Three lesions of 4, 3 and 1 pixels; the prediction covers two pixels of the first, none of the
 // second, all of the third, and adds one of 2 pixels in the lower right.
-const auto kTruth = torch::tensor({{1, 1, 0, 0, 2, 0},
-                                   {1, 1, 0, 0, 2, 0},
-                                   {0, 0, 0, 0, 2, 0},
-                                   {0, 0, 0, 0, 0, 0},
-                                   {0, 1, 0, 0, 0, 0}});
-const auto kPrediction = torch::tensor({{0, 1, 1, 0, 0, 0},
-                                        {0, 1, 1, 0, 0, 0},
-                                        {0, 0, 0, 0, 0, 0},
-                                        {0, 0, 0, 0, 0, 0},
-                                        {0, 1, 0, 0, 2, 2}});
+const auto kTrueLesions = torch::tensor({{1, 1, 0, 0, 2, 0},
+                                         {1, 1, 0, 0, 2, 0},
+                                         {0, 0, 0, 0, 2, 0},
+                                         {0, 0, 0, 0, 0, 0},
+                                         {0, 1, 0, 0, 0, 0}});
+const auto kFoundLesions = torch::tensor({{0, 1, 1, 0, 0, 0},
+                                          {0, 1, 1, 0, 0, 0},
+                                          {0, 0, 0, 0, 0, 0},
+                                          {0, 0, 0, 0, 0, 0},
+                                          {0, 1, 0, 0, 2, 2}});
 
 TEST(CountLesions, CountsWhatIsFoundAndWhatIsAdded) {
-  const LesionCounts c = count_lesions(kPrediction, kTruth);
+  const LesionCounts c = count_lesions(kFoundLesions, kTrueLesions);
   EXPECT_EQ(c, (LesionCounts{3, 2, 3, 1}));
   EXPECT_DOUBLE_EQ(*lesion_sensitivity(c), 2.0 / 3);
   EXPECT_DOUBLE_EQ(*lesion_precision(c), 2.0 / 3);
@@ -33,15 +33,16 @@ TEST(CountLesions, CountsWhatIsFoundAndWhatIsAdded) {
 }
 
 TEST(CountLesions, AsksForTheShareThatIsCovered) {
-  EXPECT_EQ(count_lesions(kPrediction, kTruth, {1, 0.5}).found, 2);  // half of the first is enough
-  EXPECT_EQ(count_lesions(kPrediction, kTruth, {1, 0.51}), (LesionCounts{3, 1, 3, 1}));
-  EXPECT_EQ(count_lesions(kTruth, kTruth, {1, 1}), (LesionCounts{3, 3, 3, 0}));
+  EXPECT_EQ(count_lesions(kFoundLesions, kTrueLesions, {1, 0.5}).found,
+            2);  // half of the first is enough
+  EXPECT_EQ(count_lesions(kFoundLesions, kTrueLesions, {1, 0.51}), (LesionCounts{3, 1, 3, 1}));
+  EXPECT_EQ(count_lesions(kTrueLesions, kTrueLesions, {1, 1}), (LesionCounts{3, 3, 3, 0}));
 }
 
 TEST(CountLesions, LeavesOutSpecks) {
-  EXPECT_EQ(count_lesions(kPrediction, kTruth, {2, 0}), (LesionCounts{2, 1, 2, 1}));
-  EXPECT_EQ(count_lesions(kPrediction, kTruth, {3, 0}), (LesionCounts{2, 1, 1, 0}));
-  EXPECT_EQ(count_lesions(kPrediction, kTruth, {4, 0}), (LesionCounts{1, 1, 1, 0}));
+  EXPECT_EQ(count_lesions(kFoundLesions, kTrueLesions, {2, 0}), (LesionCounts{2, 1, 2, 1}));
+  EXPECT_EQ(count_lesions(kFoundLesions, kTrueLesions, {3, 0}), (LesionCounts{2, 1, 1, 0}));
+  EXPECT_EQ(count_lesions(kFoundLesions, kTrueLesions, {4, 0}), (LesionCounts{1, 1, 1, 0}));
 }
 
 // The predicted bar lies on a speck only: it is no lesion that was found, and no false alarm.
@@ -65,18 +66,18 @@ TEST(CountLesions, TakesManyToOneAndOneToMany) {
 }
 
 TEST(CountLesions, LeavesIgnoredPixelsOut) {
-  auto truth = kTruth.clone();
+  auto truth = kTrueLesions.clone();
   truth.slice(0, 4, 5).slice(1, 4, 6).fill_(255);  // below the false alarm
-  EXPECT_EQ(count_lesions(kPrediction, truth), (LesionCounts{3, 2, 2, 0}));
-  EXPECT_EQ(count_lesions(kPrediction, torch::full_like(kTruth, 255)), LesionCounts{});
+  EXPECT_EQ(count_lesions(kFoundLesions, truth), (LesionCounts{3, 2, 2, 0}));
+  EXPECT_EQ(count_lesions(kFoundLesions, torch::full_like(kTrueLesions, 255)), LesionCounts{});
 }
 
 TEST(CountLesions, JoinsThroughSlices) {
-  const auto truth = torch::stack({kTruth, torch::zeros_like(kTruth), kTruth});
+  const auto truth = torch::stack({kTrueLesions, torch::zeros_like(kTrueLesions), kTrueLesions});
   const auto column = torch::ones_like(truth);
   EXPECT_EQ(count_lesions(torch::zeros_like(truth), truth), (LesionCounts{6, 0, 0, 0}));
   EXPECT_EQ(count_lesions(column, truth), (LesionCounts{6, 6, 1, 0}));
-  EXPECT_EQ(count_lesions(truth, torch::stack({kTruth, kTruth, kTruth})),
+  EXPECT_EQ(count_lesions(truth, torch::stack({kTrueLesions, kTrueLesions, kTrueLesions})),
             (LesionCounts{3, 3, 6, 0}));
 }
 
@@ -109,13 +110,14 @@ TEST(CountLesions, CanBeAdded) {
 
 TEST(CountLesions, RefusesOptionsThatMeanNothing) {
   const auto refusal = [](const LesionOptions& options) {
-    return complaint(ErrorKind::usage, [&] { count_lesions(kPrediction, kTruth, options); });
+    return complaint(ErrorKind::usage,
+                     [&] { count_lesions(kFoundLesions, kTrueLesions, options); });
   };
   EXPECT_EQ(refusal({0, 0}), "the smallest lesion is 0 pixels, expected 1 or more");
   EXPECT_TRUE(says(refusal({1, 1.5}), {"must be covered is 1.5", "0 to 1"}));
   EXPECT_TRUE(says(refusal({1, -0.1}), {"-0.1"}));
   EXPECT_TRUE(says(refusal({1, std::numeric_limits<double>::quiet_NaN()}), {"0 to 1"}));
-  EXPECT_EQ(complaint(ErrorKind::usage, [] { count_lesions(kPrediction, kTruth.t()); }),
+  EXPECT_EQ(complaint(ErrorKind::usage, [] { count_lesions(kFoundLesions, kTrueLesions.t()); }),
             "prediction is [5, 6] and truth is [6, 5], expected equal shapes [H,W] or [D,H,W]");
   EXPECT_TRUE(
       says(complaint(ErrorKind::usage, [] { count_lesions(torch::zeros({4}), torch::zeros({4})); }),

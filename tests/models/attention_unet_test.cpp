@@ -10,14 +10,14 @@ namespace {
 
 const AttentionUNetOptions kSmall = {.widths = {2, 3, 4}, .dropout = 0};
 
-struct Row {
+struct TableRow {
   const char* prefix;  ///< of the parameters that the row counts
   int64_t learned;
   int64_t moving;  ///< batch norm's moving statistics
 };
 
 // Rows 1 to 22 of the table; the paper prints the sums with moving statistics (Keras' way).
-const Row kTable[] = {
+const TableRow kTableRows[] = {
     {"enc.0.", 137 + 128, 128},
     {"down.0.", 36928, 0},
     {"enc.1.", 8896 + 256, 256},
@@ -46,7 +46,7 @@ TEST(AttentionUNet, HasThePapersParametersRowByRow) {
   const AttentionUNet net;
   const auto parameters = net->named_parameters(), buffers = net->named_buffers();
   int64_t learned_in_all = 0, moving_in_all = 0;
-  for (const auto& row : kTable) {
+  for (const auto& row : kTableRows) {
     int64_t learned = 0, moving = 0;
     for (const auto& p : parameters) {
       if (p.key().starts_with(row.prefix)) learned += p.value().numel();

@@ -5,18 +5,11 @@
 #include "groundglass/models/blocks/attention_gate.h"
 #include "groundglass/models/blocks/keras_init.h"
 #include "groundglass/models/blocks/separable_conv.h"
+#include "tests/models/known_tensors.h"
 #include "tests/reference/closed_form.h"
 
 namespace groundglass {
 namespace {
-
-const auto kDouble = torch::dtype(torch::kFloat64);
-
-void put(torch::nn::Module& module, const char* name, const torch::Tensor& values) {
-  const torch::NoGradGuard no_grad;
-  auto parameter = module.named_parameters()[name];
-  parameter.copy_(values.view(parameter.sizes()));
-}
 
 TEST(SeparableConv, FiltersEachChannelAndThenMixesThem) {
   SeparableConv conv(2, 2);
@@ -38,7 +31,7 @@ TEST(SeparableConv, HasNineInPlusInOutPlusOutParameters) {
   EXPECT_EQ(count, 9 * 5 + 5 * 7 + 7);
 }
 
-AdditiveAttentionGate closed_gate(GateAlign align) {
+AdditiveAttentionGate closed_additive_gate(GateAlign align) {
   AdditiveAttentionGate gate(2, 3, align);
   gate->to(torch::kFloat64);
   fill_closed_form(*gate,
@@ -46,7 +39,7 @@ AdditiveAttentionGate closed_gate(GateAlign align) {
   return gate;
 }
 
-const auto kSkip = wave({1, 2, 4, 4}, 0.3), kSignal = wave({1, 3, 2, 2}, 0.2);
+const auto kAdditiveSkip = wave({1, 2, 4, 4}, 0.3), kAdditiveSignal = wave({1, 3, 2, 2}, 0.2);
 
 // tools/reference/blocks.py, "gate stride_x"
 TEST(AttentionGate, MeetsAtTheCoarseScale) {
@@ -83,7 +76,7 @@ TEST(AttentionGate, MeetsAtTheCoarseScale) {
                                        0.15943667835642392,
                                        0.048750158654890553},
                                       kDouble);
-  const auto y = closed_gate(GateAlign::stride_x)->forward(kSkip, kSignal);
+  const auto y = closed_additive_gate(GateAlign::stride_x)->forward(kAdditiveSkip, kAdditiveSignal);
   EXPECT_TRUE(torch::allclose(y.flatten(), expected, 0, 1e-12)) << y;
 }
 
@@ -122,17 +115,17 @@ TEST(AttentionGate, MeetsAtTheFineScaleIfAskedTo) {
                                        0.17745701647686118,
                                        0.053589711390780143},
                                       kDouble);
-  const auto y = closed_gate(GateAlign::up_g)->forward(kSkip, kSignal);
+  const auto y = closed_additive_gate(GateAlign::up_g)->forward(kAdditiveSkip, kAdditiveSignal);
   EXPECT_TRUE(torch::allclose(y.flatten(), expected, 0, 1e-12)) << y;
 }
 
 TEST(AttentionGate, ReturnsTheSkipConnectionWhenOpenAndNothingWhenShut) {
   for (const auto align : {GateAlign::stride_x, GateAlign::up_g}) {
-    auto gate = closed_gate(align);
+    auto gate = closed_additive_gate(align);
     put(*gate, "psi.bias", torch::tensor({100.}, kDouble));
-    EXPECT_TRUE(torch::equal(gate->forward(kSkip, kSignal), kSkip));
+    EXPECT_TRUE(torch::equal(gate->forward(kAdditiveSkip, kAdditiveSignal), kAdditiveSkip));
     put(*gate, "psi.bias", torch::tensor({-100.}, kDouble));
-    EXPECT_LT(gate->forward(kSkip, kSignal).abs().max().item<double>(), 1e-40);
+    EXPECT_LT(gate->forward(kAdditiveSkip, kAdditiveSignal).abs().max().item<double>(), 1e-40);
   }
 }
 

@@ -11,13 +11,13 @@ namespace {
 
 enum class Network { unet, unet_plus_plus, dla };
 
-struct Row {
+struct CountRow {
   Network network;
   EncoderKind encoder;
   ParameterCount free, frozen;
 };
 
-const std::vector<Row> kTable = {
+const std::vector<CountRow> kCounts = {
     {Network::unet, EncoderKind::chexnet, {12'059'345, 85'632}, {5'189'137, 6'955'840}},
     {Network::unet, EncoderKind::densenet121, {12'059'345, 85'632}, {5'189'137, 6'955'840}},
     {Network::unet, EncoderKind::inception_v3, {29'896'689, 36'416}, {8'145'553, 21'787'552}},
@@ -47,7 +47,7 @@ ModelPtr make(Network network, const EncoderOptions& encoder) {
   return NestedUNet(NestedUNetOptions{.encoder = encoder, .nesting = nesting}).ptr();
 }
 
-class TableFive : public testing::TestWithParam<Row> {};
+class TableFive : public testing::TestWithParam<CountRow> {};
 
 TEST_P(TableFive, HasThePapersCountsFreeAndFrozen) {
   const auto& row = GetParam();
@@ -62,7 +62,7 @@ TEST_P(TableFive, HasThePapersCountsFreeAndFrozen) {
   EXPECT_EQ(free.non_trainable, row.free.non_trainable);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, TableFive, testing::ValuesIn(kTable));
+INSTANTIATE_TEST_SUITE_P(All, TableFive, testing::ValuesIn(kCounts));
 
 TEST(EncoderCounts, AreThoseOfTheEncodersAlone) {
   const auto expect = [](EncoderKind kind, int64_t trainable, int64_t moving) {

@@ -10,12 +10,11 @@
 #include "groundglass/models/unet.h"
 #include "groundglass/recipe/model_presets.h"
 #include "tests/complaint.h"
+#include "tests/models/known_tensors.h"
 #include "tests/reference/closed_form.h"
 
 namespace groundglass {
 namespace {
-
-const auto kDouble = torch::dtype(torch::kFloat64);
 
 // Batch 1, 3, 5, 7: mean 4, variance 5 (unbiased 20/3).
 TEST(BatchNormNoScale, NormalisesByTheBatchAndFollowsItSlowly) {

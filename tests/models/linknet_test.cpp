@@ -6,7 +6,7 @@
 namespace groundglass {
 namespace {
 
-struct Case {
+struct LayoutCase {
   const char* name;
   LinkNetLayout layout;
   int64_t learned, moving;
@@ -20,7 +20,7 @@ const std::vector<std::string> kFiveBlocks = {"enc1", "enc2", "enc3", "enc4", "e
 
 // The specification's totals of the last two cover what is learned; the statistics are the
 // encoder's 17,024 and 2 x 1,056 of the decoder.
-const Case kCases[] = {
+const LayoutCase kLayouts[] = {
     {"qubvel",
      LinkNetLayout::qubvel,
      21'619'828,
@@ -51,7 +51,7 @@ const Case kCases[] = {
      kFiveBlocks},
 };
 
-class LinkNetLayouts : public testing::TestWithParam<Case> {};
+class LinkNetLayouts : public testing::TestWithParam<LayoutCase> {};
 
 TEST_P(LinkNetLayouts, HaveTheCountsAndWidthsOfTheSpecification) {
   LinkNet net(linknet_options(GetParam().layout));
@@ -83,7 +83,7 @@ TEST_P(LinkNetLayouts, ShowAGrayImageToAllThreeChannels) {
   EXPECT_TRUE(torch::equal(logits, net->forward(gray.repeat({1, 3, 1, 1})).logits));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LinkNetLayouts, testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(All, LinkNetLayouts, testing::ValuesIn(kLayouts),
                          [](const auto& test) { return std::string(test.param.name); });
 
 TEST(LinkNet, TakesAnyEncoder) {

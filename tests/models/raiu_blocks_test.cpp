@@ -5,24 +5,11 @@
 #include "groundglass/models/blocks/keras_layers.h"
 #include "groundglass/models/raiu_net.h"
 #include "tests/complaint.h"
+#include "tests/models/known_tensors.h"
 #include "tests/reference/closed_form.h"
 
 namespace groundglass {
 namespace {
-
-const auto kDouble = torch::dtype(torch::kFloat64);
-
-void put(torch::nn::Module& module, const char* name, const torch::Tensor& values) {
-  const torch::NoGradGuard no_grad;
-  auto parameter = module.named_parameters()[name];
-  parameter.copy_(values.view(parameter.sizes()));
-}
-
-void expect_near(const torch::Tensor& found, const std::vector<double>& wanted) {
-  ASSERT_EQ(found.numel(), static_cast<int64_t>(wanted.size()));
-  EXPECT_TRUE(torch::allclose(found.detach().flatten(), torch::tensor(wanted, kDouble), 0, 1e-12))
-      << found;
-}
 
 /// Every eighth part of a map.
 torch::Tensor eighths(const torch::Tensor& y) {

@@ -17,7 +17,7 @@ struct Tap {
   std::array<double, 4> value;
 };
 
-struct Case {
+struct TapCase {
   const char* name;
   std::function<EncoderPtr()> make;
   std::vector<Tap> taps;
@@ -40,7 +40,7 @@ void fill(torch::nn::Module& module) {
   }
 }
 
-const Case kCases[] = {
+const TapCase kTapCases[] = {
     {"resnet34_preact",
      [] { return ResNetPreact().ptr(); },
      {
@@ -179,7 +179,7 @@ const Case kCases[] = {
      }},
 };
 
-class ResNetTaps : public testing::TestWithParam<Case> {};
+class ResNetTaps : public testing::TestWithParam<TapCase> {};
 
 TEST_P(ResNetTaps, HaveTheValuesOfTheReference) {
   const auto encoder = GetParam().make();
@@ -203,7 +203,7 @@ TEST_P(ResNetTaps, HaveTheValuesOfTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ResNetTaps, testing::ValuesIn(kCases),
+INSTANTIATE_TEST_SUITE_P(All, ResNetTaps, testing::ValuesIn(kTapCases),
                          [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace

@@ -8,12 +8,11 @@
 #include "groundglass/models/blocks/he_init.h"
 #include "groundglass/models/blocks/unpool.h"
 #include "tests/complaint.h"
+#include "tests/models/known_tensors.h"
 #include "tests/reference/closed_form.h"
 
 namespace groundglass {
 namespace {
-
-const auto kDouble = torch::dtype(torch::kFloat64);
 
 TEST(Unpool, PutsEachMaximumBackToItsPlace) {
   const auto x = torch::tensor({1., 9., 0., 2., 4., 3., 7., 5., 6., 0., 1., 1., 8., 2., 0., 3.});
@@ -59,7 +58,7 @@ TEST(Unpool, KeepsItsTypeAndSendsGradientsToThePlaces) {
   }
 }
 
-MultiplicativeAttentionGate closed_gate(GateForm form) {
+MultiplicativeAttentionGate closed_multiplicative_gate(GateForm form) {
   MultiplicativeAttentionGate gate(2, 2, form);
   gate->to(torch::kFloat64);
   std::vector<std::string> names = {"w_g.weight", "w_g.bias", "psi.weight", "psi.bias"};
@@ -89,7 +88,7 @@ TEST(MultiplicativeGate, AgreesWithTheReferenceInEachForm) {
         0.29733774777740241, 0.29394680954469127, 0.29177478524748807, 0.29295191269194637,
         0.29863631061374507, 0.31227748372287806, 0.32909819207579133, 0.34567657866350282}}};
   for (const auto& [form, numbers] : expected) {
-    auto gate = closed_gate(form);
+    auto gate = closed_multiplicative_gate(form);
     const auto a = gate->coefficients(kSkip, kSignal);
     EXPECT_TRUE(torch::allclose(a.flatten(), torch::tensor(numbers, kDouble), 0, 1e-12)) << a;
     EXPECT_TRUE(torch::equal(gate->forward(kSkip, kSignal), kSkip * a));
@@ -98,7 +97,7 @@ TEST(MultiplicativeGate, AgreesWithTheReferenceInEachForm) {
 
 TEST(MultiplicativeGate, ReturnsTheSkipConnectionWhenOpenAndNothingWhenShut) {
   for (const auto form : {GateForm::multiplicative, GateForm::gated_g_only, GateForm::oktay_mult}) {
-    auto gate = closed_gate(form);
+    auto gate = closed_multiplicative_gate(form);
     const torch::NoGradGuard no_grad;
     gate->named_parameters()["psi.bias"].fill_(100);
     EXPECT_TRUE(torch::equal(gate->forward(kSkip, kSignal), kSkip));
@@ -119,7 +118,7 @@ TEST(HeInit, DrawsNormallyWithTheVarianceOfItsFan) {
   }
 }
 
-int64_t learnable(const SegNetOptions& options) {
+int64_t learnable_of(const SegNetOptions& options) {
   return count_parameters(*SegNet(options)).trainable;
 }
 
@@ -127,12 +126,12 @@ int64_t learnable(const SegNetOptions& options) {
 TEST(SegNet, HasTheCountsOfTheSpecification) {
   SegNetOptions three;
   three.in_channels = 3;
-  EXPECT_EQ(learnable(three), 29'436'228);
-  EXPECT_EQ(learnable(with_gates(three)), 35'542'217);
-  EXPECT_EQ(learnable(segnet_of_depth(4)), 519'748);
-  EXPECT_EQ(learnable(segnet_of_depth(5)), 667'716);
-  EXPECT_EQ(learnable(with_gates(segnet_of_depth(5))), 873'161);
-  EXPECT_EQ(learnable(with_gates(segnet_of_depth(5), SegNetFuse::add)), 688'841);
+  EXPECT_EQ(learnable_of(three), 29'436'228);
+  EXPECT_EQ(learnable_of(with_gates(three)), 35'542'217);
+  EXPECT_EQ(learnable_of(segnet_of_depth(4)), 519'748);
+  EXPECT_EQ(learnable_of(segnet_of_depth(5)), 667'716);
+  EXPECT_EQ(learnable_of(with_gates(segnet_of_depth(5))), 873'161);
+  EXPECT_EQ(learnable_of(with_gates(segnet_of_depth(5), SegNetFuse::add)), 688'841);
 }
 
 TEST(SegNet, StagesOfOneConvolutionWork) {

@@ -5,12 +5,12 @@
 #include "groundglass/core/torch_version.h"
 #include "groundglass/models/blocks/spectral_pool.h"
 #include "tests/complaint.h"
+#include "tests/models/known_tensors.h"
 #include "tests/reference/closed_form.h"
 
 namespace groundglass {
 namespace {
 
-const auto kDouble = torch::dtype(torch::kFloat64);
 constexpr auto kUnitary = SpectralScale::unitary;
 
 using Form = torch::Tensor (*)(const torch::Tensor&, int64_t, int64_t, SpectralScale);
@@ -22,12 +22,6 @@ class SpectralPool : public testing::TestWithParam<Form> {
     return GetParam()(x, h, w, scale);
   }
 };
-
-void expect_near(const torch::Tensor& found, const std::vector<double>& wanted) {
-  ASSERT_EQ(found.numel(), static_cast<int64_t>(wanted.size()));
-  EXPECT_TRUE(torch::allclose(found.detach().flatten(), torch::tensor(wanted, kDouble), 0, 1e-12))
-      << found;
-}
 
 TEST_P(SpectralPool, GivesTheGoldenNumbers) {
   const auto x = torch::arange(16, kDouble).view({1, 1, 4, 4});

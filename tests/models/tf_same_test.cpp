@@ -4,12 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/models/known_tensors.h"
 #include "tests/reference/closed_form.h"
 
 namespace groundglass {
 namespace {
-
-const auto kDouble = torch::dtype(torch::kFloat64);
 
 torch::Tensor counting(torch::IntArrayRef shape) {
   return torch::arange(1, c10::multiply_integers(shape) + 1, kDouble).view(shape);

@@ -31,7 +31,7 @@ torch::Tensor their_classes() {
   return classes;
 }
 
-PredictJob job_for(const fs::path& input, const fs::path& output) {
+PredictJob classes_job(const fs::path& input, const fs::path& output) {
   PredictJob job;
   job.inputs = find_inputs(input);
   job.output = output;
@@ -41,7 +41,7 @@ PredictJob job_for(const fs::path& input, const fs::path& output) {
   return job;
 }
 
-nlohmann::json summary_in(const fs::path& folder) {
+nlohmann::json classes_summary(const fs::path& folder) {
   return nlohmann::json::parse(read_file(folder / "summary.json"));
 }
 
@@ -49,7 +49,7 @@ TEST(PredictClasses, WritesNumbersIfAskedAndOtherwiseOneLesion) {
   const ScratchFolder folder;
   write_png(folder / "a.png", two_lesions());
   Segmenter segmenter = class_segmenter();
-  PredictJob job = job_for(folder / "a.png", folder / "one");
+  PredictJob job = classes_job(folder / "a.png", folder / "one");
   predict(segmenter, job);
   EXPECT_TRUE(torch::equal(read_mask_picture(folder / "one/a_mask.png"),
                            (their_classes() != 0).to(torch::kUInt8) * 255));
@@ -63,8 +63,8 @@ TEST(PredictClasses, CountsEachClassBesideAllLesions) {
   const ScratchFolder folder;
   write_png(folder / "a.png", two_lesions());
   Segmenter segmenter = class_segmenter();
-  predict(segmenter, job_for(folder / "a.png", folder / "out"));
-  const auto summary = summary_in(folder / "out");
+  predict(segmenter, classes_job(folder / "a.png", folder / "out"));
+  const auto summary = classes_summary(folder / "out");
   EXPECT_TRUE(summary["threshold"].is_null());  // of several classes the likeliest wins
   const auto& c = summary["cases"][0];
   EXPECT_EQ(c["lesion_pixels"], 256 + 128);
@@ -78,7 +78,7 @@ TEST(PredictClasses, CountsEachClassBesideAllLesions) {
 TEST(PredictClasses, SavesTheProbabilityOfAnyLesionAndOfEachClass) {
   const ScratchFolder folder;
   write_png(folder / "a.png", two_lesions());
-  PredictJob job = job_for(folder / "a.png", folder.path());
+  PredictJob job = classes_job(folder / "a.png", folder.path());
   job.save_probabilities = true;
   Segmenter segmenter = class_segmenter();
   predict(segmenter, job);
@@ -106,7 +106,7 @@ TEST(PredictClasses, ShowsEachClassInItsColourWithALegendBelow) {
   };
   EXPECT_TRUE(is(8, 16, 1));  // the outlines are opaque
   EXPECT_TRUE(is(40, 44, 2));
-  PredictJob job = job_for(folder / "a.png", folder / "out");
+  PredictJob job = classes_job(folder / "a.png", folder / "out");
   job.overlay = true;
   predict(segmenter, job);
   const auto written = read_picture(folder / "out/a_overlay.png").pixels;
@@ -125,14 +125,14 @@ TEST(PredictClasses, WritesVolumesWithNumbersMillilitresAndProbabilities) {
                      geometry);
   for (int k = 0; k < 3; ++k) writer.write_slice(hu);
   writer.commit();
-  PredictJob job = job_for(folder / "v.nii.gz", folder / "out");
+  PredictJob job = classes_job(folder / "v.nii.gz", folder / "out");
   job.save_probabilities = job.overlay = true;
   Segmenter segmenter = class_segmenter();
   predict(segmenter, job);
   const auto labels = read_label_volume(folder / "out/v_mask.nii.gz").labels;
   EXPECT_EQ((labels == 1).sum().item<int64_t>(), 3 * 256);
   EXPECT_EQ((labels == 2).sum().item<int64_t>(), 3 * 128);
-  const auto classes = summary_in(folder / "out")["cases"][0]["classes"];
+  const auto classes = classes_summary(folder / "out")["cases"][0]["classes"];
   EXPECT_NEAR(classes[0]["ml"], 3 * 256 * 0.02, 1e-9);
   EXPECT_NEAR(classes[1]["ml"], 3 * 128 * 0.02, 1e-9);
   for (const char* name : {"v_probability.nii.gz", "v_probability_1.nii.gz",

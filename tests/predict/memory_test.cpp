@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kMib = 1 << 20;
 
-struct Listener final : Observer {
+struct NoteListener final : Observer {
   void on(const Note& e) override { notes.push_back(e.message); }
   std::vector<std::string> notes;
 };
@@ -70,7 +70,7 @@ TEST(PredictMemory, IsToldInOneLine) {
   const ScratchFolder folder;
   const auto study = phantom_study(folder / "data", 6, 64);
   Segmenter segmenter = bright_segmenter(64);
-  Listener listener;
+  NoteListener listener;
   const auto summary = predict(segmenter, everything(study, folder / "out"), listener);
   ASSERT_EQ(listener.notes.size(), 1U);
   EXPECT_TRUE(says(listener.notes[0], {"memory: at most", "slices at once", "may be taken"}));
@@ -120,7 +120,7 @@ TEST(PredictMemory, GrowsWithTheLargestPicture) {
               torch::full({side, side}, 30, torch::kUInt8));
   }
   Segmenter segmenter = bright_segmenter(64);
-  Listener listener;
+  NoteListener listener;
   PredictJob job = everything(folder / "in", folder / "out");
   job.batch = 2;
   EXPECT_GT(predict(segmenter, job, listener).memory_bound_mib, 0);

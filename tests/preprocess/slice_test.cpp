@@ -10,7 +10,7 @@ Box whole_box(const torch::Tensor& slice) {
   return {0, 0, slice.size(0), slice.size(1)};
 }
 
-Image gray_image(const torch::Tensor& pixels) {
+Image image_of(const torch::Tensor& pixels) {
   return {pixels.unsqueeze(0), Units::gray, 255, {}};
 }
 
@@ -65,7 +65,7 @@ TEST(ToNetworkGrid, ResizesLinearlyWithHalfPixelCentres) {
   options.contrast = "none";
   options.size = {8, 8};
   const auto ramp = (torch::arange(16).view({1, 16}) * 10).expand({16, 16}).to(torch::kUInt8);
-  const auto out = to_network_grid(gray_image(ramp), options).pixels;
+  const auto out = to_network_grid(image_of(ramp), options).pixels;
   ASSERT_EQ(out.sizes(), (torch::IntArrayRef{1, 8, 8}));
   for (int64_t x = 0; x < 8; ++x) EXPECT_EQ(out[0][3][x].item<int>(), 20 * x + 5);
 }
@@ -100,7 +100,7 @@ TEST(ToNetworkGrid, GoesThereAndBackThroughACrop) {
   auto slice = torch::zeros({100, 120}, torch::kUInt8);
   slice.narrow(0, 20, 50).narrow(1, 30, 60).fill_(100);
   slice.narrow(0, 40, 10).narrow(1, 50, 20).fill_(220);
-  const NetworkSlice there = to_network_grid(gray_image(slice), options);
+  const NetworkSlice there = to_network_grid(image_of(slice), options);
   const auto mask = mask_to_network_grid((slice == 220).to(torch::kUInt8), there.box, options);
   EXPECT_TRUE(torch::equal(mask != 0, there.pixels[0] >= 160));
   const auto back = to_slice_grid(mask.to(torch::kFloat32).unsqueeze(0), there.box, 100, 120)[0];
@@ -114,7 +114,7 @@ TEST(ToNetworkGrid, RefusesUnitsThatTheRecipeDoesNotTake) {
   EXPECT_TRUE(
       says(complaint(ErrorKind::data,
                      [&] {
-                       to_network_grid(gray_image(torch::zeros({16, 16}, torch::kUInt8)), options);
+                       to_network_grid(image_of(torch::zeros({16, 16}, torch::kUInt8)), options);
                      }),
            {"gray", "hu"}));
 }

@@ -12,7 +12,7 @@ namespace groundglass {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr const char* kRecipe = R"([preprocess]
+constexpr const char* kMemberRecipe = R"([preprocess]
 contrast = "none"
 size = [32, 32]
 [augment]
@@ -35,7 +35,7 @@ threshold_from = "validation"
 class CombinedRun : public testing::Test {
  protected:
   void train(const std::string& name, const std::vector<std::string>& changes, size_t fold = 0) {
-    const Recipe recipe = parse_recipe(kRecipe, "r.toml", changes);
+    const Recipe recipe = parse_recipe(kMemberRecipe, "r.toml", changes);
     train_fold(folder / name, recipe, set, make_splits(set.rows(), recipe.split, 0)[fold], {});
   }
   FoldScores combine(const std::vector<std::string>& names) {
@@ -56,7 +56,7 @@ class CombinedRun : public testing::Test {
   PreparedSet set = [this] {
     const PreparedSet plain = made_up_set(folder, {}, "plain.ggset");
     PreparedHeader header = plain.header();
-    header.preprocess = preprocess_text(parse_recipe(kRecipe, "r.toml").preprocess);
+    header.preprocess = preprocess_text(parse_recipe(kMemberRecipe, "r.toml").preprocess);
     PreparedSetWriter writer(folder / "set.ggset", header);
     for (int64_t row = 0; row < plain.size(); ++row) {
       writer.write(row, plain.image(row), plain.mask(row));
@@ -104,7 +104,7 @@ TEST_F(CombinedRun, RefusesOneRunAndRunsThatDiffer) {
   EXPECT_TRUE(says(refusal({"a", "other"}), {"other", "another split than"}));
   train("two", {"model.members=2"});
   EXPECT_TRUE(says(refusal({"two", "two"}), {"two", "a mean of several networks already"}));
-  const Recipe longer = parse_recipe(kRecipe, "r.toml", {"train.epochs=2"});
+  const Recipe longer = parse_recipe(kMemberRecipe, "r.toml", {"train.epochs=2"});
   const Split split = make_splits(set.rows(), longer.split, 0).front();
   train_epochs(folder / "begun", longer, set, split, {}, 1);
   EXPECT_TRUE(says(refusal({"a", "begun"}), {"begun", "has not ended"}));
@@ -117,7 +117,7 @@ TEST_F(CombinedRun, MembersAreTrainedTogetherToo) {
   const TrainedModel trained = load_trained_model(folder / "both");
   const auto weights = named_weights(*trained.model);
   EXPECT_FALSE(torch::equal(weights.at("member1.head.weight"), weights.at("member2.head.weight")));
-  std::string cascade = kRecipe;
+  std::string cascade = kMemberRecipe;
   cascade.replace(cascade.find("name = \"unet\"\nwidths = [4, 8]"), 29,
                   "name = \"chs_net\"\nmembers = 2");
   EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { parse_recipe(cascade, "r.toml"); }),

@@ -11,7 +11,7 @@ namespace groundglass {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr const char* kRecipe = R"([augment]
+constexpr const char* kTeacherRecipe = R"([augment]
 mode = "none"
 [split]
 folds = 2
@@ -29,7 +29,7 @@ learning_rate = 1e-2
 class DistilledRun : public testing::Test {
  protected:
   void train(const std::string& name, const std::vector<std::string>& changes, size_t fold = 0) {
-    const Recipe recipe = parse_recipe(kRecipe, "r.toml", changes);
+    const Recipe recipe = parse_recipe(kTeacherRecipe, "r.toml", changes);
     train_fold(folder / name, recipe, set, make_splits(set.rows(), recipe.split, 0)[fold], {});
   }
   /// Mean absolute difference of two runs' probabilities on a few rows.
@@ -87,7 +87,7 @@ TEST_F(DistilledRun, RefusesTeachersThatDoNotFit) {
   EXPECT_TRUE(says(refusal({teacher("two")}), {"2 output channels", "1"}));
   const TrainedModel bare = load_trained_model(folder / "two");
   fs::create_directories(folder / "bare");
-  const Recipe recipe = parse_recipe(kRecipe, "r.toml");
+  const Recipe recipe = parse_recipe(kTeacherRecipe, "r.toml");
   write_safetensors(folder / "bare/weights.safetensors",
                     {named_weights(*recipe.model.make()), weights_notes(recipe, 0.5)});
   EXPECT_TRUE(says(refusal({teacher("bare")}), {"no split.json"}));
@@ -95,7 +95,7 @@ TEST_F(DistilledRun, RefusesTeachersThatDoNotFit) {
 
 TEST_F(DistilledRun, RefusesASectionWithoutATeacherOrBesideACascade) {
   const auto of = [](const std::vector<std::string>& changes) {
-    return complaint(ErrorKind::recipe, [&] { parse_recipe(kRecipe, "r.toml", changes); });
+    return complaint(ErrorKind::recipe, [&] { parse_recipe(kTeacherRecipe, "r.toml", changes); });
   };
   EXPECT_TRUE(says(of({"distil.weight=0.5"}), {"no teacher"}));
   EXPECT_TRUE(says(of({"distil.weight=2", "distil.teacher=x"}), {"weight", "0", "1"}));

@@ -19,7 +19,8 @@ widths = [4, 8]
 terms = [{name = "dice", weight = 0.25}, {name = "tversky", weight = 0.75, a_fn = 0.8}]
 )";
 
-std::string refusal(const std::string& text, const std::vector<std::string>& overrides = {}) {
+std::string refusal_of_recipe(const std::string& text,
+                              const std::vector<std::string>& overrides = {}) {
   return complaint(ErrorKind::recipe, [&] { parse_recipe(text, "r.toml", overrides); });
 }
 
@@ -91,47 +92,54 @@ mean = [1, 0.5]
 
 TEST(Recipe, PointsAtTheLineAndSaysWhatItWanted) {
   const std::string s = kSmall;
-  EXPECT_EQ(refusal(s + "[train]\nlearning_rte = 0.1\n"),
+  EXPECT_EQ(refusal_of_recipe(s + "[train]\nlearning_rte = 0.1\n"),
             "r.toml:9:16: unknown key 'learning_rte' in [train]; did you mean 'learning_rate'?");
-  EXPECT_EQ(refusal(s + "[train]\nepochs = 'many'\n"),
+  EXPECT_EQ(refusal_of_recipe(s + "[train]\nepochs = 'many'\n"),
             "r.toml:9:10: 'epochs' is a string, expected a whole number (passes over the training "
             "entries)");
-  EXPECT_EQ(refusal(s + "[train]\nepochs = 0\n"),
+  EXPECT_EQ(refusal_of_recipe(s + "[train]\nepochs = 0\n"),
             "r.toml:9:10: 'epochs' is 0, expected 1 to 100000 (passes over the training entries)");
-  EXPECT_EQ(refusal("[model]\nname = \"unet\"\nwidths = [4, 'x']\n" + s.substr(s.find("[loss]"))),
+  EXPECT_EQ(refusal_of_recipe("[model]\nname = \"unet\"\nwidths = [4, 'x']\n" +
+                              s.substr(s.find("[loss]"))),
             "r.toml:3:14: 'widths' holds a string, expected whole numbers");
-  EXPECT_EQ(refusal(s + "[evaluate]\nviews = 3\n"),
+  EXPECT_EQ(refusal_of_recipe(s + "[evaluate]\nviews = 3\n"),
             "r.toml: [evaluate] views is 3, expected 1, 2 or 4");
-  EXPECT_EQ(refusal(s + "[trian]\n"), "r.toml:8:1: unknown section [trian]; did you mean 'train'?");
-  EXPECT_TRUE(says(refusal(s + "[train\n"), {"r.toml:8:", "expected"}));
-  EXPECT_TRUE(
-      says(refusal(s + "[split]\nmode = \"fair\"\n"), {"r.toml", "[split] mode is 'fair'"}));
-  EXPECT_TRUE(says(refusal("train = 3\n" + s), {"r.toml:1:9", "'train' is no section"}));
+  EXPECT_EQ(refusal_of_recipe(s + "[trian]\n"),
+            "r.toml:8:1: unknown section [trian]; did you mean 'train'?");
+  EXPECT_TRUE(says(refusal_of_recipe(s + "[train\n"), {"r.toml:8:", "expected"}));
+  EXPECT_TRUE(says(refusal_of_recipe(s + "[split]\nmode = \"fair\"\n"),
+                   {"r.toml", "[split] mode is 'fair'"}));
+  EXPECT_TRUE(says(refusal_of_recipe("train = 3\n" + s), {"r.toml:1:9", "'train' is no section"}));
 }
 
 TEST(Recipe, NamesTheNearestModelAndLoss) {
   const std::string loss = "[loss]\nterms = [{name = \"dice\"}]\n";
   EXPECT_TRUE(
-      says(refusal("[model]\nname = \"attention_unt\"\n" + loss),
+      says(refusal_of_recipe("[model]\nname = \"attention_unt\"\n" + loss),
            {"r.toml:2:8", "unknown model 'attention_unt'", "did you mean 'attention_unet'"}));
-  EXPECT_TRUE(says(refusal("[model]\nwidths = [1]\n" + loss), {"[model] has no name"}));
-  EXPECT_TRUE(says(refusal("[model]\nname = \"unet\"\n[loss]\nterms = [{name = \"dyce\"}]\n"),
-                   {"r.toml:4:18", "unknown loss 'dyce'", "did you mean 'dice'"}));
+  EXPECT_TRUE(says(refusal_of_recipe("[model]\nwidths = [1]\n" + loss), {"[model] has no name"}));
   EXPECT_TRUE(
-      says(refusal("[model]\nname = \"unet\"\n[loss]\nterms = [{name = \"dice\", a_fn = 1.0}]\n"),
+      says(refusal_of_recipe("[model]\nname = \"unet\"\n[loss]\nterms = [{name = \"dyce\"}]\n"),
+           {"r.toml:4:18", "unknown loss 'dyce'", "did you mean 'dice'"}));
+  EXPECT_TRUE(
+      says(refusal_of_recipe(
+               "[model]\nname = \"unet\"\n[loss]\nterms = [{name = \"dice\", a_fn = 1.0}]\n"),
            {"unknown key 'a_fn' in [loss.terms]"}));
-  EXPECT_TRUE(says(refusal("[model]\nname = \"unet\"\n[loss]\n"), {"[loss] has no terms"}));
-  EXPECT_TRUE(says(refusal("[model]\nname = \"unet\"\n" + loss + "weight = 2\n"),
+  EXPECT_TRUE(
+      says(refusal_of_recipe("[model]\nname = \"unet\"\n[loss]\n"), {"[loss] has no terms"}));
+  EXPECT_TRUE(says(refusal_of_recipe("[model]\nname = \"unet\"\n" + loss + "weight = 2\n"),
                    {"unknown key 'weight' in [loss]"}));
-  EXPECT_TRUE(says(refusal("[model]\nname = \"unet\"\ngate_align = \"up_g\"\n" + loss),
+  EXPECT_TRUE(says(refusal_of_recipe("[model]\nname = \"unet\"\ngate_align = \"up_g\"\n" + loss),
                    {"unknown key 'gate_align' in [model]"}));
-  EXPECT_TRUE(says(refusal("[model]\nname = \"attention_unet\"\ngate_align = \"up\"\n" + loss),
-                   {"r.toml:3:14", "'gate_align' is 'up', expected one of stride_x and up_g"}));
+  EXPECT_TRUE(
+      says(refusal_of_recipe("[model]\nname = \"attention_unet\"\ngate_align = \"up\"\n" + loss),
+           {"r.toml:3:14", "'gate_align' is 'up', expected one of stride_x and up_g"}));
 }
 
 TEST(Recipe, RefusesExpectationsOfUnequalLength) {
-  EXPECT_TRUE(says(refusal(std::string(kSmall) + "[expect]\ncolumns = [\"a\"]\nmean = [1, 2]\n"),
-                   {"r.toml:10", "'mean' has 2 numbers, expected 1"}));
+  EXPECT_TRUE(
+      says(refusal_of_recipe(std::string(kSmall) + "[expect]\ncolumns = [\"a\"]\nmean = [1, 2]\n"),
+           {"r.toml:10", "'mean' has 2 numbers, expected 1"}));
 }
 
 TEST(Recipe, TakesOverrides) {
@@ -142,9 +150,9 @@ TEST(Recipe, TakesOverrides) {
   EXPECT_EQ(r.split.mode, "paper");
   EXPECT_EQ(r.preprocess.size, (std::vector<int64_t>{64, 96}));
   EXPECT_EQ(r.evaluate.threshold, 0.25);
-  EXPECT_TRUE(
-      says(refusal(kSmall, {"train.epohcs=3"}), {"--set", "epohcs", "did you mean 'epochs'"}));
-  EXPECT_TRUE(says(refusal(kSmall, {"train.epochs=-3"}), {"--set", "'epochs' is -3"}));
+  EXPECT_TRUE(says(refusal_of_recipe(kSmall, {"train.epohcs=3"}),
+                   {"--set", "epohcs", "did you mean 'epochs'"}));
+  EXPECT_TRUE(says(refusal_of_recipe(kSmall, {"train.epochs=-3"}), {"--set", "'epochs' is -3"}));
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { parse_recipe(kSmall, "r", {"epochs=3"}); }),
                    {"--set 'epochs=3'", "section.key=value"}));
 }

@@ -15,7 +15,7 @@ namespace groundglass {
 namespace {
 namespace fs = std::filesystem;
 
-const std::string kRecipe = R"([preprocess]
+const std::string kSearchRecipe = R"([preprocess]
 window_hu = [-1000, 400]
 size = [32, 32]
 [model]
@@ -43,7 +43,7 @@ std::string head(const std::string& more = "") {
 }
 
 SearchFile search_of(const ScratchFolder& folder, const std::string& text) {
-  write_file(folder / "r.toml", kRecipe);
+  write_file(folder / "r.toml", kSearchRecipe);
   write_file(folder / "s.toml", text);
   return read_search(folder / "s.toml");
 }
@@ -52,32 +52,37 @@ SearchPlan plan_of(const ScratchFolder& folder, const std::string& text) {
   return search_plan(search_of(folder, text), {}, -1);
 }
 
-std::string refusal(const std::string& text, const std::vector<std::string>& overrides = {},
-                    ErrorKind kind = ErrorKind::recipe) {
+std::string refusal_of_search(const std::string& text,
+                              const std::vector<std::string>& overrides = {},
+                              ErrorKind kind = ErrorKind::recipe) {
   const ScratchFolder folder;
   return complaint(kind, [&] { search_plan(search_of(folder, text), overrides, -1); });
 }
 
 TEST(SearchFile, IsRefusedWithThePlace) {
-  EXPECT_TRUE(says(refusal("[search\n"), {"s.toml:1:"}));
-  EXPECT_TRUE(says(refusal("[model]\n"), {"s.toml:1", "unknown section 'model'"}));
-  EXPECT_TRUE(says(refusal(kRate), {"no [search]", "train"}));
-  EXPECT_TRUE(says(refusal(head("trails = 3") + kRate), {"s.toml:4", "trails", "'trials'"}));
-  EXPECT_TRUE(says(refusal(head("strategy = \"grid\"") + kRate), {"s.toml:1", "grid", "halving"}));
-  EXPECT_TRUE(says(refusal(head("first = \"best\"") + kRate), {"s.toml:1", "best", "drawn"}));
-  EXPECT_TRUE(says(refusal(head("folds = []") + kRate), {"s.toml:1", "folds are none"}));
-  EXPECT_TRUE(says(refusal(head("folds = [1, 1]") + kRate), {"s.toml:1", "twice"}));
-  EXPECT_TRUE(says(refusal(head("folds = [5]") + kRate), {"s.toml:1", "holds 5", "0 to 4"}));
-  EXPECT_TRUE(says(refusal("[search]\nrecipe = \"no.toml\"\n" + kRate), {"no.toml"}));
-  EXPECT_TRUE(says(refusal(head()), {"no [[parameter]]"}));
-  EXPECT_TRUE(says(refusal(head() + kRate + kRate), {"s.toml:10", "two parameters"}));
+  EXPECT_TRUE(says(refusal_of_search("[search\n"), {"s.toml:1:"}));
+  EXPECT_TRUE(says(refusal_of_search("[model]\n"), {"s.toml:1", "unknown section 'model'"}));
+  EXPECT_TRUE(says(refusal_of_search(kRate), {"no [search]", "train"}));
+  EXPECT_TRUE(
+      says(refusal_of_search(head("trails = 3") + kRate), {"s.toml:4", "trails", "'trials'"}));
+  EXPECT_TRUE(says(refusal_of_search(head("strategy = \"grid\"") + kRate),
+                   {"s.toml:1", "grid", "halving"}));
+  EXPECT_TRUE(
+      says(refusal_of_search(head("first = \"best\"") + kRate), {"s.toml:1", "best", "drawn"}));
+  EXPECT_TRUE(says(refusal_of_search(head("folds = []") + kRate), {"s.toml:1", "folds are none"}));
+  EXPECT_TRUE(says(refusal_of_search(head("folds = [1, 1]") + kRate), {"s.toml:1", "twice"}));
+  EXPECT_TRUE(
+      says(refusal_of_search(head("folds = [5]") + kRate), {"s.toml:1", "holds 5", "0 to 4"}));
+  EXPECT_TRUE(says(refusal_of_search("[search]\nrecipe = \"no.toml\"\n" + kRate), {"no.toml"}));
+  EXPECT_TRUE(says(refusal_of_search(head()), {"no [[parameter]]"}));
+  EXPECT_TRUE(says(refusal_of_search(head() + kRate + kRate), {"s.toml:10", "two parameters"}));
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { read_search("nowhere.toml"); }),
                    {"nowhere.toml", "recipes/searches"}));
 }
 
 TEST(SearchFile, ParametersAreRefusedWithThePlace) {
   const auto with = [](const std::string& lines) {
-    return refusal(head() + "[[parameter]]\n" + lines + "\n");
+    return refusal_of_search(head() + "[[parameter]]\n" + lines + "\n");
   };
   const std::string rate = "key = \"train.learning_rate\"\n";
   EXPECT_TRUE(says(with("low = 1"), {"s.toml:5", "no key"}));
@@ -103,28 +108,32 @@ TEST(SearchFile, ParametersAreRefusedWithThePlace) {
 
 TEST(SearchPlan, AWrongKeyOrValueIsRefusedWhereItStands) {
   const std::string wrong = "[[parameter]]\nkey = \"train.learning_rat\"\nlow = 1\nhigh = 2\n";
-  EXPECT_TRUE(says(refusal(head() + kRate + wrong),
+  EXPECT_TRUE(says(refusal_of_search(head() + kRate + wrong),
                    {"s.toml:11:7", "'learning_rat'", "did you mean 'learning_rate'?"}));
   const std::string range = "[[parameter]]\nkey = \"train.batch_size\"\nvalues = [4, 0]\n";
-  EXPECT_TRUE(says(refusal(head() + range), {"s.toml:6:7", "'batch_size' is 0"}));
+  EXPECT_TRUE(says(refusal_of_search(head() + range), {"s.toml:6:7", "'batch_size' is 0"}));
   const std::string model = "[[parameter]]\nkey = \"model\"\nvalues = [{nam = \"unet\"}]\n";
-  EXPECT_TRUE(says(refusal(head() + model), {"s.toml:6:7", "unknown key 'nam'"}));
-  EXPECT_TRUE(says(refusal(head("set = ['train.batchsize=3']") + kRate),
+  EXPECT_TRUE(says(refusal_of_search(head() + model), {"s.toml:6:7", "unknown key 'nam'"}));
+  EXPECT_TRUE(says(refusal_of_search(head("set = ['train.batchsize=3']") + kRate),
                    {"s.toml:1:1", "set: unknown key 'batchsize'"}));
   const std::string other = "[[parameter]]\nkey = \"model.name\"\nvalues = [\"inf_net\"]\n";
-  EXPECT_TRUE(says(refusal(head() + other), {"s.toml: trial 0", "inf_net", "r.toml:6", "widths"}));
+  EXPECT_TRUE(says(refusal_of_search(head() + other),
+                   {"s.toml: trial 0", "inf_net", "r.toml:6", "widths"}));
 }
 
 TEST(SearchPlan, WhatCannotBeComparedIsRefused) {
-  EXPECT_TRUE(says(refusal(head("set = ['train.monitor=last']") + kRate), {"'last'", "no score"}));
-  EXPECT_TRUE(says(refusal(head("strategy = \"halving\"\nmin_epochs = 10") + kRate),
+  EXPECT_TRUE(says(refusal_of_search(head("set = ['train.monitor=last']") + kRate),
+                   {"'last'", "no score"}));
+  EXPECT_TRUE(says(refusal_of_search(head("strategy = \"halving\"\nmin_epochs = 10") + kRate),
                    {"s.toml:1", "min_epochs is 10", "has 9"}));
+  EXPECT_TRUE(says(refusal_of_search(head("set = ['train.learning_rate=1']") + kRate),
+                   {"s.toml:1", "is searched"}));
   EXPECT_TRUE(
-      says(refusal(head("set = ['train.learning_rate=1']") + kRate), {"s.toml:1", "is searched"}));
-  EXPECT_TRUE(says(refusal(head("set = ['train.epochs=2']") + kRate), {"[search] epochs"}));
-  EXPECT_TRUE(says(refusal(head() + kRate, {"train.learning_rate=1"}, ErrorKind::usage),
+      says(refusal_of_search(head("set = ['train.epochs=2']") + kRate), {"[search] epochs"}));
+  EXPECT_TRUE(says(refusal_of_search(head() + kRate, {"train.learning_rate=1"}, ErrorKind::usage),
                    {"--set", "is searched"}));
-  EXPECT_TRUE(says(refusal(head() + kRate, {"train.sead=1"}), {"--set train.sead", "'seed'"}));
+  EXPECT_TRUE(
+      says(refusal_of_search(head() + kRate, {"train.sead=1"}), {"--set train.sead", "'seed'"}));
   const ScratchFolder folder;
   write_file(folder / "s.toml", head() + kRate);
   write_file(folder / "r.toml", "[labels]\nnames = [\"a\", \"b\"]\n");

@@ -13,7 +13,7 @@ namespace groundglass {
 namespace {
 namespace fs = std::filesystem;
 
-const char* const kRecipe = R"([preprocess]
+const char* const kStagedRecipe = R"([preprocess]
 contrast = "none"
 size = [32, 32]
 [augment]
@@ -72,7 +72,7 @@ class StagedTraining : public testing::Test {
     return train_stages(run, recipe, set, lungs, split, {});
   }
 
-  Recipe recipe = parse_recipe(kRecipe, "r.toml");
+  Recipe recipe = parse_recipe(kStagedRecipe, "r.toml");
   bool masked = true;
   ScratchFolder folder;
 };
@@ -145,13 +145,13 @@ TEST_F(StagedTraining, NeedsACascadeAndUnitImages) {
   const auto refused = [](const std::string& text) {
     return complaint(ErrorKind::recipe, [&] { parse_recipe(text, "r.toml"); });
   };
-  std::string other = kRecipe;
+  std::string other = kStagedRecipe;
   other.replace(other.find("chs_net"), 7, "raiu_net");
   EXPECT_NE(refused(other).find("r.toml"), std::string::npos);
   const std::string plain =
       "[model]\nname = \"unet\"\n[cascade]\n[loss]\nterms = [{name = \"dice\"}]\n";
   EXPECT_TRUE(says(refused(plain), {"unet is none", "chs_net"}));
-  std::string scaled = kRecipe;
+  std::string scaled = kStagedRecipe;
   scaled.insert(scaled.find("size ="), "normalise = \"zscore\"\n");
   EXPECT_TRUE(says(refused(scaled), {"normalise", "'unit'"}));
   Recipe without = recipe;

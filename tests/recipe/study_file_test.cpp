@@ -42,7 +42,7 @@ TEST(ShippedStudies, TheLossStudyHasTheFourteenRowsOfTheTable) {
 }
 
 /// What is said about a study of this text.
-std::string refusal(const std::string& text) {
+std::string refusal_of_study_file(const std::string& text) {
   const ScratchFolder folder;
   write_file(folder / "s.toml", text);
   return complaint(ErrorKind::recipe, [&] {
@@ -53,15 +53,18 @@ std::string refusal(const std::string& text) {
 }
 
 TEST(StudyFile, IsRefusedWithThePlace) {
-  EXPECT_TRUE(says(refusal("[study\n"), {"s.toml:1:"}));
-  EXPECT_TRUE(says(refusal("[model]\nname = \"unet\"\n"), {"no [study]", "train"}));
-  EXPECT_TRUE(says(refusal("study = 3\n"), {"expected [study]"}));
-  EXPECT_TRUE(says(refusal("[study]\nkin = \"rows\"\n"), {"s.toml:2", "kin", "kind"}));
-  EXPECT_TRUE(says(refusal("[study]\n[rowz]\n"), {"s.toml:2", "rowz", "row"}));
-  EXPECT_TRUE(says(refusal("[study]\n"), {"no [[row]]"}));
-  EXPECT_TRUE(says(refusal("[study]\n[[row]]\nname = \"a\"\n"), {"s.toml:2", "no recipe"}));
+  EXPECT_TRUE(says(refusal_of_study_file("[study\n"), {"s.toml:1:"}));
+  EXPECT_TRUE(says(refusal_of_study_file("[model]\nname = \"unet\"\n"), {"no [study]", "train"}));
+  EXPECT_TRUE(says(refusal_of_study_file("study = 3\n"), {"expected [study]"}));
+  EXPECT_TRUE(
+      says(refusal_of_study_file("[study]\nkin = \"rows\"\n"), {"s.toml:2", "kin", "kind"}));
+  EXPECT_TRUE(says(refusal_of_study_file("[study]\n[rowz]\n"), {"s.toml:2", "rowz", "row"}));
+  EXPECT_TRUE(says(refusal_of_study_file("[study]\n"), {"no [[row]]"}));
+  EXPECT_TRUE(
+      says(refusal_of_study_file("[study]\n[[row]]\nname = \"a\"\n"), {"s.toml:2", "no recipe"}));
   const std::string row = "[[row]]\nname = \"a\"\nrecipe = \"r.toml\"\n";
-  EXPECT_TRUE(says(refusal("[study]\n" + row + row), {"s.toml:5", "share the name 'a'"}));
+  EXPECT_TRUE(
+      says(refusal_of_study_file("[study]\n" + row + row), {"s.toml:5", "share the name 'a'"}));
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { read_study("nowhere.toml"); }),
                    {"nowhere.toml", "recipes/studies"}));
 }

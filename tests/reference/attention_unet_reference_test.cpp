@@ -204,7 +204,7 @@ const Reference kUpG = {
     }};
 
 /// Checkpoint names in the order in which the script numbers them.
-std::vector<std::string> parameter_names(int64_t scales) {
+std::vector<std::string> attention_unet_names(int64_t scales) {
   std::vector<std::string> names;
   const auto add = [&](const std::string& part, int64_t i, const std::vector<std::string>& ends) {
     for (const auto& end : ends) names.push_back(part + "." + std::to_string(i) + "." + end);
@@ -226,12 +226,12 @@ AttentionUNet small_net(GateAlign align, torch::ScalarType type) {
   AttentionUNet net(
       AttentionUNetOptions{.widths = {4, 8, 16, 32, 64}, .gate_align = align, .dropout = 0});
   net->to(type);
-  fill_closed_form(*net, parameter_names(5));
+  fill_closed_form(*net, attention_unet_names(5));
   return net;
 }
 
-void expect_like(GateAlign align, const Reference& reference, torch::ScalarType type,
-                 double tolerance) {
+void expect_like_attention_unet(GateAlign align, const Reference& reference, torch::ScalarType type,
+                                double tolerance) {
   const auto image = wave({2, 1, 32, 32}, 0.05).to(type);
   expect_reference(*small_net(align, type), image, reference, tolerance);
 }
@@ -242,23 +242,23 @@ TEST(AttentionUNetReference, NamesItsParametersAsTheCheckpointDoes) {
        AttentionUNet(AttentionUNetOptions{.widths = {4, 8, 16, 32, 64}})->named_parameters()) {
     found.push_back(p.key());
   }
-  EXPECT_EQ(found, parameter_names(5));
+  EXPECT_EQ(found, attention_unet_names(5));
 }
 
 TEST(AttentionUNetReference, AgreesInDoublePrecision) {
-  expect_like(GateAlign::stride_x, kStrideX, torch::kFloat64, 1e-9);
+  expect_like_attention_unet(GateAlign::stride_x, kStrideX, torch::kFloat64, 1e-9);
 }
 
 TEST(AttentionUNetReference, AgreesInSinglePrecision) {
-  expect_like(GateAlign::stride_x, kStrideX, torch::kFloat32, 1e-5);
+  expect_like_attention_unet(GateAlign::stride_x, kStrideX, torch::kFloat32, 1e-5);
 }
 
 TEST(AttentionUNetReference, AgreesInDoublePrecisionWithTheGateAtTheFineScale) {
-  expect_like(GateAlign::up_g, kUpG, torch::kFloat64, 1e-9);
+  expect_like_attention_unet(GateAlign::up_g, kUpG, torch::kFloat64, 1e-9);
 }
 
 TEST(AttentionUNetReference, AgreesInSinglePrecisionWithTheGateAtTheFineScale) {
-  expect_like(GateAlign::up_g, kUpG, torch::kFloat32, 1e-5);
+  expect_like_attention_unet(GateAlign::up_g, kUpG, torch::kFloat32, 1e-5);
 }
 
 }  // namespace

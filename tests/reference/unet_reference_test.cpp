@@ -86,7 +86,7 @@ const Reference kReference = {
     }};
 
 /// Checkpoint names in the order in which the script numbers them.
-std::vector<std::string> parameter_names(int64_t scales) {
+std::vector<std::string> unet_names(int64_t scales) {
   std::vector<std::string> names;
   const auto add = [&](const std::string& part, int64_t i, const std::vector<std::string>& ends) {
     for (const auto& end : ends) names.push_back(part + "." + std::to_string(i) + "." + end);
@@ -100,10 +100,10 @@ std::vector<std::string> parameter_names(int64_t scales) {
   return names;
 }
 
-void expect_like(torch::ScalarType type, double tolerance) {
+void expect_like_unet(torch::ScalarType type, double tolerance) {
   UNet net(UNetOptions{.widths = {4, 8, 16}});
   net->to(type);
-  fill_closed_form(*net, parameter_names(3));
+  fill_closed_form(*net, unet_names(3));
   expect_reference(*net, wave({2, 1, 32, 32}, 0.05).to(type), kReference, tolerance);
 }
 
@@ -112,15 +112,15 @@ TEST(UNetReference, NamesItsParametersAsTheCheckpointDoes) {
   for (const auto& p : UNet(UNetOptions{.widths = {4, 8, 16}})->named_parameters()) {
     found.push_back(p.key());
   }
-  EXPECT_EQ(found, parameter_names(3));
+  EXPECT_EQ(found, unet_names(3));
 }
 
 TEST(UNetReference, AgreesInDoublePrecision) {
-  expect_like(torch::kFloat64, 1e-9);
+  expect_like_unet(torch::kFloat64, 1e-9);
 }
 
 TEST(UNetReference, AgreesInSinglePrecision) {
-  expect_like(torch::kFloat32, 1e-5);
+  expect_like_unet(torch::kFloat32, 1e-5);
 }
 
 }  // namespace

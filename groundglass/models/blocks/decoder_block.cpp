@@ -1,5 +1,6 @@
 #include "groundglass/models/blocks/decoder_block.h"
 
+#include "groundglass/models/blocks/conv_same.h"
 #include "groundglass/models/blocks/keras_init.h"
 
 namespace groundglass {
@@ -11,12 +12,8 @@ using torch::nn::ConvTranspose2d;
 using torch::nn::ConvTranspose2dOptions;
 namespace {
 
-BatchNorm2d norm(int64_t channels) {
+BatchNorm2d decoder_norm(int64_t channels) {
   return BatchNorm2d(BatchNorm2dOptions(channels).eps(1e-3).momentum(0.01));
-}
-
-Conv2d conv(int64_t in, int64_t out) {
-  return Conv2d(Conv2dOptions(in, out, 3).padding(1).bias(false));
 }
 
 torch::Tensor nearest_x2(const torch::Tensor& x) {
@@ -31,13 +28,13 @@ DecoderBlockImpl::DecoderBlockImpl(int64_t in, int64_t skip, int64_t width, Bloc
     up = register_module(
         "up",
         ConvTranspose2d(ConvTranspose2dOptions(in, width, 4).stride(2).padding(1).bias(false)));
-    up_norm = register_module("up_norm", norm(width));
+    up_norm = register_module("up_norm", decoder_norm(width));
   }
-  conv1 = register_module("conv1", conv((transpose ? width : in) + skip, width));
-  norm1 = register_module("norm1", norm(width));
+  conv1 = register_module("conv1", conv_same((transpose ? width : in) + skip, width, 3));
+  norm1 = register_module("norm1", decoder_norm(width));
   if (!transpose) {
-    conv2 = register_module("conv2", conv(width, width));
-    norm2 = register_module("norm2", norm(width));
+    conv2 = register_module("conv2", conv_same(width, width, 3));
+    norm2 = register_module("norm2", decoder_norm(width));
   }
   start_he_uniform(*this);
 }

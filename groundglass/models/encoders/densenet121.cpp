@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "groundglass/models/blocks/conv_same.h"
 #include "groundglass/models/blocks/keras_init.h"
 
 namespace groundglass {
@@ -14,12 +15,8 @@ namespace {
 constexpr int64_t kGrowth = 32, kBottleneck = 4 * kGrowth;
 constexpr std::array<int64_t, 4> kLayers = {6, 12, 24, 16};
 
-BatchNorm2d norm(int64_t channels) {
+BatchNorm2d dense_norm(int64_t channels) {
   return BatchNorm2d(BatchNorm2dOptions(channels).eps(1.001e-5).momentum(0.01));
-}
-
-Conv2d conv(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1) {
-  return Conv2d(Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
 }
 
 }  // namespace
@@ -29,10 +26,10 @@ Conv2d conv(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1) {
 class DenseNet121Impl::Layer final : public torch::nn::Module {
  public:
   explicit Layer(int64_t in) {
-    norm1 = register_module("norm1", norm(in));
-    conv1 = register_module("conv1", conv(in, kBottleneck, 1));
-    norm2 = register_module("norm2", norm(kBottleneck));
-    conv2 = register_module("conv2", conv(kBottleneck, kGrowth, 3));
+    norm1 = register_module("norm1", dense_norm(in));
+    conv1 = register_module("conv1", conv_same(in, kBottleneck, 1));
+    norm2 = register_module("norm2", dense_norm(kBottleneck));
+    conv2 = register_module("conv2", conv_same(kBottleneck, kGrowth, 3));
   }
   torch::Tensor forward(const torch::Tensor& x) {
     const auto narrow = conv1(norm1(x).relu_());
@@ -49,8 +46,8 @@ class DenseNet121Impl::Layer final : public torch::nn::Module {
 class DenseNet121Impl::Transition final : public torch::nn::Module {
  public:
   explicit Transition(int64_t in) {
-    norm = register_module("norm", groundglass::norm(in));
-    conv = register_module("conv", groundglass::conv(in, in / 2, 1));
+    norm = register_module("norm", dense_norm(in));
+    conv = register_module("conv", conv_same(in, in / 2, 1));
   }
   torch::Tensor forward(const torch::Tensor& x) { return conv(norm(x).relu_()); }
 
@@ -62,8 +59,8 @@ class DenseNet121Impl::Transition final : public torch::nn::Module {
 DenseNet121Impl::DenseNet121Impl(const DenseNet121Options& options) : options_(options) {
   features = register_module("features", std::make_shared<torch::nn::Module>());
   int64_t c = 64;
-  conv0 = features->register_module("conv0", conv(options.in_channels, c, 7, 2));
-  norm0 = features->register_module("norm0", norm(c));
+  conv0 = features->register_module("conv0", conv_same(options.in_channels, c, 7, 2));
+  norm0 = features->register_module("norm0", dense_norm(c));
   for (size_t b = 0; b < kLayers.size(); ++b) {
     const std::string number = std::to_string(b + 1);
     const auto block =
@@ -78,7 +75,7 @@ DenseNet121Impl::DenseNet121Impl(const DenseNet121Options& options) : options_(o
         features->register_module("transition" + number, std::make_shared<Transition>(c)));
     c /= 2;
   }
-  norm5 = features->register_module("norm5", norm(c));
+  norm5 = features->register_module("norm5", dense_norm(c));
   start_glorot_uniform(*this);
 }
 

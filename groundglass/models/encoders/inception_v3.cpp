@@ -7,15 +7,19 @@
 namespace groundglass {
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
+
+namespace inception {
+enum class Pool { none, average, maximum };
+}
+
 namespace {
+using inception::Pool;
 
 struct Layer {
   std::string name;
   int64_t out, rows, cols;
   int64_t stride = 1;
 };
-
-enum class Pool { none, average, maximum };
 
 /// One path through a block: perhaps a pooling, then convolutions one after the other, then perhaps
 /// two side by side.

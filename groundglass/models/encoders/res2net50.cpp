@@ -1,5 +1,6 @@
 #include "groundglass/models/encoders/res2net50.h"
 
+#include "groundglass/models/blocks/conv_same.h"
 #include "groundglass/models/blocks/he_init.h"
 
 namespace groundglass {
@@ -12,24 +13,16 @@ constexpr int64_t kScales = 4;      // groups of channels in a block
 constexpr int64_t kBaseWidth = 26;  // of a group, where the block's own width is 64
 constexpr int64_t kExpansion = 4;   // a block gives this many times its own width
 
-Conv2d conv1x1(int64_t in, int64_t out) {
-  return Conv2d(Conv2dOptions(in, out, 1).bias(false));
-}
-
-Conv2d conv3x3(int64_t in, int64_t out, int64_t stride) {
-  return Conv2d(Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false));
-}
-
 /// Three 3x3 convolutions, the first of stride 2, norm and ReLU between them. The names count norms
 /// and ReLUs too. [N,C,H,W] -> [N,64,H/2,W/2].
 class StemImpl final : public torch::nn::Module {
  public:
   explicit StemImpl(int64_t in_channels) {
-    first = register_module("0", conv3x3(in_channels, 32, 2));
+    first = register_module("0", conv_same(in_channels, 32, 3, 2));
     first_norm = register_module("1", BatchNorm2d(32));
-    second = register_module("3", conv3x3(32, 32, 1));
+    second = register_module("3", conv_same(32, 32, 3));
     second_norm = register_module("4", BatchNorm2d(32));
-    third = register_module("6", conv3x3(32, 64, 1));
+    third = register_module("6", conv_same(32, 64, 3));
   }
   torch::Tensor forward(const torch::Tensor& image) {
     const auto x = first_norm(first(image)).relu_();
@@ -47,7 +40,7 @@ TORCH_MODULE(Stem);
 class ShortCutImpl final : public torch::nn::Module {
  public:
   ShortCutImpl(int64_t in, int64_t out, int64_t stride) : stride_(stride) {
-    conv = register_module("1", conv1x1(in, out));
+    conv = register_module("1", conv_same(in, out, 1));
     norm = register_module("2", BatchNorm2d(out));
   }
   torch::Tensor forward(const torch::Tensor& x) {
@@ -70,15 +63,15 @@ class Bottle2NeckImpl final : public torch::nn::Module {
 
   Bottle2NeckImpl(int64_t in, int64_t width, int64_t stride, Place place)
       : group_(width * kBaseWidth / 64), stride_(stride), place_(place) {
-    conv1 = register_module("conv1", conv1x1(in, kScales * group_));
+    conv1 = register_module("conv1", conv_same(in, kScales * group_, 1));
     bn1 = register_module("bn1", BatchNorm2d(kScales * group_));
     for (int64_t i = 0; i + 1 < kScales; ++i) {
-      convs->push_back(conv3x3(group_, group_, stride));
+      convs->push_back(conv_same(group_, group_, 3, stride));
       bns->push_back(BatchNorm2d(group_));
     }
     register_module("convs", convs);
     register_module("bns", bns);
-    conv3 = register_module("conv3", conv1x1(kScales * group_, kExpansion * width));
+    conv3 = register_module("conv3", conv_same(kScales * group_, kExpansion * width, 1));
     bn3 = register_module("bn3", BatchNorm2d(kExpansion * width));
     if (place == Place::first) {
       downsample = register_module("downsample", ShortCut(in, kExpansion * width, stride));

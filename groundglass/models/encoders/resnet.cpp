@@ -1,6 +1,7 @@
 #include "groundglass/models/encoders/resnet.h"
 
 #include "groundglass/core/error.h"
+#include "groundglass/models/blocks/conv_same.h"
 #include "groundglass/models/blocks/he_init.h"
 
 namespace groundglass {
@@ -8,10 +9,6 @@ using torch::nn::BatchNorm2d;
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 namespace {
-
-Conv2d conv_same(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1) {
-  return Conv2d(Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
-}
 
 /// Basic: 3x3, 3x3. Bottleneck: 1x1, 3x3, 1x1. Batch norm after each, ReLU after all but the last;
 /// then the shortcut is added and ReLU follows. [N,in,H,W] -> [N,out,H/stride,W/stride].

@@ -1,6 +1,7 @@
 #include "groundglass/models/encoders/resnet_preact.h"
 
 #include "groundglass/core/error.h"
+#include "groundglass/models/blocks/conv_same.h"
 #include "groundglass/models/blocks/keras_init.h"
 
 namespace groundglass {
@@ -13,11 +14,7 @@ namespace {
 constexpr double kEps = 2e-5, kMomentum = 0.01;
 constexpr std::array<int64_t, 4> kUnits = {3, 4, 6, 3}, kWidths = {64, 128, 256, 512};
 
-Conv2d conv_same(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1) {
-  return Conv2d(Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
-}
-
-BatchNorm2d norm(int64_t channels) {
+BatchNorm2d preact_norm(int64_t channels) {
   return BatchNorm2d(BatchNorm2dOptions(channels).eps(kEps).momentum(kMomentum));
 }
 
@@ -30,12 +27,12 @@ class ResNetPreactImpl::Unit final : public torch::nn::Module {
   Unit(int64_t depth, int64_t in, int64_t width, int64_t stride, bool first) {
     const bool basic = depth == 34;
     const int64_t out = basic ? width : 4 * width;
-    bn1 = register_module("bn1", norm(in));
+    bn1 = register_module("bn1", preact_norm(in));
     conv1 = register_module("conv1", conv_same(in, width, basic ? 3 : 1, basic ? stride : 1));
-    bn2 = register_module("bn2", norm(width));
+    bn2 = register_module("bn2", preact_norm(width));
     conv2 = register_module("conv2", conv_same(width, width, 3, basic ? 1 : stride));
     if (!basic) {
-      bn3 = register_module("bn3", norm(width));
+      bn3 = register_module("bn3", preact_norm(width));
       conv3 = register_module("conv3", conv_same(width, out, 1));
     }
     if (first) sc = register_module("sc", conv_same(in, out, 1, stride));
@@ -63,7 +60,7 @@ ResNetPreactImpl::ResNetPreactImpl(const ResNetPreactOptions& options) : options
   }
   bn_data = register_module("bn_data", BatchNormNoScale(options.in_channels, kEps, kMomentum));
   conv0 = register_module("conv0", conv_same(options.in_channels, 64, 7, 2));
-  bn0 = register_module("bn0", norm(64));
+  bn0 = register_module("bn0", preact_norm(64));
   int64_t in = 64;
   for (size_t s = 0; s < kUnits.size(); ++s) {
     auto& stage = stages_.emplace_back();
@@ -75,7 +72,7 @@ ResNetPreactImpl::ResNetPreactImpl(const ResNetPreactOptions& options) : options
       in = options.depth == 34 ? kWidths[s] : 4 * kWidths[s];
     }
   }
-  bn1 = register_module("bn1", norm(in));
+  bn1 = register_module("bn1", preact_norm(in));
   start_glorot_uniform(*this);
 }
 
