@@ -29,7 +29,7 @@ const std::vector<Room> kRooms = {
     {"infer", {"core", "io", "models"}},
     {"predict", {"core", "io", "preprocess", "data", "models", "infer"}},
     {"evaluate", {"core", "io", "data", "metrics", "train"}},
-    {"adapt", {"core", "data", "models", "metrics", "evaluate"}},
+    {"adapt", {"core", "data", "models", "metrics", "train", "evaluate"}},
     {"explain", {"core", "models"}},
     {"report", {"core", "io", "data", "evaluate"}},
     {"annotate", {"core", "io", "data", "metrics", "predict", "report"}},

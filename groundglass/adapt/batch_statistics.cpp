@@ -1,10 +1,9 @@
 #include "groundglass/adapt/batch_statistics.h"
 
 #include "groundglass/core/error.h"
-#include "groundglass/core/process.h"
 #include "groundglass/core/rng.h"
-#include "groundglass/core/torch_version.h"
 #include "groundglass/models/blocks/batch_norm_no_scale.h"
+#include "groundglass/train/answers.h"
 
 namespace groundglass {
 namespace {
@@ -82,7 +81,6 @@ int64_t reestimate_batch_norm(SegmentationModel& model, const PreparedSet& set,
   if (rows.empty()) fail(ErrorKind::data, "batch norm cannot be re-estimated on no slice");
   const torch::NoGradGuard no_grad;
   model.to(engine.device);
-  model.eval();
   auto layers = listened_layers(model);
   if (layers.empty()) {
     fail(ErrorKind::recipe, "[adapt] batch_norm is 'target' and the network has no batch norm");
@@ -92,23 +90,19 @@ int64_t reestimate_batch_norm(SegmentationModel& model, const PreparedSet& set,
   for (const int64_t i : permutation(static_cast<int64_t>(rows.size()), rng)) {
     entries.push_back({rows[static_cast<size_t>(i)], 0, 0});
   }
-  Loader batches(set, entries, loader);
   double total = 0;
-  while (auto batch = batches.next()) {
-    if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped while looking at the target");
+  const auto listen = [&](const Batch& batch) {
     for (auto& layer : layers) {
       layer.mean.zero_();
       layer.variance.zero_();
       layer.module->train();
     }
-    {
-      const Autocast autocast(engine.device, engine.precision);
-      model.forward(batch->image.to(engine.device));
-    }
-    const auto images = static_cast<double>(batch->image.size(0));
+    answer(model, batch.image, engine);
+    const auto images = static_cast<double>(batch.image.size(0));
     for (auto& layer : layers) add_batch(layer, images);
     total += images;
-  }
+  };
+  for_each_batch(model, set, entries, loader, "stopped while looking at the target", listen);
   for (auto& layer : layers) finish(layer, total, mix);
   model.eval();
   return static_cast<int64_t>(layers.size());

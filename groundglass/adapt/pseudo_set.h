@@ -21,7 +21,7 @@ struct PseudoSetJob {
   ModelPtr model;  ///< that labels
   double cutoff = 0.5;
   AdaptOptions options;
-  ViewOptions viewing;
+  AnswerOptions viewing;  ///< without augmentation
   const PreparedSet* target = nullptr;
   std::vector<int64_t> target_rows;
   const PreparedSet* source = nullptr;  ///< may be missing if nothing is asked of it

@@ -2,19 +2,10 @@
 
 #include <functional>
 
-#include "groundglass/core/engine.h"
 #include "groundglass/core/events.h"
-#include "groundglass/data/loader.h"
-#include "groundglass/models/segmentation_model.h"
+#include "groundglass/train/answers.h"
 
 namespace groundglass {
-
-/// How a network looks at the slices of a set.
-struct ViewOptions {
-  LoaderOptions loader;  ///< without augmentation
-  Engine engine;
-  int64_t views = 1;  ///< 1, 2 or 4 flips
-};
 
 /// A slice as the views see it, every view turned back upright.
 struct ViewedSlice {
@@ -24,10 +15,10 @@ struct ViewedSlice {
 };
 
 /// Shows each slice to the network as it is, mirrored left-right and, with 4 views, upside down
-/// both ways, in evaluation mode, and hands over what it says, in the order of the rows. Throws
-/// Stopped if a stop signal came.
+/// both ways, in evaluation mode, and hands over what it says, in the order of the rows. The
+/// network moves to the engine's device. Throws Stopped if a stop signal came.
 void view_slices(SegmentationModel& model, const PreparedSet& set, const std::vector<int64_t>& rows,
-                 const ViewOptions& options, const std::function<void(const ViewedSlice&)>& take,
+                 const AnswerOptions& options, const std::function<void(const ViewedSlice&)>& take,
                  Observer& observer = silent_observer());
 
 }  // namespace groundglass

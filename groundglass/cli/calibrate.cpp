@@ -60,17 +60,6 @@ Split split_of(const fs::path& run, const PreparedSet& set, const Recipe& recipe
   return split;
 }
 
-ScoreOptions score_options(const TrainedModel& trained, const Context& context) {
-  ScoreOptions options;
-  options.loader.batch_size = trained.recipe.train.batch_size;
-  options.loader.threads = trained.recipe.train.loader_threads;
-  options.loader.normalise = trained.recipe.preprocess.normalise;
-  options.threshold = trained.threshold;
-  options.views = trained.recipe.evaluate.views;
-  options.engine = engine_of(context);
-  return options;
-}
-
 #ifdef GROUNDGLASS_IO
 ReliabilityCurve curve_of(const std::string& name, const CalibrationSums& sums) {
   const auto& bins = sums.foreground;
@@ -135,7 +124,8 @@ void run_calibrate(const CalibrateArguments& a, const Context& context) {
       prepared_path(a.data, prepared_folder(run, output), trained.recipe, context, *console));
   check_set_fits(trained.recipe, set);
   const Split split = split_of(run, set, trained.recipe);
-  const ScoreOptions scoring = score_options(trained, context);
+  ScoreOptions scoring = trained.recipe.scoring(engine_of(context));
+  scoring.threshold = trained.threshold;
   trained.model->to(scoring.engine.device);
   CalibrationOptions options;
   options.near_pixels = a.near_pixels;

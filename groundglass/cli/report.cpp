@@ -12,6 +12,7 @@
 #include "groundglass/report/figure.h"
 #include "groundglass/report/predict_report.h"
 #include "groundglass/report/run_report.h"
+#include "groundglass/train/answers.h"
 #include "groundglass/train/training_state.h"
 
 namespace groundglass {
@@ -40,11 +41,8 @@ std::vector<ReportPicture> case_pictures(const fs::path& run, const FoldScores& 
     if (found == row_of.end()) continue;
     const auto gray = set.image(found->second).clone();
     const auto input = normalised(gray.unsqueeze(0), trained.recipe.preprocess.normalise);
-    torch::Tensor predicted;
-    {
-      const torch::NoGradGuard no_grad;
-      predicted = labels(probabilities(trained.model->forward(input).logits), trained.threshold)[0];
-    }
+    const auto logits = answer(*trained.model, input, Engine{}, trained.recipe.evaluate.views);
+    const auto predicted = labels(probabilities(logits), trained.threshold)[0];
     const int64_t label = most_of(predicted);
     const auto heat = grad_cam(*trained.model, input,
                                {.layer = trained.model->layer_names().back(),

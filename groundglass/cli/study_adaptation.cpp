@@ -189,11 +189,8 @@ class AdaptationRunner {
   Scores scores_of(const Source& source, const std::vector<Entry>& entries, double threshold) {
     const TrainedModel trained = load_trained_model(source.folder);
     trained.model->to(engine_.device);
-    ScoreOptions options;
-    options.loader.batch_size = source.recipe.train.batch_size;
-    options.loader.normalise = source.recipe.preprocess.normalise;
+    ScoreOptions options = source.recipe.scoring(engine_);
     options.threshold = threshold;
-    options.engine = engine_;
     return score_entries(*trained.model, set_, entries, options);
   }
 

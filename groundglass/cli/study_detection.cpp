@@ -101,14 +101,8 @@ DetectionFold detect_fold(const fs::path& run, const Recipe& recipe, const Prepa
   if (fs::exists(run / "detection.json")) return read_detection_fold(run / "detection.json");
   const TrainedModel model = load_trained_model(run);
   model.model->to(engine.device);
-  ScoreOptions scoring;
-  scoring.loader.batch_size = recipe.train.batch_size;
-  scoring.loader.threads = recipe.train.loader_threads;
-  scoring.loader.seed = static_cast<uint64_t>(recipe.train.seed);
-  scoring.loader.normalise = recipe.preprocess.normalise;
-  scoring.loader.augment = recipe.augment;
+  ScoreOptions scoring = recipe.scoring(engine);
   scoring.threshold = trained.threshold;
-  scoring.engine = engine;
   double cutoff = trained.threshold;
   if (recipe.split.mode == "strict") {
     const auto validation = score_images(*model.model, set, split.validation, scoring);

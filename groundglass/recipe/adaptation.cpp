@@ -67,14 +67,8 @@ std::string fingerprint_of(const AdaptJob& job, const std::string& weights_sha25
 }
 
 ScoreOptions score_options(const AdaptJob& job) {
-  ScoreOptions options;
-  options.loader.batch_size = job.recipe.train.batch_size;
-  options.loader.threads = job.recipe.train.loader_threads;
-  options.loader.seed = static_cast<uint64_t>(job.recipe.train.seed);
-  options.loader.normalise = job.recipe.preprocess.normalise;
+  ScoreOptions options = job.recipe.scoring(job.engine);
   options.threshold = job.cutoff;
-  options.views = job.recipe.evaluate.views;
-  options.engine = job.engine;
   return options;
 }
 
@@ -135,7 +129,8 @@ SelectionReport one_round(const AdaptJob& job, const fs::path& folder, const fs:
   labelling.model = model.model;
   labelling.cutoff = job.cutoff;
   labelling.options = *job.recipe.adapt;
-  labelling.viewing = {score_options(job).loader, job.engine, job.recipe.adapt->views};
+  labelling.viewing = score_options(job);
+  labelling.viewing.views = job.recipe.adapt->views;
   labelling.target = job.target;
   labelling.target_rows = job.target_rows;
   labelling.source = job.source;

@@ -231,6 +231,19 @@ LossFunction Recipe::loss_function() const {
   };
 }
 
+ScoreOptions Recipe::scoring(const Engine& engine) const {
+  ScoreOptions options;
+  options.loader.batch_size = train.batch_size;
+  options.loader.threads = train.loader_threads;
+  options.loader.seed = static_cast<uint64_t>(train.seed);
+  options.loader.normalise = preprocess.normalise;
+  options.loader.augment = augment;
+  options.threshold = evaluate.threshold;
+  options.views = evaluate.views;
+  options.engine = engine;
+  return options;
+}
+
 std::string Recipe::resolved() const {
   std::vector<std::string> terms;
   for (const auto& [weight, term] : loss) {

@@ -126,6 +126,10 @@ struct Recipe {
   /// The weighted sum of the terms.
   LossFunction loss_function() const;
 
+  /// How this recipe scores slices on `engine`: batches, normalisation, stored copies, views and
+  /// [evaluate] threshold. Who knows a chosen threshold sets it afterwards.
+  ScoreOptions scoring(const Engine& engine) const;
+
   /// Everything, defaults included, as TOML that reads back to the same recipe.
   std::string resolved() const;
 };

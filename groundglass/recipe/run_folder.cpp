@@ -263,15 +263,7 @@ void begin_run(const fs::path& run, const Recipe& recipe, const Split& split,
 FoldScores score_fold(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
                       const Split& split, const Engine& engine, SegmentationModel& model,
                       std::map<std::string, std::string> notes, int64_t best_epoch) {
-  ScoreOptions options;
-  options.loader.batch_size = recipe.train.batch_size;
-  options.loader.threads = recipe.train.loader_threads;
-  options.loader.seed = static_cast<uint64_t>(recipe.train.seed);
-  options.loader.normalise = recipe.preprocess.normalise;
-  options.loader.augment = recipe.augment;
-  options.threshold = recipe.evaluate.threshold;
-  options.views = recipe.evaluate.views;
-  options.engine = engine;
+  ScoreOptions options = recipe.scoring(engine);
   if (recipe.evaluate.threshold_from == "validation") {
     options.threshold =
         best_threshold(score_entries(model, set, split.validation, options), set.rows());

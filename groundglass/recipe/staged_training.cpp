@@ -4,10 +4,8 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
-#include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
-#include "groundglass/core/torch_version.h"
 #include "groundglass/train/weights.h"
 
 namespace groundglass {
@@ -63,31 +61,24 @@ std::vector<Entry> with_lungs(const std::vector<Entry>& entries, const PreparedS
 
 /// Writes the images behind the first network's mask; a killed call goes on where it stopped.
 void write_gated(const fs::path& path, const PreparedSet& set, const TrainedModel& lung,
-                 int64_t batch_size, const Engine& engine, Observer& observer) {
+                 const Engine& engine, Observer& observer) {
   PreparedHeader header = set.header();
   header.fingerprint = sha256(header.fingerprint + lung.weights_sha256);
   PreparedSetWriter writer(path, header);
   lung.model->to(engine.device);
-  const torch::NoGradGuard no_grad;
-  for (int64_t first = 0; first < set.size(); first += batch_size) {
-    if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped; run it again to go on");
-    const int64_t last = std::min(first + batch_size, set.size());
-    std::vector<torch::Tensor> images;
-    for (int64_t row = first; row < last; ++row) images.push_back(set.image(row));
-    const auto batch = torch::stack(images);
-    const auto input = batch.to(engine.device).to(torch::kFloat32) / 255;
-    torch::Tensor logits;
-    {
-      const Autocast autocast(engine.device, engine.precision);
-      logits = lung.model->forward(input).logits.to(torch::kFloat32);
+  std::vector<Entry> entries;
+  for (int64_t row = 0; row < set.size(); ++row) entries.push_back({row, 0, 0});
+  ScoreOptions options = lung.recipe.scoring(engine);
+  options.when_stopped = "stopped; run it again to go on";
+  for_each_answer(*lung.model, set, entries, options, [&](const Answer& a) {
+    const auto inside = (probabilities(a.logits).sum(1, true) > 0.5).to(torch::kCPU);
+    for (size_t i = 0; i < a.batch.rows.size(); ++i) {
+      const int64_t row = a.batch.rows[i];
+      const auto gate = inside[static_cast<int64_t>(i)].to(torch::kUInt8);
+      if (!writer.has(row)) writer.write(row, set.image(row) * gate, set.mask(row));
     }
-    const auto inside = (probabilities(logits).sum(1, true) > 0.5).to(torch::kCPU);
-    const auto gated = batch * inside.to(torch::kUInt8);
-    for (int64_t row = first; row < last; ++row) {
-      if (!writer.has(row)) writer.write(row, gated[row - first], set.mask(row));
-    }
-    observer.on(Progress{"predicted lungs", last, set.size(), ""});
-  }
+    observer.on(Progress{"predicted lungs", a.batch.rows.back() + 1, set.size(), ""});
+  });
   writer.finish();
 }
 
@@ -137,7 +128,7 @@ FoldScores train_stages(const fs::path& run, const Recipe& recipe, const Prepare
 
   const fs::path gated = run / "gated.ggset";
   if (!fs::exists(gated)) {
-    write_gated(gated, set, lung, recipe.train.batch_size, engine, observer);
+    write_gated(gated, set, lung, engine, observer);
   }
   const PreparedSet behind(gated);
   FoldScores scores = train_fold(run / "infection", stage_recipe(recipe, "infection"), behind,
@@ -147,12 +138,8 @@ FoldScores train_stages(const fs::path& run, const Recipe& recipe, const Prepare
   const TrainedModel infection = load_trained_model(run / "infection");
   const ModelPtr whole = recipe.model.make();
   join(run, recipe, lung, infection, *whole);
-  ScoreOptions options;
-  options.loader.batch_size = recipe.train.batch_size;
-  options.loader.normalise = recipe.preprocess.normalise;
+  ScoreOptions options = recipe.scoring(engine);
   options.threshold = infection.threshold;
-  options.views = recipe.evaluate.views;
-  options.engine = engine;
   whole->to(engine.device);
   whole->eval();
   FoldScores out = name_scores(score_entries(*whole, set, split.test, options), set.rows());

@@ -14,6 +14,7 @@
 #include "groundglass/core/rng.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/train/answers.h"
 #include "groundglass/train/optimizer.h"
 #include "groundglass/train/trusted_precision.h"
 #include "groundglass/train/weights.h"
@@ -251,21 +252,16 @@ ClassifierResult train_classifier(const ClassifierJob& job, Observer& observer) 
 std::vector<ClassifiedImage> classify(EncoderClassifier& model, const PreparedSet& set,
                                       const std::vector<Entry>& entries,
                                       const LoaderOptions& options, const Engine& engine) {
-  const torch::NoGradGuard no_grad;
-  const bool training = model->is_training();
-  model->eval();
-  Loader loader(set, entries, options);
+  const Network network = [&](const torch::Tensor& x) { return model->forward(x); };
   std::vector<ClassifiedImage> images;
-  while (auto batch = loader.next()) {
-    if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped while scoring");
-    const auto logits = forward(model, batch->image, engine).to(torch::kFloat32).cpu();
+  for_each_batch(*model, set, entries, options, "stopped while scoring", [&](const Batch& batch) {
+    const auto logits = answer(network, batch.image, engine).cpu();
     const auto shares = torch::softmax(logits, 1).to(torch::kFloat64).contiguous();
     for (int64_t i = 0; i < shares.size(0); ++i) {
       const double* first = shares.data_ptr<double>() + i * shares.size(1);
-      images.push_back({batch->rows[static_cast<size_t>(i)], {first, first + shares.size(1)}});
+      images.push_back({batch.rows[static_cast<size_t>(i)], {first, first + shares.size(1)}});
     }
-  }
-  model->train(training);
+  });
   return images;
 }
 

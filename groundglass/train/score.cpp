@@ -5,10 +5,7 @@
 #include <map>
 
 #include "groundglass/core/error.h"
-#include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
-#include "groundglass/core/torch_version.h"
-#include "groundglass/models/mirrors.h"
 
 namespace groundglass {
 namespace {
@@ -106,34 +103,21 @@ std::vector<Counts> Scores::class_pooled() const {
 Scores score_entries(SegmentationModel& model, const PreparedSet& set,
                      const std::vector<Entry>& entries, const ScoreOptions& options,
                      const LossFunction& loss) {
-  const torch::NoGradGuard no_grad;
-  const bool training = model.is_training();
-  model.eval();
-  Loader loader(set, entries, options.loader);
   Scores scores;
   int64_t batches = 0;
-  while (auto batch = loader.next()) {
-    if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped while scoring");
-    torch::Tensor logits;
-    {
-      const Autocast autocast(options.engine.device, options.engine.precision);
-      logits = mean_of_views([&](const torch::Tensor& x) { return model.forward(x).logits; },
-                             batch->image.to(options.engine.device), options.views);
+  for_each_answer(model, set, entries, options, [&](const Answer& a) {
+    if (loss) {
+      scores.loss += loss(a.logits, a.batch.target.to(options.engine.device)).item<double>();
     }
-    logits = logits.to(torch::kFloat32);
-    const auto target = batch->target.to(options.engine.device);
-    if (loss) scores.loss += loss(logits, target).item<double>();
     ++batches;
-    const auto p = probabilities(logits).cpu();
+    const auto p = probabilities(a.logits).cpu();
     const auto label = labels(p, options.threshold);
-    const auto truth = batch->target;
     for (int64_t i = 0; i < p.size(0); ++i) {
       scores.rows.push_back(
-          score_row(batch->rows[static_cast<size_t>(i)], p[i], label[i], truth[i]));
+          score_row(a.batch.rows[static_cast<size_t>(i)], p[i], label[i], a.batch.target[i]));
     }
-  }
+  });
   if (batches > 0) scores.loss /= static_cast<double>(batches);
-  model.train(training);
   return scores;
 }
 

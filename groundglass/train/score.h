@@ -4,10 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "groundglass/core/engine.h"
-#include "groundglass/data/loader.h"
 #include "groundglass/metrics/counts.h"
-#include "groundglass/models/segmentation_model.h"
+#include "groundglass/train/answers.h"
 
 namespace groundglass {
 
@@ -46,11 +44,10 @@ struct Scores {
   std::vector<Counts> class_pooled() const;  ///< classes 1, 2, ..; empty for a network of one
 };
 
-struct ScoreOptions {
-  LoaderOptions loader;
+/// How a network is shown slices and from which probability a pixel counts; Recipe::scoring() fills
+/// it from a recipe.
+struct ScoreOptions : AnswerOptions {
   double threshold = 0.5;
-  Engine engine;
-  int64_t views = 1;  ///< of each picture, see mean_of_views
 };
 
 /// Runs the network over entries in evaluation mode. `loss` may be empty.

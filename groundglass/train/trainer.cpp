@@ -177,8 +177,11 @@ class Training {
   }
 
   void finish_epoch(EpochDone& done, double begin) {
-    ScoreOptions options{loader_, job_.threshold, engine_};
+    ScoreOptions options;
+    options.loader = loader_;
     options.loader.vary = false;
+    options.engine = engine_;
+    options.threshold = job_.threshold;
     WeightAverage::Swapped averaged(average_, *job_.model);
     const Scores scores =
         score_entries(*job_.model, *job_.set, job_.split.validation, options, job_.loss);

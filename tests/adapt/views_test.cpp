@@ -24,7 +24,7 @@ class LeftHanded final : public SegmentationModel {
 };
 
 std::vector<ViewedSlice> seen_by(SegmentationModel& model, const PreparedSet& set, int64_t views) {
-  ViewOptions options;
+  AnswerOptions options;
   options.loader.batch_size = 3;
   options.views = views;
   std::vector<ViewedSlice> seen;

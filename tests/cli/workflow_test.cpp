@@ -20,6 +20,24 @@ class Workflow : public ProgramTest {
   }
 };
 
+// The weights stay as they are: only the number of views in their note changes.
+TEST_F(Workflow, TheReportShowsTheMeanOfAsManyViewsAsTheRecipeSays) {
+  run("groundglass train r.toml --data data/cases.csv --fold 0 --set evaluate.views=1 --set "
+      "train.epochs=1 -o run -q");
+  const auto page = [&] {
+    run("groundglass report run -q");
+    return read_file(folder / "run/report.html");
+  };
+  const std::string of_one = page();
+  EXPECT_EQ(page(), of_one);
+  std::string weights = read_file(folder / "run/weights.safetensors");
+  const size_t views = weights.find("\\nviews");
+  ASSERT_NE(views, std::string::npos);
+  weights[weights.find('1', views)] = '4';
+  write_file(folder / "run/weights.safetensors", weights);
+  EXPECT_NE(page(), of_one);
+}
+
 TEST_F(Workflow, FromAPhantomToItsReport) {
   const json inspected = json::parse(run("groundglass inspect data/cases.csv --json -q").out);
   EXPECT_EQ(inspected["images"], 36);

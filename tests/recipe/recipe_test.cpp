@@ -34,6 +34,24 @@ TEST(Recipe, KeepsDefaultsAndReadsValues) {
   EXPECT_EQ(r.loss[1].second.name, "tversky");
 }
 
+TEST(Recipe, SaysHowItScores) {
+  const Recipe r = parse_recipe(
+      std::string(kSmall) +
+          "[train]\nbatch_size = 3\nseed = 5\nloader_threads = 2\n[preprocess]\nnormalise = "
+          "'zscore'\n[augment]\nrotate_deg = 7\n[evaluate]\nthreshold = 0.3\nviews = 4\n",
+      "r.toml");
+  const ScoreOptions o = r.scoring({torch::kCPU, torch::kBFloat16});
+  EXPECT_EQ(o.loader.batch_size, 3);
+  EXPECT_EQ(o.loader.seed, 5U);
+  EXPECT_EQ(o.loader.threads, 2);
+  EXPECT_EQ(o.loader.normalise, "zscore");
+  EXPECT_EQ(o.loader.augment.rotate_deg, 7);
+  EXPECT_FALSE(o.loader.vary);
+  EXPECT_EQ(o.threshold, 0.3);
+  EXPECT_EQ(o.views, 4);
+  EXPECT_EQ(o.engine.precision, torch::kBFloat16);
+}
+
 TEST(Recipe, LiesOverItsBase) {
   const ScratchFolder folder;
   write_file(folder / "base.toml", std::string(kSmall) + R"(

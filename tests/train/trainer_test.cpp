@@ -9,7 +9,9 @@
 #include "groundglass/io/safetensors.h"
 #include "groundglass/losses/dice_loss.h"
 #include "groundglass/models/attention_unet.h"
+#include "groundglass/models/mirrors.h"
 #include "groundglass/models/unet.h"
+#include "groundglass/train/image_score.h"
 #include "groundglass/train/trainer.h"
 #include "groundglass/train/training_state.h"
 #include "tests/complaint.h"
@@ -255,6 +257,46 @@ TEST(ScoreEntries, AveragesTheViewsOfEachPicture) {
   const auto logits = (model->forward(x).logits + model->forward(x.flip({3})).logits.flip({3})) / 2;
   EXPECT_NEAR(scores.rows[0].soft.probability, torch::sigmoid(logits).sum().item<double>(), 1e-3);
   EXPECT_GT((logits - model->forward(x).logits).abs().max().item<double>(), 1e-4);
+}
+
+TEST(ScoreImages, AveragesTheViewsOfEachPicture) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  const ModelPtr model = UNet(UNetOptions{.widths = {2, 4}}).ptr();
+  ScoreOptions options;
+  options.views = 4;
+  options.threshold = 0.4;
+  const ImageOutcomes outcomes = score_images(*model, set, {{3, 0, 0}, {7, 0, 0}}, options);
+  EXPECT_TRUE(model->is_training());  // as it came
+  model->eval();
+  const Scores scores = score_entries(*model, set, {{3, 0, 0}, {7, 0, 0}}, options);
+  const torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < 2; ++i) {
+    const auto x = set.image(i == 0 ? 3 : 7).to(torch::kFloat32).unsqueeze(0) / 255;
+    const auto of_one = model->forward(x).logits;
+    const auto of_four =
+        mean_of_views([&](const torch::Tensor& view) { return model->forward(view).logits; }, x, 4);
+    const double highest = torch::sigmoid(of_four).max().item<double>();
+    EXPECT_NEAR(outcomes.images[i].highest, highest, 1e-6);
+    EXPECT_GT(std::abs(torch::sigmoid(of_one).max().item<double>() - highest), 1e-5);
+    EXPECT_EQ(outcomes.images[i].pixels, scores.rows[i].counts);
+  }
+}
+
+TEST(ForEachBatch, LeavesTheNetworkInItsModeWhateverHappens) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  const ModelPtr model = UNet(UNetOptions{.widths = {2, 4}}).ptr();
+  const auto visit = [&](const Batch&) {
+    EXPECT_FALSE(model->is_training());
+    request_stop(SIGTERM);
+  };
+  LoaderOptions loader;
+  loader.batch_size = 1;
+  EXPECT_THROW(for_each_batch(*model, set, {{0, 0, 0}, {1, 0, 0}}, loader, "stopped", visit),
+               Stopped);
+  request_stop(0);
+  EXPECT_TRUE(model->is_training());
 }
 
 TEST(Train, SideOutputsLearnWhereTheyHaveAWeight) {
