@@ -36,6 +36,7 @@ TEST(Views, OfOneAreTheNetworksOwnWord) {
   const ScratchFolder folder;
   const PreparedSet set = made_up_set(folder);
   const ModelPtr model = UNet(UNetOptions{.widths = {4, 8}}).ptr();
+  model->eval();
   const auto seen = seen_by(*model, set, 1);
   ASSERT_EQ(seen.size(), 4U);
   const torch::NoGradGuard no_grad;
