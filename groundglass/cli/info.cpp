@@ -3,6 +3,7 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#include "groundglass/cli/verb_text.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
@@ -12,8 +13,8 @@ namespace groundglass {
 namespace {
 
 void show_info(const CLI::App& app, const Context& context) {
-  std::vector<std::string> verbs, devices = {"cpu"};
-  for (const auto* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+  const std::vector<std::string> verbs = shown_verbs(app);
+  std::vector<std::string> devices = {"cpu"};
   const auto cuda = static_cast<int64_t>(torch::cuda::device_count());
   for (int64_t i = 0; i < cuda; ++i) devices.push_back("cuda:" + std::to_string(i));
   if (context.json) {

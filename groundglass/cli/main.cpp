@@ -4,6 +4,7 @@
 
 #include <c10/util/Exception.h>
 
+#include "groundglass/cli/verb_text.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
@@ -25,10 +26,10 @@ std::string first_line(const std::string& text) {
 
 /// What was wrong with the line; CLI11 only says that a verb is missing if it does not know one.
 std::string parse_complaint(const CLI::App& app, const CLI::ParseError& e, const char* verb) {
-  std::vector<std::string> verbs;
-  for (const auto* known : app.get_subcommands({})) verbs.push_back(known->get_name());
+  const std::vector<std::string> verbs = shown_verbs(app);
   const bool word = verb != nullptr && verb[0] != '-';
-  if (word && std::find(verbs.begin(), verbs.end(), verb) == verbs.end()) {
+  const auto named = [&](const CLI::App* known) { return known->get_name() == verb; };
+  if (word && app.get_subcommands(named).empty()) {
     return "unknown verb " + in_quotes(verb) + did_you_mean(verb, verbs);
   }
   return std::string(e.what()) + "; see groundglass --help";
@@ -68,6 +69,7 @@ int run(int count, char** words) {
 #endif
   add_export(app, context);
   add_bench(app, context);
+  add_reference(app, context);
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& e) {

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kPictures = 8;
 
-struct Candidate {
+struct ModalityModel {
   std::string model, modality;
   PreprocessOptions preprocess;
   Typicality typicality;
@@ -25,8 +25,8 @@ struct Candidate {
 };
 
 /// The bundled models that know what they were trained on.
-std::vector<Candidate> candidates() {
-  std::vector<Candidate> all;
+std::vector<ModalityModel> candidates() {
+  std::vector<ModalityModel> all;
   for (const auto& [model, modality] :
        {std::pair("ct_infection", "chest CT"), std::pair("xray_infection", "chest X-ray")}) {
     const auto file = bundled_model(model);
@@ -60,7 +60,7 @@ std::vector<Image> some_pictures(const std::vector<ChosenInput>& inputs) {
 }
 
 /// For the candidate that the picture resembles more.
-void vote(std::vector<Candidate>& all, const Image& image) {
+void vote(std::vector<ModalityModel>& all, const Image& image) {
   for (auto& c : all) {
     c.distances.push_back(c.typicality(to_network_grid(image, c.preprocess).pixels));
   }
@@ -81,7 +81,7 @@ ModalityChoice choose_by_modality(const std::vector<ChosenInput>& inputs) {
 
   for (const Image& image : images) vote(all, image);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.votes > b.votes; });
-  const Candidate &first = all[0], &second = all[1];
+  const ModalityModel &first = all[0], &second = all[1];
   const auto total = static_cast<int64_t>(images.size());
   if (4 * second.votes >= total) {
     fail(ErrorKind::usage, "of " + std::to_string(total) + " pictures looked at, " +

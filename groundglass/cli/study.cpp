@@ -8,7 +8,7 @@ namespace groundglass {
 namespace {
 
 void run_study(const StudyArguments& a, const Context& context) {
-  const StudyFile study = read_study(a.file);
+  const StudyFile study = read_study_file(a.file);
   if (!a.mode.empty()) check_word("study", "--mode", a.mode, {"paper", "strict"});
   using Runner = void (*)(const StudyFile&, const StudyArguments&, const Context&);
   static const std::map<std::string, Runner> kinds = {{"adaptation", run_adaptation_study},

@@ -4,7 +4,7 @@
 
 namespace groundglass {
 
-// One file for each verb; CLI.md of the project says what scripts may rely on.
+// One file for each verb; docs/reference/verbs.md shows them all.
 void add_info(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 void add_prepare(CLI::App& app, Context& context);
@@ -25,5 +25,6 @@ void add_export(CLI::App& app, Context& context);
 void add_phantom(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_annotate(CLI::App& app, Context& context);
+void add_reference(CLI::App& app, Context& context);  // hidden
 
 }  // namespace groundglass

@@ -26,15 +26,6 @@ const std::vector<std::string> kClassifierSections = {"paper",  "preprocess", "a
                                                       "labels", "model",      "evaluate", "train"};
 constexpr const char* kFormat = "groundglass-classifier-1";
 
-struct CutoffOptions {
-  double cutoff = 0.5;
-
-  template <class V>
-  void fields(V& v) {
-    v.field({"cutoff", "share of class 1 from which an image is called infected", 0, 1}, cutoff);
-  }
-};
-
 void read_model(const toml::table& recipe, ClassifierRecipe& out) {
   const toml::table& table = recipe_section(recipe, "model");
   RecipeReader reader(table, "model");

@@ -21,6 +21,16 @@ struct LabelOptions {
   }
 };
 
+/// How a share becomes a class.
+struct CutoffOptions {
+  double cutoff = 0.5;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"cutoff", "share of class 1 from which an image is called infected", 0, 1}, cutoff);
+  }
+};
+
 /// How a classifier of whole images is trained: a recipe with [labels], and neither masks nor
 /// [loss].
 struct ClassifierRecipe {

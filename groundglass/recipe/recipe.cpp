@@ -84,19 +84,6 @@ auto& chosen(const toml::table& table, const char* where, const Find& find) {
   }
 }
 
-/// The network, and the weights it starts from.
-/// How many networks of the kind are trained and answer together.
-struct MemberOptions {
-  int64_t members = 1;
-
-  template <class V>
-  void fields(V& v) {
-    v.field({"members", "networks of this kind whose logits are averaged; side outputs are theirs",
-             1, 64},
-            members);
-  }
-};
-
 ModelSpec mean_of(ModelSpec one, const MemberOptions& several) {
   ModelSpec spec = one;
   spec.fields += written_fields(several);
@@ -108,6 +95,7 @@ ModelSpec mean_of(ModelSpec one, const MemberOptions& several) {
   return spec;
 }
 
+/// The network, and the weights it starts from.
 std::pair<ModelSpec, ImportOptions> read_model_section(const toml::table& recipe) {
   const toml::table& table = recipe_section(recipe, "model");
   const CatalogModel& model = chosen(table, "model", catalog_model);

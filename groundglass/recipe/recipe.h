@@ -68,6 +68,18 @@ struct EvaluateOptions {
   }
 };
 
+/// How many networks of the kind are trained and answer together.
+struct MemberOptions {
+  int64_t members = 1;
+
+  template <class V>
+  void fields(V& v) {
+    v.field({"members", "networks of this kind whose logits are averaged; side outputs are theirs",
+             1, 64},
+            members);
+  }
+};
+
 /// How the networks of a cascade are trained, one after the other.
 struct StagedOptions {
   std::string lung_mask = "lung";

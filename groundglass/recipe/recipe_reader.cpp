@@ -1,12 +1,15 @@
 #include "groundglass/recipe/recipe_reader.h"
 
 #include <algorithm>
+#include <cmath>
+#include <set>
 #include <sstream>
 
 #include <toml++/toml.h>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/recipe/recipe_writer.h"
 
 namespace groundglass {
 namespace {
@@ -26,6 +29,13 @@ std::string bound(double value) {
 }
 
 }  // namespace
+
+std::string RecipeKey::range() const {
+  if (std::isinf(low) && std::isinf(high)) return "";
+  if (std::isinf(high)) return "at least " + bound(low);
+  if (std::isinf(low)) return "at most " + bound(high);
+  return bound(low) + " to " + bound(high);
+}
 
 toml::table parsed_toml(const std::string& text, const std::string& name) {
   try {
@@ -59,7 +69,6 @@ void RecipeReader::check_range(const Field& f, const toml::node& at, T value) co
 
 template <class T>
 void RecipeReader::read(const Field& f, T& value, const char* expected) {
-  asked_.insert(std::string(f.name));
   const toml::node* node = table_.get(f.name);
   if (node == nullptr) return;
   const auto found = node->value<T>();
@@ -73,7 +82,6 @@ void RecipeReader::read(const Field& f, T& value, const char* expected) {
 
 template <class T>
 void RecipeReader::read_list(const Field& f, std::vector<T>& value, const char* expected) {
-  asked_.insert(std::string(f.name));
   const toml::node* node = table_.get(f.name);
   if (node == nullptr) return;
   const toml::array* list = node->as_array();
@@ -93,30 +101,44 @@ void RecipeReader::read_list(const Field& f, std::vector<T>& value, const char* 
   }
 }
 
+void RecipeReader::ask(const Field& f, const char* kind, std::string value,
+                       std::vector<std::string> words) {
+  keys_.push_back({std::string(f.name), std::string(f.help), kind, std::move(value), f.low, f.high,
+                   std::move(words)});
+}
+
 void RecipeReader::field(const Field& f, bool& value) {
+  ask(f, "true or false", RecipeWriter::put(value));
   read(f, value, "true or false");
 }
 void RecipeReader::field(const Field& f, int64_t& value) {
+  ask(f, "whole number", RecipeWriter::put(value));
   read(f, value, "a whole number");
 }
 void RecipeReader::field(const Field& f, double& value) {
+  ask(f, "number", RecipeWriter::put(value));
   read(f, value, "a number");
 }
 void RecipeReader::field(const Field& f, std::string& value) {
+  ask(f, "string", RecipeWriter::put(value));
   read(f, value, "a string");
 }
 void RecipeReader::field(const Field& f, std::vector<int64_t>& value) {
+  ask(f, "list of whole numbers", RecipeWriter::put(value));
   read_list(f, value, "whole numbers");
 }
 void RecipeReader::field(const Field& f, std::vector<double>& value) {
+  ask(f, "list of numbers", RecipeWriter::put(value));
   read_list(f, value, "numbers");
 }
 void RecipeReader::field(const Field& f, std::vector<std::string>& value) {
+  ask(f, "list of strings", RecipeWriter::put(value));
   read_list(f, value, "strings");
 }
 
 void RecipeReader::read_word(const Field& f, std::string& word,
                              const std::vector<std::string>& known) {
+  ask(f, "word", RecipeWriter::put(word), known);
   read(f, word, "a string");
   if (std::find(known.begin(), known.end(), word) != known.end()) return;
   refuse_recipe(*table_.get(f.name), in_quotes(f.name) + " is " + in_quotes(word) +
@@ -124,16 +146,18 @@ void RecipeReader::read_word(const Field& f, std::string& word,
 }
 
 const toml::node* RecipeReader::node(const Field& f) {
-  asked_.insert(std::string(f.name));
+  ask(f, "table", "");
   return table_.get(f.name);
 }
 
 void RecipeReader::finish() const {
+  std::set<std::string> known;
+  for (const auto& key : keys_) known.insert(key.name);
   for (const auto& [key, node] : table_) {
     const std::string name(key.str());
-    if (asked_.count(name) != 0) continue;
+    if (known.count(name) != 0) continue;
     refuse_recipe(node, "unknown key " + in_quotes(name) + " in [" + section_ + "]" +
-                            did_you_mean(name, {asked_.begin(), asked_.end()}));
+                            did_you_mean(name, {known.begin(), known.end()}));
   }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -15,6 +15,20 @@ class table;
 }  // namespace toml
 
 namespace groundglass {
+
+/// A key that a reader was asked for, as docs/reference/recipe_keys.md shows it.
+struct RecipeKey {
+  std::string name, help;
+  std::string kind;   ///< "whole number", "list of strings", "word", "table" ..
+  std::string value;  ///< the default as TOML writes it; empty for a table
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  std::vector<std::string> words = {};  ///< that may stand there, if these are known
+
+  std::string range() const;  ///< "1 to 10000", "at least 0"; empty if any number may stand there
+
+  bool operator==(const RecipeKey&) const = default;
+};
 
 /// Fills an options struct from one table of a recipe. A missing key keeps the struct's default.
 /// Throws Error(recipe) with file:line:column if a value has the wrong kind or range, and, from
@@ -51,7 +65,12 @@ class RecipeReader {
   /// Throws for the first key that was never asked for, with the nearest one that was.
   void finish() const;
 
+  /// All keys asked for so far, in that order, each with the value that it had before.
+  const std::vector<RecipeKey>& keys() const { return keys_; }
+
  private:
+  void ask(const Field& f, const char* kind, std::string value,
+           std::vector<std::string> words = {});
   template <class T>
   void read(const Field& f, T& value, const char* expected);
   template <class T>
@@ -62,7 +81,7 @@ class RecipeReader {
 
   const toml::table& table_;
   std::string section_;
-  std::set<std::string> asked_;
+  std::vector<RecipeKey> keys_;
 };
 
 /// "unet.toml:2:16: what", as every complaint about a recipe begins.

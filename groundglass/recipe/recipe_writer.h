@@ -34,15 +34,7 @@ class RecipeWriter {
   }
   std::string text() const { return out_.str(); }
 
- private:
-  void line(const Field& f, const std::string& value) {
-    if (layout_ == Layout::lines) {
-      out_ << f.name << " = " << value << "  # " << f.help << '\n';
-    } else {
-      out_ << (first_ ? "" : ", ") << f.name << " = " << value;
-      first_ = false;
-    }
-  }
+  // A value as TOML writes it.
   static std::string put(bool v) { return v ? "true" : "false"; }
   static std::string put(int64_t v) { return std::to_string(v); }
   static std::string put(double v) {
@@ -57,6 +49,15 @@ class RecipeWriter {
     return "[" + joined(items, ", ") + "]";
   }
 
+ private:
+  void line(const Field& f, const std::string& value) {
+    if (layout_ == Layout::lines) {
+      out_ << f.name << " = " << value << "  # " << f.help << '\n';
+    } else {
+      out_ << (first_ ? "" : ", ") << f.name << " = " << value;
+      first_ = false;
+    }
+  }
   Layout layout_;
   bool first_ = true;
   std::ostringstream out_;

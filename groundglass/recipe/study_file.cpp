@@ -13,7 +13,7 @@
 
 namespace groundglass {
 
-StudyFile read_study(const std::filesystem::path& path) {
+StudyFile read_study_file(const std::filesystem::path& path) {
   if (!std::filesystem::is_regular_file(path)) {
     fail(ErrorKind::usage, path.string() + ": there is no such study; see recipes/studies");
   }

@@ -46,7 +46,7 @@ struct StudyFile {
 
 /// Throws Error(recipe) with file, line and column for what is no TOML, and for a section that is
 /// not among `known` besides [study]; Error(usage) if there is no such file.
-StudyFile read_study(const std::filesystem::path& path);
+StudyFile read_study_file(const std::filesystem::path& path);
 
 /// A [[row]] of a study of kind "rows": a recipe and what the row changes in it.
 struct StudyRowSpec {

@@ -17,7 +17,7 @@ const fs::path kStudies = fs::path(GROUNDGLASS_SOURCE_DIR) / "recipes/studies";
 TEST(ShippedStudies, OfRowsNameRecipesThatReadWithTheirChanges) {
   int64_t rows = 0;
   for (const auto& file : fs::directory_iterator(kStudies)) {
-    const StudyFile study = read_study(file.path());
+    const StudyFile study = read_study_file(file.path());
     EXPECT_FALSE(study.study.title.empty()) << file.path();
     if (study.study.kind != "rows") continue;
     for (const auto& row : study_rows(study)) {
@@ -29,7 +29,7 @@ TEST(ShippedStudies, OfRowsNameRecipesThatReadWithTheirChanges) {
 }
 
 TEST(ShippedStudies, TheLossStudyHasTheFourteenRowsOfTheTable) {
-  const StudyFile study = read_study(kStudies / "losses.toml");
+  const StudyFile study = read_study_file(kStudies / "losses.toml");
   const auto rows = study_rows(study);
   ASSERT_EQ(rows.size(), 14U);
   for (const auto& row : rows) {
@@ -46,7 +46,7 @@ std::string refusal_of_study_file(const std::string& text) {
   const ScratchFolder folder;
   write_file(folder / "s.toml", text);
   return complaint(ErrorKind::recipe, [&] {
-    const StudyFile study = read_study(folder / "s.toml");
+    const StudyFile study = read_study_file(folder / "s.toml");
     check_sections(study, {"row"});
     study_rows(study);
   });
@@ -65,14 +65,14 @@ TEST(StudyFile, IsRefusedWithThePlace) {
   const std::string row = "[[row]]\nname = \"a\"\nrecipe = \"r.toml\"\n";
   EXPECT_TRUE(
       says(refusal_of_study_file("[study]\n" + row + row), {"s.toml:5", "share the name 'a'"}));
-  EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { read_study("nowhere.toml"); }),
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { read_study_file("nowhere.toml"); }),
                    {"nowhere.toml", "recipes/studies"}));
 }
 
 TEST(StudyFile, SectionsAreTables) {
   const ScratchFolder folder;
   write_file(folder / "s.toml", "target = 1\n[study]\n");
-  const StudyFile study = read_study(folder / "s.toml");
+  const StudyFile study = read_study_file(folder / "s.toml");
   EXPECT_TRUE(
       says(complaint(ErrorKind::recipe, [&] { study.section("target"); }), {"expected [target]"}));
   EXPECT_NO_THROW(study.section("absent"));
