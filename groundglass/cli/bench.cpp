@@ -6,10 +6,8 @@
 
 #include <ATen/Parallel.h>
 
-#ifdef GROUNDGLASS_IO
-#include "groundglass/cli/onnx_peer.h"
-#endif
 #include "groundglass/cli/bench_memory.h"
+#include "groundglass/cli/onnx_peer.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/engine.h"
 #include "groundglass/core/error.h"
@@ -266,7 +264,6 @@ class Contest {
     }
   }
 
-#ifdef GROUNDGLASS_IO
   /// Nothing, and a line that says why, for TorchScript files with what ONNX does not know.
   std::shared_ptr<OnnxPeer> onnx_peer(const std::filesystem::path& folder) {
     if (!is_file(name_)) return std::make_shared<OnnxPeer>(traced(), image_, folder);
@@ -281,10 +278,8 @@ class Contest {
       return nullptr;
     }
   }
-#endif
 
   void add_onnxruntime() {
-#ifdef GROUNDGLASS_IO
     const auto folder = OnnxPeer::node_modules();
     if (!folder.empty()) {
       if (!can_be_listed()) return;
@@ -296,7 +291,6 @@ class Contest {
       all_.back().timing.memory_mib = peer->memory_mib();
       return;
     }
-#endif
     const std::string why =
         "onnxruntime-node is not there (npm install onnxruntime-node --ignore-scripts; name its "
         "node_modules in GROUNDGLASS_NODE_MODULES)";

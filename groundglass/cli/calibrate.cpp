@@ -9,10 +9,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/recipe/stored_temperature.h"
-#ifdef GROUNDGLASS_IO
-#include "groundglass/io/picture.h"
-#include "groundglass/report/reliability.h"
-#endif
+#include "groundglass/report/run_pictures.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -60,7 +57,6 @@ Split split_of(const fs::path& run, const PreparedSet& set, const Recipe& recipe
   return split;
 }
 
-#ifdef GROUNDGLASS_IO
 ReliabilityCurve curve_of(const std::string& name, const CalibrationSums& sums) {
   const auto& bins = sums.foreground;
   const auto error = expected_calibration_error(bins);
@@ -79,14 +75,11 @@ void draw(const fs::path& path, const CalibrationSet& set, const CalibrationOpti
                             {curve_of("as trained", region.before),
                              curve_of("T = " + fixed(options.temperature, 3), region.after)}};
   };
-  write_png(
-      path,
-      reliability_figure(
-          "foretold probability of infection",
-          {panel("all pixels", sum.all),
-           panel("within " + std::to_string(options.near_pixels) + " of a lesion", sum.near)}));
+  write_reliability(
+      path, "foretold probability of infection",
+      {panel("all pixels", sum.all),
+       panel("within " + std::to_string(options.near_pixels) + " of a lesion", sum.near)});
 }
-#endif
 
 ordered_json document_of(const TrainedModel& trained, const PreparedSet& set,
                          const CalibrationOptions& options,
@@ -143,9 +136,7 @@ void run_calibrate(const CalibrateArguments& a, const Context& context) {
   make_folder(output);
   write_file(output / "calibration.csv", calibration_csv(sets));
   write_file(output / "calibration.md", table);
-#ifdef GROUNDGLASS_IO
   draw(output / "reliability.png", sets.back().rows.empty() ? sets.front() : sets.back(), options);
-#endif
   write_file(output / kCalibrationFile, document.dump(1) + "\n");  // last: predict acts on it
   if (context.json) return print_json(document);
   std::cout << table << "\n"

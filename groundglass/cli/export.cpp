@@ -8,12 +8,10 @@
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/infer/graph/torchscript.h"
+#include "groundglass/infer/onnx/onnx.h"
 #include "groundglass/recipe/recipe_writer.h"
 #include "groundglass/recipe/stored_temperature.h"
 #include "groundglass/train/weights.h"
-#ifdef GROUNDGLASS_IO
-#include "groundglass/infer/onnx/onnx.h"
-#endif
 
 namespace groundglass {
 namespace {
@@ -110,9 +108,7 @@ void write_graph(const std::filesystem::path& path, Source& source, const Export
   notes["input_channels"] = std::to_string(source.model->in_channels());
   notes["logit_channels"] = std::to_string(source.model->out_channels());
   notes["size_multiple"] = std::to_string(source.model->stride());
-#ifdef GROUNDGLASS_IO
   if (path.extension() == ".onnx") return export_onnx(traced, path, notes);
-#endif
   export_torchscript(traced, path, notes);
 }
 

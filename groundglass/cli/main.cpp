@@ -45,31 +45,7 @@ int run(int count, char** words) {
   app.set_version_flag("--version", "groundglass " + version() + " (" + commit() + ")");
   app.require_subcommand(1);
   Context context;
-  add_info(app, context);
-  add_models(app, context);
-#ifdef GROUNDGLASS_IO
-  add_phantom(app, context);
-  add_inspect(app, context);
-  add_prepare(app, context);
-#endif
-  add_train(app, context);
-  add_search(app, context);
-  add_adapt(app, context);
-  add_combine(app, context);
-  add_calibrate(app, context);
-  add_quantise(app, context);
-#ifdef GROUNDGLASS_IO
-  add_study(app, context);
-  add_predict(app, context);
-  add_evaluate(app, context);
-  add_detect(app, context);
-  add_explain(app, context);
-  add_report(app, context);
-  add_annotate(app, context);
-#endif
-  add_export(app, context);
-  add_bench(app, context);
-  add_reference(app, context);
+  add_verbs(app, context);
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& e) {

@@ -13,9 +13,7 @@
 #include "groundglass/core/version.h"
 #include "groundglass/data/dataset.h"
 #include "groundglass/recipe/search_table.h"
-#ifdef GROUNDGLASS_IO
 #include "groundglass/report/html_page.h"
-#endif
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -240,7 +238,6 @@ class Searcher {
                "# " + plan_.file.options.title + "\n\n" + caption() + "\n\n" +
                    table.trials.markdown() + "\n" + table.rungs.markdown() +
                    (test ? "\n" + tested + "\n\n" + test->scores.markdown() : ""));
-#ifdef GROUNDGLASS_IO
     HtmlPage page(plan_.file.options.title);
     page.paragraph(caption());
     page.table(table.trials.head, table.trials.rows);
@@ -251,7 +248,6 @@ class Searcher {
       page.table(test->scores.head, test->scores.rows);
     }
     write_file(out / "search.html", page.text());
-#endif
   }
 
   const SearchArguments& arguments_;

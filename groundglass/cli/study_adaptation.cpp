@@ -13,9 +13,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/recipe/adaptation.h"
-#ifdef GROUNDGLASS_IO
 #include "groundglass/report/html_page.h"
-#endif
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -329,7 +327,6 @@ void write_tables(const StudyFile& file, const StudyArguments& a, const std::str
   write_file(out / "study.md", markdown);
   write_file(out / "study.csv", tables.runs.csv());
   write_file(out / "study.json", tables.json.dump(1) + "\n");
-#ifdef GROUNDGLASS_IO
   HtmlPage page(file.study.title);
   page.paragraph(caption);
   for (const auto& s : sections_of(tables)) {
@@ -338,7 +335,6 @@ void write_tables(const StudyFile& file, const StudyArguments& a, const std::str
     page.table(s.cells->head, s.cells->rows);
   }
   write_file(out / "study.html", page.text());
-#endif
 }
 
 }  // namespace

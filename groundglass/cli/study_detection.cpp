@@ -13,14 +13,12 @@
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/evaluate/detection_tables.h"
+#include "groundglass/io/picture.h"
 #include "groundglass/metrics/detection.h"
 #include "groundglass/recipe/recipe_reader.h"
-#include "groundglass/train/weights.h"
-#ifdef GROUNDGLASS_IO
-#include "groundglass/io/picture.h"
 #include "groundglass/report/html_page.h"
 #include "groundglass/report/precision_recall.h"
-#endif
+#include "groundglass/train/weights.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -172,7 +170,6 @@ void write_tables(const StudyFile& study, const fs::path& folder, const std::str
   write_file(folder / "study.json", tables.json.dump(1) + "\n");
 }
 
-#ifdef GROUNDGLASS_IO
 /// Precision and recall of pixels, swept over the bins of probability.
 std::vector<PrPoint> pixel_curve(const DetectionRow& row) {
   std::vector<int64_t> truth(ImageOutcomes::kBins), rest(ImageOutcomes::kBins);
@@ -241,7 +238,6 @@ void write_page(const StudyFile& study, const fs::path& folder, const std::strin
   page.picture(encode_png(of_pixels), "Pixels, swept over their probability.");
   write_file(folder / "study.html", page.text());
 }
-#endif
 
 }  // namespace
 
@@ -279,9 +275,7 @@ void run_detection_study(const StudyFile& study, const StudyArguments& a, const 
     tables.json["caption"] = caption;
     // What is done can be read while the rest is trained.
     write_tables(study, folder, caption, tables);
-#ifdef GROUNDGLASS_IO
     write_page(study, folder, caption, tables, leaders(rows, options.leaders));
-#endif
   }
   if (context.json) return print_json(tables.json);
   for (const auto& table : tables.tables) std::cout << to_markdown(table) << "\n";

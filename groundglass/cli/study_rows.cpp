@@ -12,9 +12,7 @@
 #include "groundglass/core/version.h"
 #include "groundglass/evaluate/study_table.h"
 #include "groundglass/recipe/staged_training.h"
-#ifdef GROUNDGLASS_IO
 #include "groundglass/report/html_page.h"
-#endif
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -136,7 +134,6 @@ void write_study(const StudyFile& study, const StudyArguments& a, const std::str
                  (domains ? "\nPooled Dice on each domain:\n\n" + table.domains.markdown() : ""));
   write_file(out / "study.csv", table.scores.csv());
   write_file(out / "study.json", table.json.dump(1) + "\n");
-#ifdef GROUNDGLASS_IO
   HtmlPage page(study.study.title);
   page.paragraph(caption);
   page.table(table.scores.head, table.scores.rows);
@@ -145,7 +142,6 @@ void write_study(const StudyFile& study, const StudyArguments& a, const std::str
     page.table(table.domains.head, table.domains.rows);
   }
   write_file(out / "study.html", page.text());
-#endif
 }
 
 }  // namespace

@@ -6,17 +6,14 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
 #include "groundglass/data/dataset.h"
+#include "groundglass/data/prepare.h"
 #include "groundglass/data/shared_patients.h"
 #include "groundglass/evaluate/class_section.h"
 #include "groundglass/evaluate/class_table.h"
 #include "groundglass/recipe/staged_training.h"
-#ifdef GROUNDGLASS_IO
-#include "groundglass/data/prepare.h"
-#include "groundglass/io/picture.h"
-#include "groundglass/report/figure.h"
-#include "groundglass/train/training_state.h"
-#endif
+#include "groundglass/report/run_pictures.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -45,24 +42,6 @@ class EventLog final : public Observer {
   std::ofstream out_;
 };
 
-#ifdef GROUNDGLASS_IO
-/// progress.png: the curves so far, drawn anew after each epoch.
-class CurveDrawer final : public Observer {
- public:
-  explicit CurveDrawer(fs::path run) : run_(std::move(run)) {
-    if (fs::exists(run_ / "state.safetensors")) history_ = read_history(run_);
-  }
-  void on(const EpochDone& e) override {
-    history_.push_back(e);
-    write_png(run_ / "progress.png", curves_figure(history_));
-  }
-
- private:
-  fs::path run_;
-  std::vector<EpochDone> history_;
-};
-#endif
-
 /// Strict splits only: the others share patients as they are meant to.
 void warn_of_shared_patients(const PreparedSet& set, const Recipe& recipe, const Split& split,
                              Observer& observer) {
@@ -81,7 +60,11 @@ void warn_of_shared_patients(const PreparedSet& set, const Recipe& recipe, const
 fs::path prepared_path(const std::string& data, const fs::path& folder, const Recipe& recipe,
                        const Context& context, Observer& observer) {
   if (!is_dataset(data)) return data;
-#ifdef GROUNDGLASS_IO
+  if (build_shape() == "core") {
+    fail(ErrorKind::usage, data +
+                               ": this build reads no images; prepare the data set elsewhere with "
+                               "`groundglass prepare` and give the prepared set");
+  }
   make_folder(folder);
   const fs::path path = folder / "prepared.ggset";
   const Dataset dataset = read_dataset(data, {recipe.data.mask});
@@ -94,15 +77,6 @@ fs::path prepared_path(const std::string& data, const fs::path& folder, const Re
            context.threads, recipe.evaluate.class_names},
           observer);
   return path;
-#else
-  static_cast<void>(folder);
-  static_cast<void>(recipe);
-  static_cast<void>(context);
-  static_cast<void>(observer);
-  fail(ErrorKind::usage, data +
-                             ": this build reads no images; prepare the data set elsewhere with "
-                             "`groundglass prepare` and give the prepared set");
-#endif
 }
 
 void warn_of_duplicates(const PreparedSet& set, const Split& split, Observer& observer) {
@@ -185,15 +159,9 @@ FoldScores train_visibly(const fs::path& run, const Recipe& recipe, const Prepar
   Observers observers;
   observers.add(console);
   observers.add(log);
-#ifdef GROUNDGLASS_IO
   CurveDrawer curves(run);
   observers.add(curves);
-  if (recipe.augment.mode != "none") {
-    write_png(
-        run / "augmentation.png",
-        augmentation_sheet(set, recipe.augment, 6, 7, static_cast<uint64_t>(recipe.train.seed)));
-  }
-#endif
+  write_augmentation(run, set, recipe.augment, static_cast<uint64_t>(recipe.train.seed));
   warn_of_shared_patients(set, recipe, split, observers);
   warn_of_duplicates(set, split, observers);
   if (lungs != nullptr) return train_stages(run, recipe, set, *lungs, split, engine, observers);

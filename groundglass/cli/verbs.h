@@ -4,6 +4,9 @@
 
 namespace groundglass {
 
+/// The verbs of this program's shape, in the order of `--help`: all, or those of the core shape.
+void add_verbs(CLI::App& app, Context& context);
+
 // One file for each verb; docs/reference/verbs.md shows them all.
 void add_info(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);

@@ -12,12 +12,4 @@ std::string commit() {
   return GROUNDGLASS_COMMIT;
 }
 
-std::string build_shape() {
-#ifdef GROUNDGLASS_IO
-  return "full";
-#else
-  return "core";
-#endif
-}
-
 }  // namespace groundglass

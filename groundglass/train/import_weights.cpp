@@ -5,11 +5,9 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/io/keras_h5.h"
 #include "groundglass/io/torch_checkpoint.h"
 #include "groundglass/train/foreign_weights.h"
-#ifdef GROUNDGLASS_IO
-#include "groundglass/io/keras_h5.h"
-#endif
 
 namespace groundglass {
 namespace {
@@ -28,22 +26,12 @@ FileKind kind_of(const std::filesystem::path& path) {
   return FileKind::torch;  // whose reader says what it found
 }
 
-TensorArchive read_hdf5(const std::filesystem::path& path) {
-#ifdef GROUNDGLASS_IO
-  return read_keras_h5(path);
-#else
-  fail(ErrorKind::checkpoint, path.string() +
-                                  ": an HDF5 file, which this build cannot read; read it with "
-                                  "a full build, which has HDF5");
-#endif
-}
-
 TensorArchive read_archive(const std::filesystem::path& path) {
   switch (kind_of(path)) {
     case FileKind::safetensors:
       return read_safetensors(path);
     case FileKind::hdf5:
-      return read_hdf5(path);
+      return read_keras_h5(path);
     case FileKind::torch:
       break;
   }

@@ -1,0 +1,19 @@
+#include "groundglass/cli/verbs.h"
+
+namespace groundglass {
+
+void add_verbs(CLI::App& app, Context& context) {
+  add_info(app, context);
+  add_models(app, context);
+  add_train(app, context);
+  add_search(app, context);
+  add_adapt(app, context);
+  add_combine(app, context);
+  add_calibrate(app, context);
+  add_quantise(app, context);
+  add_export(app, context);
+  add_bench(app, context);
+  add_reference(app, context);
+}
+
+}  // namespace groundglass
