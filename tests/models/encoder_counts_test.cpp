@@ -9,41 +9,41 @@
 namespace groundglass {
 namespace {
 
-enum class Network { unet, unet_plus_plus, dla };
+enum class DecoderKind { unet, unet_plus_plus, dla };
 
 struct CountRow {
-  Network network;
+  DecoderKind network;
   EncoderKind encoder;
   ParameterCount free, frozen;
 };
 
 const std::vector<CountRow> kCounts = {
-    {Network::unet, EncoderKind::chexnet, {12'059'345, 85'632}, {5'189'137, 6'955'840}},
-    {Network::unet, EncoderKind::densenet121, {12'059'345, 85'632}, {5'189'137, 6'955'840}},
-    {Network::unet, EncoderKind::inception_v3, {29'896'689, 36'416}, {8'145'553, 21'787'552}},
-    {Network::unet, EncoderKind::resnet50_preact, {32'513'556, 47'558}, {9'058'644, 23'502'470}},
-    {Network::unet_plus_plus, EncoderKind::chexnet, {14'398'561, 88'448}, {7'528'353, 6'958'656}},
-    {Network::unet_plus_plus,
+    {DecoderKind::unet, EncoderKind::chexnet, {12'059'345, 85'632}, {5'189'137, 6'955'840}},
+    {DecoderKind::unet, EncoderKind::densenet121, {12'059'345, 85'632}, {5'189'137, 6'955'840}},
+    {DecoderKind::unet, EncoderKind::inception_v3, {29'896'689, 36'416}, {8'145'553, 21'787'552}},
+    {DecoderKind::unet, EncoderKind::resnet50_preact, {32'513'556, 47'558}, {9'058'644, 23'502'470}},
+    {DecoderKind::unet_plus_plus, EncoderKind::chexnet, {14'398'561, 88'448}, {7'528'353, 6'958'656}},
+    {DecoderKind::unet_plus_plus,
      EncoderKind::densenet121,
      {14'398'561, 88'448},
      {7'528'353, 6'958'656}},
-    {Network::unet_plus_plus,
+    {DecoderKind::unet_plus_plus,
      EncoderKind::inception_v3,
      {30'429'569, 39'232},
      {8'678'433, 21'790'368}},
-    {Network::unet_plus_plus,
+    {DecoderKind::unet_plus_plus,
      EncoderKind::resnet50_preact,
      {34'336'676, 50'374},
      {10'881'764, 23'505'286}},
-    {Network::dla, EncoderKind::chexnet, {13'145'185, 88'448}, {6'274'977, 6'958'656}},
-    {Network::dla, EncoderKind::densenet121, {13'145'185, 88'448}, {6'274'977, 6'958'656}},
-    {Network::dla, EncoderKind::inception_v3, {28'955'009, 39'232}, {7'203'873, 21'790'368}},
-    {Network::dla, EncoderKind::resnet50_preact, {32'198'564, 50'374}, {8'743'652, 23'505'286}},
+    {DecoderKind::dla, EncoderKind::chexnet, {13'145'185, 88'448}, {6'274'977, 6'958'656}},
+    {DecoderKind::dla, EncoderKind::densenet121, {13'145'185, 88'448}, {6'274'977, 6'958'656}},
+    {DecoderKind::dla, EncoderKind::inception_v3, {28'955'009, 39'232}, {7'203'873, 21'790'368}},
+    {DecoderKind::dla, EncoderKind::resnet50_preact, {32'198'564, 50'374}, {8'743'652, 23'505'286}},
 };
 
-ModelPtr make(Network network, const EncoderOptions& encoder) {
-  if (network == Network::unet) return EncoderUNet(EncoderUNetOptions{.encoder = encoder}).ptr();
-  const auto nesting = network == Network::dla ? Nesting::dla : Nesting::unet_plus_plus;
+ModelPtr make(DecoderKind network, const EncoderOptions& encoder) {
+  if (network == DecoderKind::unet) return EncoderUNet(EncoderUNetOptions{.encoder = encoder}).ptr();
+  const auto nesting = network == DecoderKind::dla ? Nesting::dla : Nesting::unet_plus_plus;
   return NestedUNet(NestedUNetOptions{.encoder = encoder, .nesting = nesting}).ptr();
 }
 
