@@ -2,6 +2,7 @@
 // from tools/reference/blocks.py.
 #include <gtest/gtest.h>
 
+#include "groundglass/core/torch_version.h"
 #include "groundglass/models/blocks/attention_gate.h"
 #include "groundglass/models/blocks/keras_init.h"
 #include "groundglass/models/blocks/separable_conv.h"
@@ -40,6 +41,31 @@ AdditiveAttentionGate closed_additive_gate(GateAlign align) {
 }
 
 const auto kAdditiveSkip = wave({1, 2, 4, 4}, 0.3), kAdditiveSignal = wave({1, 3, 2, 2}, 0.2);
+
+// Ended in a corrupted heap where oneDNN has its kernels for AVX512_BF16 and not those for AMX.
+TEST(AttentionGate, LearnsInBfloat16WithFewChannels) {
+  torch::manual_seed(3);
+  for (const int64_t images : {1, 3}) {
+    AdditiveAttentionGate gate(8, 8, GateAlign::stride_x);
+    const auto x = torch::randn({images, 8, 64, 64}).contiguous(at::MemoryFormat::ChannelsLast);
+    const auto g = torch::randn({images, 8, 32, 32}).contiguous(at::MemoryFormat::ChannelsLast);
+    const auto gradient = [&](torch::ScalarType precision) {
+      gate->zero_grad();
+      torch::Tensor out;
+      {
+        const Autocast autocast(torch::kCPU, precision);
+        out = gate->forward(x, g);
+      }
+      out.to(torch::kFloat32).square().mean().backward();
+      return gate->named_parameters()["w_x.weight"].grad().clone();
+    };
+    const auto exact = gradient(torch::kFloat32);
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      const auto found = gradient(torch::kBFloat16);
+      EXPECT_LT((found - exact).norm().item<double>(), 0.05 * exact.norm().item<double>());
+    }
+  }
+}
 
 // tools/reference/blocks.py, "gate stride_x"
 TEST(AttentionGate, MeetsAtTheCoarseScale) {
