@@ -1,10 +1,11 @@
 #include <iostream>
 
-#include "groundglass/cli/training_run.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
-#include "groundglass/recipe/adaptation.h"
+#include "groundglass/runs/adaptation.h"
+#include "groundglass/runs/trained_model.h"
+#include "groundglass/runs/training_run.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -49,15 +50,11 @@ std::vector<int64_t> rows_of(const PreparedSet& set, const std::vector<std::stri
   return rows;
 }
 
-/// The set the teacher was trained on: as named, or what its training left in its folder or in the
-/// one above (folds).
+/// The set the teacher was trained on: as named, or what its training left. Empty if neither is
+/// there.
 std::string source_of(const AdaptArguments& a) {
   if (!a.source.empty()) return a.source;
-  const fs::path run = a.run;
-  for (const auto& folder : {run, run.parent_path()}) {
-    if (fs::exists(folder / "prepared.ggset")) return (folder / "prepared.ggset").string();
-  }
-  return "";
+  return RunFolder(a.run).nearby_prepared_set().value_or("").string();
 }
 
 std::string dice_text(const std::vector<ScoredItem>& items) {
@@ -102,13 +99,14 @@ void run_adapt(const AdaptArguments& a, const Context& context) {
   }
   AdaptJob job;
   job.teacher = a.run;
-  job.run = a.output;
+  job.run = fs::path(a.output);
   job.recipe = recipe_of(a, teacher, context);
   job.cutoff = teacher.threshold;
-  job.engine = engine_of(context);
-  job.train = [](auto&&... all) { return train_visibly(all...); };
+  const RunSettings settings = run_settings(context);
+  job.engine = settings.engine;
+  job.train = train_visibly;
   const PreparedSet target(
-      prepared_path(a.data, fs::path(a.output) / "target", job.recipe, context, *console));
+      prepared_path(a.data, fs::path(a.output) / "target", job.recipe, settings, *console));
   job.target = &target;
   job.target_rows = rows_of(target, a.domains);
   std::unique_ptr<PreparedSet> source;
@@ -117,18 +115,13 @@ void run_adapt(const AdaptArguments& a, const Context& context) {
   const bool wanted = options.mix_source || options.stop_on == "source";
   if (!source_data.empty() && (wanted || !a.source.empty())) {
     source = std::make_unique<PreparedSet>(
-        prepared_path(source_data, fs::path(a.output) / "source", job.recipe, context, *console));
+        prepared_path(source_data, fs::path(a.output) / "source", job.recipe, settings, *console));
     check_set_fits(job.recipe, *source);
     job.source = source.get();
-    const fs::path split = fs::path(a.run) / "split.json";
-    if (!fs::exists(split)) {
-      fail(ErrorKind::checkpoint, split.string() +
-                                      ": is missing, so it is not known which rows of the source "
-                                      "were trained on; name a run folder");
-    }
-    job.source_split = parse_split_json(read_file(split), source->rows());
+    job.source_split =
+        RunFolder(a.run).read_split(*source, "which rows of the source were trained on");
   }
-  job.trained_ids = ids_in_split(a.run, {"train", "val"});
+  job.trained_ids = RunFolder(a.run).split_ids({"train", "val"});
   const AdaptOutcome outcome = adapt(job, *console);
   if (context.json) return print_json(adaptation_json(job, outcome));
   print_text(job, outcome);

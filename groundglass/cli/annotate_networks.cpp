@@ -3,7 +3,6 @@
 #include <set>
 
 #include "groundglass/core/error.h"
-#include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 
 namespace groundglass {
@@ -15,35 +14,21 @@ struct SplitIds {
   std::set<std::string> learned, tested;
 };
 
-SplitIds read_split(const fs::path& run) {
-  const fs::path file = run / "split.json";
-  const auto document = nlohmann::json::parse(read_file(file), nullptr, false);
-  if (!document.is_object()) fail(ErrorKind::checkpoint, file.string() + ": is no JSON object");
-  SplitIds ids;
-  const auto add = [&](const char* key, std::set<std::string>& to) {
-    for (const auto& item : document.value(key, nlohmann::json::array())) {
-      const auto id = item.get<std::string>();
-      to.insert(id);
-      to.insert(id.substr(0, id.rfind('@')));
-    }
+SplitIds read_split(const RunFolder& run) {
+  const auto whole = [&](const std::vector<std::string>& parts) {
+    std::set<std::string> ids = run.split_ids(parts), rows;
+    for (const auto& id : ids) rows.insert(id.substr(0, id.rfind('@')));
+    ids.insert(rows.begin(), rows.end());
+    return ids;
   };
-  add("train", ids.learned);
-  add("val", ids.learned);
-  add("test", ids.tested);
-  return ids;
+  return {whole({"train", "val"}), whole({"test"})};
 }
 
 }  // namespace
 
-std::vector<fs::path> runs_in(const fs::path& folder) {
-  if (fs::exists(folder / "weights.safetensors")) return {folder};
-  std::vector<fs::path> runs;
-  if (fs::is_directory(folder)) {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (fs::exists(entry.path() / "weights.safetensors")) runs.push_back(entry.path());
-    }
-  }
-  std::sort(runs.begin(), runs.end());
+std::vector<RunFolder> runs_in(const RunFolder& folder) {
+  if (folder.has_weights()) return {folder};
+  auto runs = folder.folds_with_weights();
   if (runs.empty()) {
     fail(ErrorKind::checkpoint, folder.string() +
                                     ": holds no run; expected weights.safetensors, or folders "
@@ -52,7 +37,7 @@ std::vector<fs::path> runs_in(const fs::path& folder) {
   return runs;
 }
 
-CasesOfNetwork out_of_fold(const std::vector<fs::path>& runs,
+CasesOfNetwork out_of_fold(const std::vector<RunFolder>& runs,
                            const std::vector<AnnotationCase>& cases, const std::string& name) {
   std::vector<SplitIds> splits;
   for (const auto& run : runs) splits.push_back(read_split(run));
@@ -92,8 +77,8 @@ CasesOfNetwork out_of_fold(const std::vector<fs::path>& runs,
   return shares;
 }
 
-bool check_unseen(const fs::path& model, const std::vector<AnnotationCase>& cases) {
-  if (!fs::exists(model / "split.json")) return false;
+bool check_unseen(const RunFolder& model, const std::vector<AnnotationCase>& cases) {
+  if (!fs::exists(model.split())) return false;
   const SplitIds ids = read_split(model);
   for (const auto& c : cases) {
     if (ids.learned.count(c.name) > 0) {

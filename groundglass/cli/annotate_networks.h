@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "groundglass/annotate/store.h"
-#include "groundglass/cli/context.h"
+#include "groundglass/runs/run_folder.h"
 
 namespace groundglass {
 
@@ -21,16 +21,16 @@ struct NetworkSource {
 using CasesOfNetwork = std::map<size_t, std::vector<AnnotationCase>>;
 
 /// Networks of a folder of runs: its fold_k, or the folder itself if it is one run.
-std::vector<std::filesystem::path> runs_in(const std::filesystem::path& folder);
+std::vector<RunFolder> runs_in(const RunFolder& folder);
 
 /// Which run may propose for which case out of fold: the one that was tested on it. Throws
 /// Error(data) naming cases that no run was tested on, and a patient on whose other images the
 /// testing run was trained; Error(checkpoint) for a split.json that cannot be read.
-CasesOfNetwork out_of_fold(const std::vector<std::filesystem::path>& runs,
+CasesOfNetwork out_of_fold(const std::vector<RunFolder>& runs,
                            const std::vector<AnnotationCase>& cases, const std::string& name);
 
 /// Throws Error(data) if a run was trained or validated on one of the cases. A weights file does
 /// not tell: false then.
-bool check_unseen(const std::filesystem::path& model, const std::vector<AnnotationCase>& cases);
+bool check_unseen(const RunFolder& model, const std::vector<AnnotationCase>& cases);
 
 }  // namespace groundglass

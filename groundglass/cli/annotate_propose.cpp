@@ -5,12 +5,13 @@
 #include "groundglass/annotate/propose.h"
 #include "groundglass/cli/annotate.h"
 #include "groundglass/cli/annotate_networks.h"
-#include "groundglass/cli/segmenter_choice.h"
-#include "groundglass/cli/training_run.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/prepare.h"
+#include "groundglass/runs/model_choice.h"
+#include "groundglass/runs/segmenter_options.h"
+#include "groundglass/runs/training_run.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -43,10 +44,10 @@ struct Ensemble {
   std::vector<TrainedModel> trained;
   std::vector<std::unique_ptr<Segmenter>> segmenters;
 
-  void add(TrainedModel model, const Context& context) {
+  void add(TrainedModel model, const RunSettings& settings) {
     trained.push_back(std::move(model));
     const TrainedModel& last = trained.back();
-    segmenters.push_back(std::make_unique<Segmenter>(segmenter_options(last, {}, context)));
+    segmenters.push_back(std::make_unique<Segmenter>(segmenter_options(last, settings)));
   }
   Proposer one(const std::string& name, size_t at) const {
     return {name, {segmenters[at].get()}, trained[at].weights_sha256};
@@ -88,11 +89,11 @@ Dataset labelled_cases(AnnotationStore& store, int64_t stage) {
 class Proposing {
  public:
   Proposing(AnnotationStore& store, const Round& round, const ProposeArguments& a,
-            const Context& context, Observer& observer)
+            const RunSettings& settings, Observer& observer)
       : store_(store),
         round_(round),
         a_(a),
-        context_(context),
+        settings_(settings),
         observer_(observer),
         cases_(cases_of_stage(store, round.stage)) {}
 
@@ -100,8 +101,8 @@ class Proposing {
     if (source.kind == NetworkSource::Kind::recipe) return from_recipe(source);
     if (source.kind == NetworkSource::Kind::run) return from_runs(source);
     Ensemble one;
-    one.add(load_chosen_model(source.word, context_), context_);
-    if (round_.stage == 1 && !check_unseen(source.word, cases_)) {
+    one.add(load_chosen_model(source.word, settings_.overrides), settings_);
+    if (round_.stage == 1 && !check_unseen(fs::path(source.word), cases_)) {
       observer_.on(Warning{source.word +
                            ": does not tell what it was trained on; if it knows these "
                            "cases, its proposals are better than they will be on new ones"});
@@ -114,7 +115,7 @@ class Proposing {
  private:
   /// Paper-like splits test the same slices in every fold, so patients are dealt strictly here.
   Recipe recipe_of(const NetworkSource& source) const {
-    Recipe recipe = read_recipe_for(source.word, a_.epochs, context_);
+    Recipe recipe = read_recipe_for(source.word, a_.epochs, settings_);
     if (recipe.split.mode != "strict" || !recipe.split.train_domains.empty()) {
       observer_.on(Warning{source.word + ": is trained with split.mode = strict, since proposals "
                                          "must come from patients that the network has not seen"});
@@ -126,11 +127,11 @@ class Proposing {
     return recipe;
   }
 
-  fs::path prepared(const fs::path& folder, const Recipe& recipe) const {
-    const fs::path path = folder / "prepared.ggset";
+  fs::path prepared(const RunFolder& folder, const Recipe& recipe) const {
+    const fs::path path = folder.prepared_set();
     if (!fs::exists(path)) {
       prepare({labelled_cases(store_, round_.stage), recipe.data, recipe.preprocess,
-               preprocess_text(recipe.preprocess), path, context_.threads},
+               preprocess_text(recipe.preprocess), path, settings_.threads},
               observer_);
     }
     return path;
@@ -144,20 +145,16 @@ class Proposing {
     const PreparedSet set(prepared(folder, recipe));
     check_set_fits(recipe, set);
     const auto splits = splits_of(recipe, set);
-    const Engine engine = engine_of(context_);
+    FoldJob job = {folder, recipe, &set, {}, settings_.engine};
     if (round_.stage == 2) {
-      train_visibly(folder, recipe, set, all_for_training(splits.front(), recipe), engine,
-                    observer_);
+      job.split = all_for_training(splits.front(), recipe);
+      train_visibly(job, observer_);
       Ensemble one;
-      one.add(load_trained_model(folder), context_);
+      one.add(load_trained_model(folder), settings_);
       return propose_cases(store_, round_, one.all(source.name), cases_, observer_);
     }
-    std::vector<fs::path> runs;
-    for (size_t k = 0; k < splits.size(); ++k) {
-      runs.push_back(folder / ("fold_" + std::to_string(k)));
-      train_visibly(runs.back(), recipe, set, splits[k], engine, observer_);
-    }
-    propose_out_of_fold(runs, source.name);
+    train_folds(job, splits, first_folds(0, splits), observer_);
+    propose_out_of_fold(job.run.folds_with_weights(), source.name);
   }
 
   /// Nothing need be held back for a test in stage 2: the test patients of the fold are trained on
@@ -172,17 +169,17 @@ class Proposing {
   }
 
   void from_runs(const NetworkSource& source) {
-    const auto runs = runs_in(source.word);
+    const auto runs = runs_in(RunFolder(source.word));
     if (round_.stage == 1) return propose_out_of_fold(runs, source.name);
     Ensemble folds;
-    for (const auto& run : runs) folds.add(load_trained_model(run), context_);
+    for (const auto& run : runs) folds.add(load_trained_model(run.path()), settings_);
     propose_cases(store_, round_, folds.all(source.name), cases_, observer_);
   }
 
-  void propose_out_of_fold(const std::vector<fs::path>& runs, const std::string& name) {
+  void propose_out_of_fold(const std::vector<RunFolder>& runs, const std::string& name) {
     for (const auto& [at, cases] : out_of_fold(runs, cases_, name)) {
       Ensemble one;
-      one.add(load_trained_model(runs[at]), context_);
+      one.add(load_trained_model(runs[at].path()), settings_);
       propose_cases(store_, round_, one.one(name, 0), cases, observer_);
     }
   }
@@ -190,7 +187,7 @@ class Proposing {
   AnnotationStore& store_;
   const Round& round_;
   const ProposeArguments& a_;
-  const Context& context_;
+  const RunSettings& settings_;
   Observer& observer_;
   std::vector<AnnotationCase> cases_;
 };
@@ -255,7 +252,8 @@ Round propose_round(AnnotationStore& store, const ProposeArguments& a, const Con
   const Round round = store.begin_round(
       a.stage, context.seed >= 0 ? static_cast<uint64_t>(context.seed) : kDefaultSeed, names);
   if (round.finished.empty()) {
-    Proposing proposing(store, round, a, context, observer);
+    const RunSettings settings = run_settings(context);
+    Proposing proposing(store, round, a, settings, observer);
     for (const auto& source : sources) proposing.propose(source);
     store.finish_round(round.id,
                        shuffled_candidates(round, proposing.cases(), store.proposals(round.id)));

@@ -1,15 +1,15 @@
 #include <iostream>
 
 #include "groundglass/cli/calibration_table.h"
-#include "groundglass/cli/training_run.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
-#include "groundglass/recipe/stored_temperature.h"
 #include "groundglass/report/run_pictures.h"
+#include "groundglass/runs/stored_temperature.h"
+#include "groundglass/runs/training_run.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -30,26 +30,14 @@ std::vector<Entry> slices_of(const std::vector<Entry>& entries, const PreparedSe
   return slices;
 }
 
-/// Where a data set is, or will be, prepared: beside the run if its training left it there.
-fs::path prepared_folder(const fs::path& run, const fs::path& output) {
-  for (const auto& folder : {run, run.parent_path()}) {
-    if (fs::exists(folder / "prepared.ggset")) return folder;
-  }
-  return output;
-}
-
 Split split_of(const fs::path& run, const PreparedSet& set, const Recipe& recipe) {
-  const fs::path file = run / "split.json";
-  if (!fs::exists(file)) {
-    fail(ErrorKind::checkpoint, file.string() +
-                                    ": is missing, so it is not known which patients are "
-                                    "validation; name a run folder");
-  }
-  Split split = parse_split_json(read_file(file), set.rows());
+  const RunFolder folder = run;
+  Split split = folder.read_split(set, "which patients are validation");
   split.validation = slices_of(split.validation, set);
   split.test = slices_of(split.test, set);
   if (split.validation.empty()) {
-    fail(ErrorKind::data, file.string() + ": holds no validation slices with masks ([split] mode " +
+    fail(ErrorKind::data, folder.split().string() +
+                              ": holds no validation slices with masks ([split] mode " +
                               in_quotes(recipe.split.mode) +
                               "), and the temperature is chosen on them; train with a split that "
                               "has some");
@@ -113,11 +101,13 @@ void run_calibrate(const CalibrateArguments& a, const Context& context) {
   const auto console = console_observer(context);
   const TrainedModel trained = load_trained_model(a.run);
   const fs::path run = a.run, output = a.output.empty() ? run : fs::path(a.output);
-  const PreparedSet set(
-      prepared_path(a.data, prepared_folder(run, output), trained.recipe, context, *console));
+  const RunSettings settings = run_settings(context);
+  const auto near = RunFolder(run).nearby_prepared_set();
+  const PreparedSet set(prepared_path(a.data, near ? near->parent_path() : output, trained.recipe,
+                                      settings, *console));
   check_set_fits(trained.recipe, set);
   const Split split = split_of(run, set, trained.recipe);
-  ScoreOptions scoring = trained.recipe.scoring(engine_of(context));
+  ScoreOptions scoring = trained.recipe.scoring(settings.engine);
   scoring.threshold = trained.threshold;
   trained.model->to(scoring.engine.device);
   CalibrationOptions options;
@@ -137,7 +127,7 @@ void run_calibrate(const CalibrateArguments& a, const Context& context) {
   write_file(output / "calibration.csv", calibration_csv(sets));
   write_file(output / "calibration.md", table);
   draw(output / "reliability.png", sets.back().rows.empty() ? sets.front() : sets.back(), options);
-  write_file(output / kCalibrationFile, document.dump(1) + "\n");  // last: predict acts on it
+  write_file(RunFolder(output).calibration(), document.dump(1) + "\n");  // last: predict acts on it
   if (context.json) return print_json(document);
   std::cout << table << "\n"
             << output.string() << ": temperature " << fixed(options.temperature, 4) << " from "

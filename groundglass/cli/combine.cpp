@@ -1,8 +1,10 @@
-#include "groundglass/cli/training_run.h"
+#include "groundglass/cli/print_fold.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
-#include "groundglass/recipe/combined_run.h"
+#include "groundglass/runs/combined_run.h"
+#include "groundglass/runs/trained_model.h"
+#include "groundglass/runs/training_run.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -15,15 +17,17 @@ struct CombineArguments {
 
 void run_combine(const CombineArguments& a, const Context& context) {
   const auto console = console_observer(context);
-  if (fs::exists(fs::path(a.output) / "state.safetensors")) {
+  const RunFolder output = fs::path(a.output);
+  if (output.begun()) {
     fail(ErrorKind::usage,
          a.output + ": holds a training, which would be lost; choose another folder");
   }
   const Recipe recipe = load_trained_model(a.runs.front()).recipe;
   make_folder(a.output);
-  const PreparedSet set(prepared_path(a.data, a.output, recipe, context, *console));
+  const RunSettings settings = run_settings(context);
+  const PreparedSet set(prepared_path(a.data, output, recipe, settings, *console));
   const FoldScores scores =
-      combine_runs(a.output, {a.runs.begin(), a.runs.end()}, set, engine_of(context));
+      combine_runs(a.output, {a.runs.begin(), a.runs.end()}, set, settings.engine);
   print_fold(a.output, scores, recipe, context);
 }
 

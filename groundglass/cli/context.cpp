@@ -162,6 +162,10 @@ Engine engine_of(const Context& context) {
   return engine;
 }
 
+RunSettings run_settings(const Context& context) {
+  return {engine_of(context), context.threads, context.seed, context.overrides};
+}
+
 std::unique_ptr<Observer> console_observer(const Context& context) {
   if (context.quiet) return std::make_unique<Observer>();
   return std::make_unique<Console>(isatty(STDERR_FILENO) != 0);

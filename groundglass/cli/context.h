@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/events.h"
-#include "groundglass/train/score.h"
+#include "groundglass/runs/run_settings.h"
 
 namespace groundglass {
 
@@ -41,25 +41,11 @@ void add_override_option(CLI::App* verb, Context& context);
 /// word.
 Engine engine_of(const Context& context);
 
+/// What the command line asks for beside the verb's own words. Throws as engine_of().
+RunSettings run_settings(const Context& context);
+
 /// A progress bar with the time to go on a terminal, plain lines elsewhere, nothing if quiet.
 std::unique_ptr<Observer> console_observer(const Context& context);
-
-/// Several observers as one.
-class Observers final : public Observer {
- public:
-  void add(Observer& observer) { all_.push_back(&observer); }
-  void on(const Progress& e) override { tell(e); }
-  void on(const Warning& e) override { tell(e); }
-  void on(const Note& e) override { tell(e); }
-  void on(const EpochDone& e) override { tell(e); }
-
- private:
-  template <class Event>
-  void tell(const Event& event) {
-    for (auto* observer : all_) observer->on(event);
-  }
-  std::vector<Observer*> all_;
-};
 
 /// The one JSON document of a verb on stdout; numbers that are not finite become null.
 void print_json(const nlohmann::ordered_json& document);

@@ -1,7 +1,6 @@
 #include <iostream>
 
-#include "groundglass/cli/input_choice.h"
-#include "groundglass/cli/segmenter_choice.h"
+#include "groundglass/cli/runner_flags.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/csv.h"
 #include "groundglass/core/error.h"
@@ -15,10 +14,12 @@
 #include "groundglass/explain/heat_share.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/metrics/proportion_interval.h"
+#include "groundglass/predict/input_choice.h"
 #include "groundglass/predict/pace.h"
 #include "groundglass/predict/segmenter.h"
 #include "groundglass/predict/volume_case.h"
 #include "groundglass/report/infection_map.h"
+#include "groundglass/runs/model_choice.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -29,7 +30,7 @@ struct DetectArguments {
   std::string input, output, model, lung;
   std::vector<std::string> positive, severity;
   int64_t memory_mib = 0;
-  RunnerChoice runner;
+  RunnerFlags runner;
 };
 
 /// An X-ray, and what a table says of it.
@@ -241,7 +242,7 @@ void run_detect(const DetectArguments& a, const Context& context) {
     for (const auto& xray : xrays) labels.push_back(xray.label);
     check_labels(labels, a.positive);  // before anything is computed
   }
-  const TrainedModel trained = load_runnable_model(a.model, context);
+  const TrainedModel trained = load_runnable_model(a.model, context.overrides);
   Segmenter segmenter(segmenter_options(trained, a.runner, context));
   const auto observer = console_observer(context);
   warn_of(trained, *observer);

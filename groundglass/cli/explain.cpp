@@ -1,7 +1,6 @@
 #include <iostream>
 
-#include "groundglass/cli/input_choice.h"
-#include "groundglass/cli/segmenter_choice.h"
+#include "groundglass/cli/runner_flags.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/task.h"
@@ -12,12 +11,14 @@
 #include "groundglass/io/paint.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/predict/axial_source.h"
+#include "groundglass/predict/input_choice.h"
 #include "groundglass/predict/segmenter.h"
 #include "groundglass/predict/volume_case.h"
 #include "groundglass/preprocess/normalise.h"
-#include "groundglass/recipe/classifier_recipe.h"
 #include "groundglass/report/figure.h"
 #include "groundglass/report/infection_map.h"
+#include "groundglass/runs/classifier_run.h"
+#include "groundglass/runs/model_choice.h"
 
 namespace groundglass {
 namespace {
@@ -186,10 +187,10 @@ torch::Tensor beside(const std::vector<torch::Tensor>& panels) {
 /// Infection maps, and Grad-CAM of a classifier beside them if one is named: the kind of picture
 /// that Degerli et al. print as Fig. 7.
 void explain_by_map(Explanation& e) {
-  const TrainedModel trained = load_chosen_model(e.a.model, e.context);
+  const TrainedModel trained = load_chosen_model(e.a.model, e.context.overrides);
   std::optional<TrainedClassifier> classifier;
   if (!e.a.classifier.empty()) classifier = load_trained_classifier(e.a.classifier);
-  Segmenter segmenter(segmenter_options(trained, {}, e.context));
+  Segmenter segmenter(segmenter_options(trained, run_settings(e.context)));
   for (size_t i = 0; i < e.inputs.size(); ++i) {
     const Image image = xray_of(e.inputs[i], "infection-map");
     const auto probability = segmenter.segment({image})[0].probability.sum(0).clamp(0, 1);
@@ -255,9 +256,9 @@ void write_pattern(const Explanation& e, SegmentationModel& model, const std::st
 }
 
 void explain_by_gradient(Explanation& e) {
-  const TrainedModel trained = load_chosen_model(e.a.model, e.context);
+  const TrainedModel trained = load_chosen_model(e.a.model, e.context.overrides);
   e.inputs = limited_inputs(e.a, trained.recipe.data.mask);
-  Segmenter segmenter(segmenter_options(trained, {}, e.context));
+  Segmenter segmenter(segmenter_options(trained, run_settings(e.context)));
   GradCamOptions options;
   options.threshold = trained.threshold;
   options.label = class_of(e.a, trained);

@@ -1,7 +1,6 @@
 #include <iostream>
 #include <numeric>
 
-#include "groundglass/cli/model_choice.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -10,7 +9,8 @@
 #include "groundglass/infer/graph/torchscript.h"
 #include "groundglass/infer/onnx/onnx.h"
 #include "groundglass/recipe/recipe_writer.h"
-#include "groundglass/recipe/stored_temperature.h"
+#include "groundglass/runs/model_choice.h"
+#include "groundglass/runs/stored_temperature.h"
 #include "groundglass/train/weights.h"
 
 namespace groundglass {
@@ -61,21 +61,20 @@ Typicality typicality_of(const std::string& path, const Recipe& recipe) {
 }
 
 Source trained_source(const ExportArguments& a, const Context& context) {
-  const TrainedModel trained = load_chosen_model(a.model, context);
+  const TrainedModel trained = load_chosen_model(a.model, context.overrides);
   const auto& size = trained.recipe.preprocess.size;
   Source source{trained.recipe.model.name,
                 trained.model,
                 size[0],
                 size[1],
                 trained.threshold,
-                weights_notes(trained.recipe, trained.threshold)};
+                weights_notes(trained.recipe, trained.threshold, trained.notes)};
   source.notes["preprocess"] = "[preprocess]\n" + written_fields(trained.recipe.preprocess);
   source.notes["weights_sha256"] = trained.weights_sha256;
   if (!a.typical_of.empty()) {
     source.notes["typicality"] = typicality_of(a.typical_of, trained.recipe).json();
-  } else if (trained.typicality) {
-    source.notes["typicality"] = trained.typicality->json();
   }
+  source.notes.erase("temperature");
   const double temperature = stored_temperature(trained);
   if (temperature != 1) source.notes["temperature"] = shortest(temperature);
   return source;

@@ -141,8 +141,7 @@ ordered_json described(const InspectArguments& a, const Context& context) {
   if (!fs::exists(path)) fail(ErrorKind::data, a.input + ": no such file or folder");
   if (is_prepared(path)) return describe_prepared(path);
   if (is_dataset(path)) return describe_dataset(a, context);
-  if (fs::exists(path / "weights.safetensors"))
-    return describe_weights(path / "weights.safetensors");
+  if (RunFolder(path).has_weights()) return describe_weights(RunFolder(path).weights());
   if (fs::is_directory(path)) return describe_folder(path);
   if (ends_with(a.input, ".safetensors")) return describe_weights(path);
   const PredictInput input = find_inputs(path).front();

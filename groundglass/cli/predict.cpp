@@ -1,21 +1,22 @@
 #include <iostream>
 
-#include "groundglass/cli/input_choice.h"
-#include "groundglass/cli/modality_choice.h"
-#include "groundglass/cli/segmenter_choice.h"
+#include "groundglass/cli/runner_flags.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/predict/input_choice.h"
 #include "groundglass/predict/predict.h"
+#include "groundglass/runs/modality_choice.h"
+#include "groundglass/runs/model_choice.h"
 
 namespace groundglass {
 namespace {
 
 struct PredictArguments {
   std::string input, output, model, part;
-  RunnerChoice runner;
+  RunnerFlags runner;
   double threshold = -1, temperature = -1;
   int64_t batch = 0, memory_mib = 0;
   bool save_probabilities = false, overlay = false, classes = false;
@@ -46,7 +47,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   if (a.model.empty()) {
     observer->on(Note{"model " + by_modality.model + ": " + by_modality.why});
   }
-  const TrainedModel trained = load_runnable_model(by_modality.model, context);
+  const TrainedModel trained = load_runnable_model(by_modality.model, context.overrides);
   job.model_name = trained.name;
   job.weights_sha256 = trained.weights_sha256;
   job.class_names = trained.recipe.evaluate.class_names;

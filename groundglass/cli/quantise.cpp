@@ -3,7 +3,6 @@
 #include <numeric>
 #include <optional>
 
-#include "groundglass/cli/model_choice.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -12,6 +11,8 @@
 #include "groundglass/core/version.h"
 #include "groundglass/infer/plan/int8_ranges.h"
 #include "groundglass/preprocess/normalise.h"
+#include "groundglass/runs/fold_job.h"
+#include "groundglass/runs/model_choice.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -24,7 +25,7 @@ struct QuantiseArguments {
 };
 
 /// Rows of the set: those that the ranges come from, and others to see what they are worth.
-struct Choice {
+struct ChosenImages {
   std::vector<int64_t> ranges, parity;
   std::string ranges_from, parity_from;
 };
@@ -50,17 +51,19 @@ std::vector<int64_t> rows_of(const std::vector<Entry>& entries) {
   return rows;
 }
 
-Choice choose(const TrainedModel& trained, const PreparedSet& set, int64_t images, int64_t seed) {
-  Choice choice;
-  const fs::path file = trained.path / "split.json";
-  if (fs::is_directory(trained.path) && fs::exists(file)) {
-    const Split split = parse_split_json(read_file(file), set.rows());
+ChosenImages choose(const TrainedModel& trained, const PreparedSet& set, int64_t images,
+                    int64_t seed) {
+  ChosenImages choice;
+  const RunFolder run = trained.path;
+  if (fs::exists(run.split())) {
+    const Split split = run.read_split(set, "");
     choice.ranges = spread_evenly(rows_of(split.train), images, seed);
     choice.parity = spread_evenly(rows_of(split.validation), images, seed);
     choice.ranges_from = "training images of the split";
     choice.parity_from = "validation images of the split";
     if (choice.ranges.empty()) {
-      fail(ErrorKind::data, file.string() + ": holds no training images to find the ranges on");
+      fail(ErrorKind::data,
+           run.split().string() + ": holds no training images to find the ranges on");
     }
     return choice;
   }
@@ -191,11 +194,11 @@ void run_quantise(const QuantiseArguments& a, const Context& context) {
          "this program cannot run int8 on this processor: that takes oneDNN and AVX512_VNNI");
   }
   const auto console = console_observer(context);
-  const TrainedModel trained = load_chosen_model(a.model, context);
+  const TrainedModel trained = load_chosen_model(a.model, context.overrides);
   const PreparedSet set(a.data);
   check_set_fits(trained.recipe, set);
   const int64_t seed = context.seed >= 0 ? context.seed : trained.recipe.train.seed;
-  const Choice choice = choose(trained, set, a.images, seed);
+  const ChosenImages choice = choose(trained, set, a.images, seed);
   const Quantiser quantiser(trained, set);
   const InputRanges ranges = quantiser.ranges(choice.ranges, *console);
   const fs::path file = int8_file(trained.path);

@@ -8,10 +8,11 @@
 #include "groundglass/explain/grad_cam.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/preprocess/normalise.h"
-#include "groundglass/recipe/run_folder.h"
 #include "groundglass/report/figure.h"
 #include "groundglass/report/predict_report.h"
 #include "groundglass/report/run_report.h"
+#include "groundglass/runs/run_folder.h"
+#include "groundglass/runs/trained_model.h"
 #include "groundglass/train/answers.h"
 #include "groundglass/train/training_state.h"
 
@@ -61,20 +62,10 @@ std::vector<ReportPicture> case_pictures(const fs::path& run, const FoldScores& 
   return pictures;
 }
 
-std::vector<fs::path> fold_folders(const fs::path& run) {
-  if (fs::exists(run / "state.safetensors")) return {run};
-  std::vector<fs::path> folds;
-  for (const auto& entry : fs::directory_iterator(run)) {
-    if (fs::exists(entry.path() / "state.safetensors")) folds.push_back(entry.path());
-  }
-  std::sort(folds.begin(), folds.end());
-  return folds;
-}
-
-std::string run_page(const ReportArguments& a, const std::vector<fs::path>& folds,
+std::string run_page(const ReportArguments& a, const std::vector<RunFolder>& folds,
                      Observer& observer) {
   std::unique_ptr<PreparedSet> set;
-  const fs::path own = fs::path(a.input) / "prepared.ggset";
+  const fs::path own = RunFolder(a.input).prepared_set();
   if (!a.data.empty()) {
     set = std::make_unique<PreparedSet>(a.data);
   } else if (fs::exists(own)) {
@@ -85,20 +76,20 @@ std::string run_page(const ReportArguments& a, const std::vector<fs::path>& fold
   RunReport report;
   for (const auto& folder : folds) {
     ReportedFold fold;
-    fold.name = folder == fs::path(a.input) ? "run" : folder.filename().string();
-    fold.history = read_history(folder);
-    if (fs::exists(folder / "test.json")) {
-      fold.scores = read_fold_scores(folder / "test.json");
-      if (set) fold.cases = case_pictures(folder, fold.scores, *set);
+    fold.name = folder.path() == fs::path(a.input) ? "run" : folder.path().filename().string();
+    fold.history = read_history(folder.path());
+    if (fs::exists(folder.test_scores())) {
+      fold.scores = read_fold_scores(folder.test_scores());
+      if (set) fold.cases = case_pictures(folder.path(), fold.scores, *set);
     }
     report.folds.push_back(std::move(fold));
   }
-  const Recipe recipe = read_recipe(folds.front() / "recipe.toml");
+  const Recipe recipe = read_recipe(folds.front().recipe());
   report.title = recipe.paper.title.empty() ? a.input : recipe.paper.title;
   report.title += " (" + recipe.split.mode + " split)";
   report.class_names = recipe.evaluate.class_names;
-  report.recipe = read_file(folds.front() / "recipe.toml");
-  report.environment = read_file(folds.front() / "environment.json");
+  report.recipe = read_file(folds.front().recipe());
+  report.environment = read_file(folds.front().environment());
   return run_report_html(report);
 }
 
@@ -107,7 +98,7 @@ void run_report(const ReportArguments& a, const Context& context) {
     fail(ErrorKind::data, a.input + ": is no folder; expected a run or what `predict` wrote");
   }
   const auto observer = console_observer(context);
-  const auto folds = fold_folders(a.input);
+  const auto folds = RunFolder(a.input).begun_runs();
   const std::string page =
       folds.empty() ? predict_report_html(a.input) : run_page(a, folds, *observer);
   const fs::path output = a.output.empty() ? fs::path(a.input) / "report.html" : fs::path(a.output);

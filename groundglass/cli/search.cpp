@@ -4,7 +4,6 @@
 
 #include <ATen/Parallel.h>
 
-#include "groundglass/cli/training_run.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -12,8 +11,9 @@
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/data/dataset.h"
-#include "groundglass/recipe/search_table.h"
 #include "groundglass/report/html_page.h"
+#include "groundglass/runs/search_table.h"
+#include "groundglass/runs/training_run.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -40,7 +40,7 @@ class Searcher {
       : arguments_(a),
         context_(context),
         plan_(std::move(plan)),
-        engine_(engine_of(context)),
+        settings_(run_settings(context)),
         console_(console_observer(context)) {}
 
   /// Prepares what is to be prepared, trains, and leaves the tables in the folder.
@@ -51,7 +51,7 @@ class Searcher {
     const SearchJob job = {
         &plan_,
         arguments_.output,
-        trial_trainer(data_of(), engine_, *console_),
+        trial_trainer(data_of(), settings_.engine, *console_),
         &claims_,
         [this](const SearchStanding& standing) { tell(standing); },
         [this](size_t others) {
@@ -71,11 +71,8 @@ class Searcher {
   }
 
  private:
-  /// Trials that are prepared alike share a prepared set.
   fs::path set_folder(const Recipe& recipe) const {
-    const std::string key =
-        preprocess_text(recipe.preprocess) + recipe.data.mask + "/" + recipe.data.labels;
-    return fs::path(arguments_.output) / ("prepared_" + sha256(key).substr(0, 8));
+    return shared_set_folder(recipe, arguments_.output).path();
   }
 
   void open_sets() {
@@ -94,15 +91,15 @@ class Searcher {
   /// One process prepares, the others wait for it.
   fs::path prepared(const Recipe& recipe, const fs::path& folder) {
     if (is_dataset(arguments_.data)) {
-      const fs::path path = folder / "prepared.ggset";
+      const fs::path path = RunFolder(folder).prepared_set();
       do_shared({{folder / "claim", [path] { return fs::exists(path); },
                   [&](const Claim&) {
-                    prepared_path(arguments_.data, folder, recipe, context_, *console_);
+                    prepared_path(arguments_.data, folder, recipe, settings_, *console_);
                   }}},
                 claims_,
                 [this](size_t) { say("waiting for the prepared set of another process"); });
     }
-    return prepared_path(arguments_.data, folder, recipe, context_, *console_);
+    return prepared_path(arguments_.data, folder, recipe, settings_, *console_);
   }
 
   const PreparedSet& set_of(const Recipe& recipe) const { return *sets_.at(set_folder(recipe)); }
@@ -118,7 +115,7 @@ class Searcher {
   std::vector<std::string> surroundings() const {
     std::vector<std::string> lines = {
         std::string("precision ") +
-        (engine_.precision == torch::kBFloat16 ? "bf16" : "fp32; give --precision alike")};
+        (settings_.engine.precision == torch::kBFloat16 ? "bf16" : "fp32; give --precision alike")};
     for (const auto& [folder, set] : sets_) {
       const auto& header = set->header();
       lines.push_back("data " + sha256(header.fingerprint + header.preprocess).substr(0, 16) +
@@ -174,12 +171,13 @@ class Searcher {
     std::vector<SharedPiece> pieces;
     const auto folders = winner_folders();
     for (size_t i = 0; i < folders.size(); ++i) {
-      const fs::path folder = folders[i], result = folder / "test.json";
+      const fs::path folder = folders[i], result = RunFolder(folder).test_scores();
       const TrialData data = data_of()(recipe, plan_.file.options.folds[i]);
-      pieces.push_back({folder / "claim", [result] { return fs::exists(result); },
-                        [this, folder, data, &recipe](const Claim&) {
-                          train_fold(folder, recipe, *data.set, data.split, engine_, *console_);
-                        }});
+      pieces.push_back(
+          {folder / "claim", [result] { return fs::exists(result); },
+           [this, folder, data, &recipe](const Claim&) {
+             train_fold({folder, recipe, data.set, data.split, settings_.engine}, *console_);
+           }});
     }
     do_shared(pieces, claims_);
   }
@@ -253,7 +251,7 @@ class Searcher {
   const SearchArguments& arguments_;
   const Context& context_;
   const SearchPlan plan_;
-  const Engine engine_;
+  const RunSettings settings_;
   const std::unique_ptr<Observer> console_;
   Claims claims_;
   std::map<fs::path, std::unique_ptr<PreparedSet>> sets_;

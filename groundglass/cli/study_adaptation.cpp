@@ -5,15 +5,16 @@
 
 #include "groundglass/adapt/adaptation_table.h"
 #include "groundglass/cli/adaptation_study.h"
-#include "groundglass/cli/training_run.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/rng.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
-#include "groundglass/recipe/adaptation.h"
 #include "groundglass/report/html_page.h"
+#include "groundglass/runs/adaptation.h"
+#include "groundglass/runs/trained_model.h"
+#include "groundglass/runs/training_run.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -23,14 +24,13 @@ namespace {
 class AdaptationRunner {
  public:
   AdaptationRunner(const StudyFile& file, const AdaptationStudyFile& study, const StudyArguments& a,
-                   const Context& context, const PreparedSet& set, Observer& console)
+                   const RunSettings& settings, const PreparedSet& set, Observer& console)
       : file_(file),
         study_(study),
         arguments_(a),
-        context_(context),
+        settings_(settings),
         set_(set),
         console_(console),
-        engine_(engine_of(context)),
         rows_(domain_rows(set, study.options)) {}
 
   const DomainRows& rows() const { return rows_; }
@@ -145,7 +145,7 @@ class AdaptationRunner {
 
   Recipe recipe_of(const std::string& source, int64_t seed,
                    const std::vector<std::string>& more) const {
-    Context with_study = context_;
+    RunSettings with_study = settings_;
     with_study.overrides = study_.options.set;
     const auto add = [&](const std::vector<std::string>& list) {
       with_study.overrides.insert(with_study.overrides.end(), list.begin(), list.end());
@@ -155,9 +155,9 @@ class AdaptationRunner {
          "split.test_fraction=0.3", "split.validation_fraction=0.1", "split.seed=0",
          "split.train_domains=[\"" + source + "\"]", "evaluate.threshold_from=fixed",
          "train.seed=" + std::to_string(seed)});
-    add(context_.overrides);
-    Recipe recipe = read_recipe_for(file_.beside(study_.options.recipe).string(), arguments_.epochs,
-                                    with_study);
+    add(settings_.overrides);
+    Recipe recipe =
+        read_recipe_for(file_.beside(study_.options.recipe), arguments_.epochs, with_study);
     recipe.adapt = recipe.adapt.value_or(AdaptOptions{});
     recipe.adapt->mode = study_.mode;
     return recipe;
@@ -179,15 +179,15 @@ class AdaptationRunner {
     source.recipe = recipe_of(domain, seed, more);
     check_set_fits(source.recipe, set_);
     source.split = split_of(source.recipe, seed);
-    train_visibly(source.folder, source.recipe, set_, source.split, engine_, console_);
+    train_visibly({source.folder, source.recipe, &set_, source.split, settings_.engine}, console_);
     source.cutoff = cutoff_of(source);
     return source;
   }
 
   Scores scores_of(const Source& source, const std::vector<Entry>& entries, double threshold) {
     const TrainedModel trained = load_trained_model(source.folder);
-    trained.model->to(engine_.device);
-    ScoreOptions options = source.recipe.scoring(engine_);
+    trained.model->to(settings_.engine.device);
+    ScoreOptions options = source.recipe.scoring(settings_.engine);
     options.threshold = threshold;
     return score_entries(*trained.model, set_, entries, options);
   }
@@ -248,8 +248,8 @@ class AdaptationRunner {
     job.target_rows = rows_.at(target);
     job.source = &set_;
     job.source_split = source.split;
-    job.engine = engine_;
-    job.train = [](auto&&... all) { return train_visibly(all...); };
+    job.engine = settings_.engine;
+    job.train = train_visibly;
     TransferRun run;
     try {
       AdaptOutcome outcome = adapt(job, console_);
@@ -272,10 +272,9 @@ class AdaptationRunner {
   const StudyFile& file_;
   const AdaptationStudyFile& study_;
   const StudyArguments& arguments_;
-  const Context& context_;
+  const RunSettings& settings_;
   const PreparedSet& set_;
   Observer& console_;
-  const Engine engine_;
   const DomainRows rows_;
 };
 
@@ -342,15 +341,15 @@ void write_tables(const StudyFile& file, const StudyArguments& a, const std::str
 void run_adaptation_study(const StudyFile& file, const StudyArguments& a, const Context& context) {
   const AdaptationStudyFile study = read_adaptation_study(file, a);
   const auto console = console_observer(context);
-  Context with_study = context;
+  const RunSettings settings = run_settings(context);
+  RunSettings with_study = settings;
   with_study.overrides = study.options.set;
   with_study.overrides.insert(with_study.overrides.end(), context.overrides.begin(),
                               context.overrides.end());
-  const Recipe base =
-      read_recipe_for(file.beside(study.options.recipe).string(), a.epochs, with_study);
-  const PreparedSet set(prepared_path(a.data, a.output, base, context, *console));
+  const Recipe base = read_recipe_for(file.beside(study.options.recipe), a.epochs, with_study);
+  const PreparedSet set(prepared_path(a.data, a.output, base, settings, *console));
   check_set_fits(base, set);
-  AdaptationRunner runner(file, study, a, context, set, *console);
+  AdaptationRunner runner(file, study, a, settings, set, *console);
   runner.pairs();  // refused before anything is trained
   const std::string caption = caption_of(file, study, a, context);
   std::vector<Transfer> transfers;

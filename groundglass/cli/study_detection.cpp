@@ -6,7 +6,6 @@
 #include <ATen/Parallel.h>
 
 #include "groundglass/cli/study.h"
-#include "groundglass/cli/training_run.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
@@ -18,7 +17,8 @@
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/report/html_page.h"
 #include "groundglass/report/precision_recall.h"
-#include "groundglass/train/weights.h"
+#include "groundglass/runs/trained_model.h"
+#include "groundglass/runs/training_run.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -73,8 +73,8 @@ std::vector<std::string> chosen_rows(const DetectionOptions& options, const Stud
 /// A row's recipe under the protocol of the mode, which the recipe alone cannot know: it has no
 /// labels to balance.
 Recipe recipe_of(const StudyFile& study, const std::string& row, const DetectionOptions& options,
-                 const std::string& mode, const StudyArguments& a, const Context& context) {
-  Recipe recipe = read_recipe_for(study.beside("../" + row + ".toml").string(), a.epochs, context);
+                 const std::string& mode, const StudyArguments& a, const RunSettings& settings) {
+  Recipe recipe = read_recipe_for(study.beside("../" + row + ".toml"), a.epochs, settings);
   recipe.split.mode = mode == "paper" ? "stratified" : "strict";
   recipe.split.balance_labels = options.positive;
   // The mean Dice of the domains says nothing where some domains have no infection, so epoch and
@@ -93,53 +93,53 @@ Recipe recipe_of(const StudyFile& study, const std::string& row, const Detection
 }
 
 /// detection.json of a trained fold: read back, or made with its best weights.
-DetectionFold detect_fold(const fs::path& run, const Recipe& recipe, const PreparedSet& set,
-                          const Split& split, const Engine& engine, const FoldScores& trained,
+DetectionFold detect_fold(const FoldJob& job, const FoldScores& trained,
                           const DetectionOptions& options) {
-  if (fs::exists(run / "detection.json")) return read_detection_fold(run / "detection.json");
-  const TrainedModel model = load_trained_model(run);
-  model.model->to(engine.device);
-  ScoreOptions scoring = recipe.scoring(engine);
+  const fs::path result = job.run.path() / "detection.json";
+  if (fs::exists(result)) return read_detection_fold(result);
+  const TrainedModel model = load_trained_model(job.run.path());
+  model.model->to(job.engine.device);
+  const auto& rows = job.set->rows();
+  const bool strict = job.recipe.split.mode == "strict";
+  ScoreOptions scoring = job.recipe.scoring(job.engine);
   scoring.threshold = trained.threshold;
   double cutoff = trained.threshold;
-  if (recipe.split.mode == "strict") {
-    const auto validation = score_images(*model.model, set, split.validation, scoring);
+  if (strict) {
+    const auto validation = score_images(*model.model, *job.set, job.split.validation, scoring);
     scoring.threshold = best_dice_threshold(validation.truth, validation.rest, trained.threshold);
     std::vector<ImageScore> highest;
-    for (const auto& image : name_outcomes(validation, set.rows(), options.positive).images) {
+    for (const auto& image : name_outcomes(validation, rows, options.positive).images) {
       highest.push_back({image.highest, image.positive});
     }
     cutoff = best_youden_cutoff(highest, scoring.threshold);
-    write_safetensors(run / "weights.safetensors",
-                      {named_weights(*model.model), weights_notes(recipe, scoring.threshold)});
+    change_weights_notes(job.run.weights(), {{"threshold", shortest(scoring.threshold)}});
   }
-  DetectionFold fold = name_outcomes(score_images(*model.model, set, split.test, scoring),
-                                     set.rows(), options.positive);
+  DetectionFold fold = name_outcomes(score_images(*model.model, *job.set, job.split.test, scoring),
+                                     rows, options.positive);
   fold.fold = trained.fold;
   fold.best_epoch = trained.best_epoch;
   fold.threshold = scoring.threshold;
-  fold.cutoff = recipe.split.mode == "strict" ? cutoff : scoring.threshold;
-  write_detection_fold(run / "detection.json", fold);
+  fold.cutoff = strict ? cutoff : scoring.threshold;
+  write_detection_fold(result, fold);
   return fold;
 }
 
-DetectionRow run_row(const std::string& name, const Recipe& recipe, const PreparedSet& set,
-                     const fs::path& folder, const StudyArguments& a, const Engine& engine,
+DetectionRow run_row(FoldJob job, const std::string& name, int64_t wanted_folds,
                      const DetectionOptions& options, Observer& console) {
-  const auto splits = splits_of(recipe, set);
-  const auto folds =
-      a.folds > 0 ? std::min<size_t>(static_cast<size_t>(a.folds), splits.size()) : splits.size();
-  const CatalogModel& entry = catalog_model(recipe.model.name);
-  const auto parameters = recipe.model.make()->parameters();
+  const auto splits = splits_of(job.recipe, *job.set);
+  const CatalogModel& entry = catalog_model(job.recipe.model.name);
+  const auto parameters = job.recipe.model.make()->parameters();
   const bool frozen = std::any_of(parameters.begin(), parameters.end(),
                                   [](const torch::Tensor& p) { return !p.requires_grad(); });
   DetectionRow row{name, entry.family, entry.encoder, frozen ? "frozen" : "not frozen", 0, {}};
-  for (size_t k = 0; k < folds; ++k) {
-    const fs::path run = folder / name / ("fold_" + std::to_string(k));
-    FoldScores trained = train_visibly(run, recipe, set, splits[k], engine, console);
-    trained.fold = static_cast<int64_t>(k);
+  const RunFolder folder = job.run;
+  for (const int64_t k : first_folds(wanted_folds, splits)) {
+    job.run = folder.fold(k);
+    job.split = splits[static_cast<size_t>(k)];
+    job.fold = k;
+    const FoldScores trained = train_visibly(job, console);
     row.seconds += trained.seconds;
-    row.folds.push_back(detect_fold(run, recipe, set, splits[k], engine, trained, options));
+    row.folds.push_back(detect_fold(job, trained, options));
   }
   return row;
 }
@@ -249,16 +249,16 @@ void run_detection_study(const StudyFile& study, const StudyArguments& a, const 
                            numbers_of(study, "confusion_printed"),
                            numbers_of(study, "ms_printed")};
   const auto names = chosen_rows(options, a);
+  const RunSettings settings = run_settings(context);
   std::vector<Recipe> recipes;  // all are read before the first is trained
   for (const auto& name : names) {
-    recipes.push_back(recipe_of(study, name, options, mode, a, context));
+    recipes.push_back(recipe_of(study, name, options, mode, a, settings));
     const auto& rows = recipes.back().expect.rows;
     if (rows.count("printed") > 0) printed.segmentation[name] = rows.at("printed");
   }
-  const Engine engine = engine_of(context);
   const auto console = console_observer(context);
   const fs::path folder = fs::path(a.output) / mode;
-  const PreparedSet set(prepared_path(a.data, a.output, recipes.front(), context, *console));
+  const PreparedSet set(prepared_path(a.data, a.output, recipes.front(), settings, *console));
   std::vector<std::string> labels;
   for (const auto& row : set.rows()) labels.push_back(row.label);
   check_labels(labels, options.positive);
@@ -267,7 +267,8 @@ void run_detection_study(const StudyFile& study, const StudyArguments& a, const 
   std::vector<DetectionRow> rows;
   DetectionTables tables;
   for (size_t i = 0; i < names.size(); ++i) {
-    rows.push_back(run_row(names[i], recipes[i], set, folder, a, engine, options, *console));
+    rows.push_back(run_row({folder / names[i], recipes[i], &set, {}, settings.engine}, names[i],
+                           a.folds, options, *console));
     tables = detection_tables(rows, printed, mode);
     const std::string caption =
         caption_of(study, a, mode, set, rows, recipes.front().split.folds, context);

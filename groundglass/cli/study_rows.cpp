@@ -4,15 +4,15 @@
 #include <ATen/Parallel.h>
 
 #include "groundglass/cli/study.h"
-#include "groundglass/cli/training_run.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/evaluate/study_table.h"
-#include "groundglass/recipe/staged_training.h"
 #include "groundglass/report/html_page.h"
+#include "groundglass/runs/staged_training.h"
+#include "groundglass/runs/training_run.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -50,29 +50,22 @@ std::vector<StudyRowSpec> chosen_rows(const std::vector<StudyRowSpec>& specs,
 }
 
 Recipe recipe_of(const StudyFile& study, const StudyRowSpec& spec, const StudyArguments& a,
-                 const Context& context) {
+                 const RunSettings& settings) {
   const std::string path = study.beside(spec.recipe).string();
-  Context with_row = context;  // the study's own changes, then the command line's
+  RunSettings with_row = settings;  // the study's own changes, then the command line's
   with_row.overrides = spec.set;
   if (!a.mode.empty()) {
     const std::string own = read_recipe_for(path, a.epochs, with_row).split.mode;
     const bool printed = a.mode == "paper" && own != "strict";  // papers differ in their protocols
     with_row.overrides.push_back("split.mode=" + (printed ? own : a.mode));
   }
-  with_row.overrides.insert(with_row.overrides.end(), context.overrides.begin(),
-                            context.overrides.end());
+  with_row.overrides.insert(with_row.overrides.end(), settings.overrides.begin(),
+                            settings.overrides.end());
   return read_recipe_for(path, a.epochs, with_row);
 }
 
-/// Rows that are prepared alike share a prepared set.
-fs::path set_folder(const Recipe& recipe, const fs::path& output) {
-  const std::string key =
-      preprocess_text(recipe.preprocess) + recipe.data.mask + "/" + recipe.data.labels;
-  return output / ("prepared_" + sha256(key).substr(0, 8));
-}
-
 /// What the first network of a cascade did, as a row of its own.
-StudyRow lung_row(const StudyRow& row, const Recipe& recipe, const fs::path& run) {
+StudyRow lung_row(const StudyRow& row, const Recipe& recipe, const RunFolder& run) {
   StudyRow lungs;
   lungs.name = row.name + ", lungs";
   lungs.parameters = count_parameters(*lung_recipe(recipe).model.make()).trainable;
@@ -82,7 +75,7 @@ StudyRow lung_row(const StudyRow& row, const Recipe& recipe, const fs::path& run
   }
   for (const auto& fold : row.folds) {
     lungs.folds.push_back(
-        read_fold_scores(run / ("fold_" + std::to_string(fold.fold)) / "lung" / "test.json"));
+        read_fold_scores(RunFolder(run.fold(fold.fold).path() / "lung").test_scores()));
     lungs.folds.back().fold = fold.fold;
   }
   return lungs;
@@ -90,28 +83,23 @@ StudyRow lung_row(const StudyRow& row, const Recipe& recipe, const fs::path& run
 
 /// A row, and before it that of its lungs if it is a cascade.
 std::vector<StudyRow> run_row(const StudyRowSpec& spec, const Recipe& recipe,
-                              const StudyArguments& a, const Context& context, const Engine& engine,
+                              const StudyArguments& a, const RunSettings& settings,
                               Observer& console) {
-  const fs::path output = a.output, run = output / folder_name(spec.name);
-  const PreparedSet set(
-      prepared_path(a.data, set_folder(recipe, output), recipe, context, console));
+  const fs::path output = a.output;
+  const RunFolder prepared = shared_set_folder(recipe, output);
+  const PreparedSet set(prepared_path(a.data, prepared, recipe, settings, console));
   check_set_fits(recipe, set);
-  const auto lungs =
-      open_lungs(a.data, a.lung_data, set_folder(recipe, output), recipe, context, console);
+  const auto lungs = open_lungs(a.data, a.lung_data, prepared, recipe, settings, console);
   const auto splits = splits_of(recipe, set);
-  const auto folds =
-      a.folds > 0 ? std::min<size_t>(static_cast<size_t>(a.folds), splits.size()) : splits.size();
+  const FoldJob job = {
+      output / folder_name(spec.name), recipe, &set, {}, settings.engine, 0, lungs.get()};
   StudyRow row;
   row.name = spec.name;
   row.parameters = count_parameters(*recipe.model.make()).trainable;
   row.expected = {recipe.expect.table, recipe.expect.columns, recipe.expect.rows};
-  for (size_t k = 0; k < folds; ++k) {
-    row.folds.push_back(train_visibly(run / ("fold_" + std::to_string(k)), recipe, set, splits[k],
-                                      engine, console, lungs.get()));
-    row.folds.back().fold = static_cast<int64_t>(k);
-  }
+  row.folds = train_folds(job, splits, first_folds(a.folds, splits), console);
   if (!recipe.cascade) return {row};
-  return {lung_row(row, recipe, run), row};
+  return {lung_row(row, recipe, job.run), row};
 }
 
 std::string study_caption(const StudyFile& study, const StudyArguments& a, const Context& context,
@@ -149,20 +137,20 @@ void write_study(const StudyFile& study, const StudyArguments& a, const std::str
 void run_rows_study(const StudyFile& study, const StudyArguments& a, const Context& context) {
   check_sections(study, {"row"});
   const auto specs = chosen_rows(study_rows(study), a);
+  const RunSettings settings = run_settings(context);
   std::vector<Recipe> recipes;  // all are read before the first is trained
   std::set<std::string> modes;
   for (const auto& spec : specs) {
-    recipes.push_back(recipe_of(study, spec, a, context));
+    recipes.push_back(recipe_of(study, spec, a, settings));
     modes.insert(recipes.back().split.mode);
   }
-  const Engine engine = engine_of(context);
   const auto console = console_observer(context);
   make_folder(a.output);
   const std::string caption = study_caption(study, a, context, modes);
   std::vector<StudyRow> rows;
   StudyTable table;
   for (size_t i = 0; i < specs.size(); ++i) {
-    for (auto& row : run_row(specs[i], recipes[i], a, context, engine, *console)) {
+    for (auto& row : run_row(specs[i], recipes[i], a, settings, *console)) {
       rows.push_back(std::move(row));
     }
     table = study_table(rows);

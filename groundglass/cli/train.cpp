@@ -2,8 +2,7 @@
 
 #include <ATen/Parallel.h>
 
-#include "groundglass/cli/train_classifier.h"
-#include "groundglass/cli/training_run.h"
+#include "groundglass/cli/print_fold.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -12,6 +11,8 @@
 #include "groundglass/core/version.h"
 #include "groundglass/evaluate/class_section.h"
 #include "groundglass/evaluate/class_table.h"
+#include "groundglass/runs/classifier_table.h"
+#include "groundglass/runs/training_run.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -23,6 +24,12 @@ struct TrainArguments {
   int64_t epochs = 0;
   bool resume = false;
 };
+
+/// A single training without --fold lies in the output folder itself.
+RunFolder folder_of(const TrainArguments& a, int64_t fold) {
+  const RunFolder output = fs::path(a.output);
+  return a.fold.empty() ? output : output.fold(fold);
+}
 
 std::string command_of(const TrainArguments& a, const Context& context) {
   std::string text = "groundglass train " + a.recipe + " --data " + a.data;
@@ -53,33 +60,55 @@ void write_table(const TrainArguments& a, const Context& context, const Recipe& 
   std::cout << table.markdown;
 }
 
-void run_train(const TrainArguments& a, const Context& context) {
-  if (is_classifier_recipe(a.recipe)) {
-    return run_train_classifier({a.recipe, a.data, a.output, a.fold, a.epochs}, context);
+void run_train_classifier(const TrainArguments& a, const Context& context) {
+  ClassifierRecipe recipe = read_classifier_recipe(a.recipe, context.overrides);
+  if (a.epochs > 0) recipe.train.epochs = a.epochs;
+  if (context.seed >= 0) recipe.train.seed = context.seed;
+  const RunSettings settings = run_settings(context);
+  const auto console = console_observer(context);
+  const Recipe data = data_recipe(recipe);
+  const PreparedSet set(prepared_path(a.data, a.output, data, settings, *console));
+  classes_of(set.rows(), recipe.labels);  // its complaints come before anything is trained
+  check_set_fits(recipe, set);
+  const auto splits = splits_of(data, set);
+  std::vector<ClassifierFold> folds;
+  for (const int64_t k : chosen_folds(a.fold, recipe.split.folds)) {
+    folds.push_back(train_classifier_fold(
+        {folder_of(a, k), recipe, &set, splits[static_cast<size_t>(k)], settings.engine, k},
+        *console));
   }
-  const Recipe recipe = read_recipe_for(a.recipe, a.epochs, context);
-  const Engine engine = engine_of(context);
+  const ClassifierTable table = classifier_table(folds, recipe, a.recipe);
+  const fs::path run = a.output;
+  write_file(run / "classifier.md", table.markdown);
+  write_file(run / "classifier.csv", table.csv);
+  write_file(run / "classifier.json", table.json.dump(1) + "\n");
+  if (context.json) return print_json(table.json);
+  std::cout << table.markdown;
+}
+
+void run_train(const TrainArguments& a, const Context& context) {
+  if (is_classifier_recipe(a.recipe)) return run_train_classifier(a, context);
+  const RunSettings settings = run_settings(context);
+  const Recipe recipe = read_recipe_for(a.recipe, a.epochs, settings);
   const auto console = console_observer(context);
   make_folder(a.output);
-  const PreparedSet set(prepared_path(a.data, a.output, recipe, context, *console));
+  const PreparedSet set(prepared_path(a.data, a.output, recipe, settings, *console));
   check_set_fits(recipe, set);
-  const auto lungs = open_lungs(a.data, a.lung_data, a.output, recipe, context, *console);
+  const auto lungs = open_lungs(a.data, a.lung_data, a.output, recipe, settings, *console);
   const auto splits = splits_of(recipe, set);
 
-  std::vector<FoldScores> folds;
-  for (const int64_t k : chosen_folds(a.fold, recipe.split.folds)) {
-    const fs::path run =
-        a.fold.empty() ? fs::path(a.output) : fs::path(a.output) / ("fold_" + std::to_string(k));
-    if (a.resume && !fs::exists(run / "state.safetensors") && a.fold != "all") {
-      fail(ErrorKind::checkpoint, run.string() + ": holds no state.safetensors to resume from");
-    }
-    folds.push_back(train_visibly(run, recipe, set, splits[static_cast<size_t>(k)], engine,
-                                  *console, lungs.get()));
-    folds.back().fold = k;
+  FoldJob job = {a.output, recipe, &set, {}, settings.engine, 0, lungs.get()};
+  const auto folds = chosen_folds(a.fold, recipe.split.folds);
+  if (a.fold == "all") {
+    return write_table(a, context, recipe, train_folds(job, splits, folds, *console));
   }
-  if (a.fold == "all") return write_table(a, context, recipe, folds);
-
-  print_fold(a.output, folds.front(), recipe, context);
+  job.fold = folds.front();
+  job.run = folder_of(a, job.fold);
+  job.split = splits[static_cast<size_t>(job.fold)];
+  if (a.resume && !job.run.begun()) {
+    fail(ErrorKind::checkpoint, job.run.string() + ": holds no state.safetensors to resume from");
+  }
+  print_fold(a.output, train_visibly(job, *console), recipe, context);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "groundglass/core/rng.h"
 #include "groundglass/data/prepared_set.h"
 #include "groundglass/recipe/recipe.h"
-#include "groundglass/recipe/run_folder.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {

@@ -3,7 +3,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
-#include "groundglass/recipe/classifier_recipe.h"
+#include "groundglass/runs/classifier_run.h"
 #include "groundglass/train/weights.h"
 #include "tests/complaint.h"
 #include "tests/data/made_up_set.h"
@@ -183,32 +183,35 @@ TEST_F(ClassifierTrainer, FoldIsReadBackAndItsWeightsCarryTheirRecipe) {
   Split split;
   for (int64_t row = 0; row < 20; ++row) (row < 15 ? split.train : split.test).push_back({row, 0});
   split.validation = split.test;
-  const auto fold = train_classifier_fold(folder / "run", recipe, labelled, split, {});
+  const auto fold = train_classifier_fold({folder / "run", recipe, &labelled, split});
   EXPECT_EQ(fold.items.size(), 5U);
   EXPECT_TRUE(is_classifier(folder / "run"));
-  const auto back = train_classifier_fold(folder / "run", recipe, labelled, split, {});
+  const auto back = train_classifier_fold({folder / "run", recipe, &labelled, split});
   EXPECT_EQ(back.items[2].id, fold.items[2].id);
   EXPECT_DOUBLE_EQ(back.items[2].score.value, fold.items[2].score.value);
   const auto trained = load_trained_classifier(folder / "run");
   EXPECT_EQ(trained.recipe.model, "classifier_densenet121");
   EXPECT_FALSE(trained.model->is_training());
   recipe.train.learning_rate = 0.1;
-  EXPECT_TRUE(
-      says(complaint(ErrorKind::usage,
-                     [&] { train_classifier_fold(folder / "run", recipe, labelled, split, {}); }),
-           {"another recipe"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::usage,
+                             [&] {
+                               train_classifier_fold({folder / "run", recipe, &labelled, split});
+                             }),
+                   {"another recipe"}));
   recipe.train.learning_rate = 1e-5;
   std::swap(split.train[0], split.test[0]);
-  EXPECT_TRUE(
-      says(complaint(ErrorKind::usage,
-                     [&] { train_classifier_fold(folder / "run", recipe, labelled, split, {}); }),
-           {"another split"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::usage,
+                             [&] {
+                               train_classifier_fold({folder / "run", recipe, &labelled, split});
+                             }),
+                   {"another split"}));
   write_file(folder / "run/test.json", "{}");
   std::swap(split.train[0], split.test[0]);
-  EXPECT_TRUE(
-      says(complaint(ErrorKind::checkpoint,
-                     [&] { train_classifier_fold(folder / "run", recipe, labelled, split, {}); }),
-           {"test.json", "is damaged"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::checkpoint,
+                             [&] {
+                               train_classifier_fold({folder / "run", recipe, &labelled, split});
+                             }),
+                   {"test.json", "is damaged"}));
   write_safetensors(folder / "plain.safetensors", {{{"a", torch::ones({2})}}, {}});
   EXPECT_FALSE(is_classifier(folder / "plain.safetensors"));
   EXPECT_TRUE(says(complaint(ErrorKind::checkpoint,

@@ -1,0 +1,164 @@
+#include <gtest/gtest.h>
+
+#include "groundglass/core/files.h"
+#include "groundglass/core/task.h"
+#include "groundglass/data/phantom.h"
+#include "groundglass/models/cascade.h"
+#include "groundglass/runs/staged_training.h"
+#include "groundglass/runs/trained_model.h"
+#include "groundglass/train/weights.h"
+#include "tests/complaint.h"
+#include "tests/scratch_folder.h"
+
+namespace groundglass {
+namespace {
+namespace fs = std::filesystem;
+
+const char* const kStagedRecipe = R"([preprocess]
+contrast = "none"
+size = [32, 32]
+[augment]
+mode = "none"
+[split]
+folds = 2
+[model]
+name = "chs_net"
+lung_widths = [4, 6]
+infection_widths = [4, 6]
+lung_batch_norm_momentum = 0.1
+infection_batch_norm_momentum = 0.1
+[cascade]
+lung_epochs = 3
+[loss]
+terms = [{name = "cross_entropy", weight = 0.5}, {name = "squared_dice", weight = 0.5}]
+[train]
+epochs = 2
+batch_size = 4
+learning_rate = 1e-2
+)";
+
+/// Slices of six phantoms with their lesions or their lungs as masks.
+class StagedTraining : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_set("set.ggset", [](const Phantom::Slice& s) { return s.lesions.gt(0); });
+    write_set("lungs.ggset", [](const Phantom::Slice& s) { return s.lungs; });
+  }
+
+  void write_set(const char* name,
+                 const std::function<torch::Tensor(const Phantom::Slice&)>& mask_of,
+                 const std::string& renamed = "") const {
+    PreparedHeader header;
+    header.preprocess = preprocess_text(recipe.preprocess);
+    header.height = header.width = 32;
+    for (int i = 0; i < 24; ++i) {
+      const std::string patient = "p" + std::to_string(i / 4);
+      const std::string id = i == 5 && !renamed.empty() ? renamed : "s" + std::to_string(i);
+      header.rows.push_back({id, patient, patient, "", "", true});
+    }
+    if (!masked) header.rows[7].has_mask = false;
+    PreparedSetWriter writer(folder / name, header);
+    for (int i = 0; i < 24; ++i) {
+      const Phantom phantom({.seed = static_cast<uint64_t>(1 + i / 4), .slices = 8, .side = 32});
+      const auto slice = phantom.slice(2 + i % 4);
+      const auto gray = ((slice.hu.to(torch::kFloat32) + 1000) * (255.0 / 1400)).clamp(0, 255);
+      writer.write(i, gray.to(torch::kUInt8).unsqueeze(0), mask_of(slice).to(torch::kUInt8));
+    }
+    writer.finish();
+  }
+
+  FoldScores train(const fs::path& run) const {
+    const PreparedSet set(folder / "set.ggset"), lungs(folder / "lungs.ggset");
+    const Split split = make_splits(set.rows(), recipe.split, 0).front();
+    return train_stages({run, recipe, &set, split, {}, 0, &lungs});
+  }
+
+  Recipe recipe = parse_recipe(kStagedRecipe, "r.toml");
+  bool masked = true;
+  ScratchFolder folder;
+};
+
+TEST_F(StagedTraining, JoinsTwoRunsInOneNetworkThatScoresAlike) {
+  const FoldScores scores = train(folder / "run");
+  const TrainedModel whole = load_trained_model(folder / "run");
+  EXPECT_EQ(whole.recipe.model.name, "chs_net");
+  ASSERT_TRUE(whole.recipe.cascade.has_value());
+  const auto weights = named_weights(*whole.model);
+  for (const char* part : {"lung", "infection"}) {
+    const TrainedModel stage = load_trained_model(folder / "run" / part);
+    EXPECT_EQ(stage.recipe.model.name, "raiu_net");
+    for (const auto& [name, tensor] : named_weights(*stage.model)) {
+      EXPECT_TRUE(tensor.equal(weights.at(std::string(part) + "." + name))) << part << name;
+    }
+  }
+  // The whole on plain images is the second network on gated ones.
+  const FoldScores second = read_fold_scores(folder / "run/infection/test.json");
+  ASSERT_EQ(scores.items.size(), second.items.size());
+  for (size_t i = 0; i < scores.items.size(); ++i) {
+    EXPECT_EQ(scores.items[i].counts, second.items[i].counts) << scores.items[i].id;
+  }
+  EXPECT_EQ(read_fold_scores(folder / "run/lung/test.json").best_epoch <= 3, true);
+  EXPECT_EQ(load_trained_model(folder / "run/lung").recipe.train.epochs, 3);
+}
+
+TEST_F(StagedTraining, CutsAwayWhatTheFirstNetworkLeavesOut) {
+  train(folder / "run");
+  const PreparedSet set(folder / "set.ggset"), gated(folder / "run/gated.ggset");
+  const TrainedModel lung = load_trained_model(folder / "run/lung");
+  const torch::NoGradGuard no_grad;
+  int64_t inside = 0;
+  for (int64_t row = 0; row < set.size(); ++row) {
+    const auto image = set.image(row).to(torch::kFloat32).unsqueeze(0) / 255;
+    const auto mask = probabilities(lung.model->forward(image).logits)[0] > 0.5;
+    inside += mask.sum().item<int64_t>();
+    EXPECT_TRUE(gated.image(row).equal(set.image(row) * mask.to(torch::kUInt8))) << row;
+    EXPECT_TRUE(gated.mask(row).equal(set.mask(row))) << row;
+  }
+  EXPECT_GT(inside, 0);
+  EXPECT_LT(inside, set.size() * 32 * 32);
+}
+
+TEST_F(StagedTraining, AFinishedRunIsReadBack) {
+  const FoldScores first = train(folder / "run");
+  const auto written = fs::last_write_time(folder / "run/infection/weights.safetensors");
+  const FoldScores again = train(folder / "run");
+  EXPECT_EQ(fs::last_write_time(folder / "run/infection/weights.safetensors"), written);
+  EXPECT_EQ(again.items.size(), first.items.size());
+}
+
+TEST_F(StagedTraining, TrainsTheLungsOnImagesThatHaveThem) {
+  masked = false;
+  write_set("lungs.ggset", [](const Phantom::Slice& s) { return s.lungs; });
+  train(folder / "run");
+  EXPECT_EQ(read_file(folder / "run/lung/split.json").find("\"s7\""), std::string::npos);
+  EXPECT_NE(read_file(folder / "run/infection/split.json").find("\"s7\""), std::string::npos);
+}
+
+TEST_F(StagedTraining, RefusesLungsOfOtherImages) {
+  write_set(
+      "lungs.ggset", [](const Phantom::Slice& s) { return s.lungs; }, "stranger");
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { train(folder / "run"); }),
+                   {"lacks 1 images", "s5", "prepare both"}));
+  EXPECT_FALSE(fs::exists(folder / "run"));
+}
+
+TEST_F(StagedTraining, NeedsACascadeAndUnitImages) {
+  const auto refused = [](const std::string& text) {
+    return complaint(ErrorKind::recipe, [&] { parse_recipe(text, "r.toml"); });
+  };
+  std::string other = kStagedRecipe;
+  other.replace(other.find("chs_net"), 7, "raiu_net");
+  EXPECT_NE(refused(other).find("r.toml"), std::string::npos);
+  const std::string plain =
+      "[model]\nname = \"unet\"\n[cascade]\n[loss]\nterms = [{name = \"dice\"}]\n";
+  EXPECT_TRUE(says(refused(plain), {"unet is none", "chs_net"}));
+  std::string scaled = kStagedRecipe;
+  scaled.insert(scaled.find("size ="), "normalise = \"zscore\"\n");
+  EXPECT_TRUE(says(refused(scaled), {"normalise", "'unit'"}));
+  Recipe without = recipe;
+  without.cascade.reset();
+  EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { lung_recipe(without); }), {"no [cascade]"}));
+}
+
+}  // namespace
+}  // namespace groundglass
