@@ -42,7 +42,7 @@ int run(int count, char** words) {
       std::string("Exit codes: 1 internal, 2 usage, 3 recipe, 4 data, 5 checkpoint, 6 device, "
                   "130/143 after a signal.\n") +
       kNotAMedicalDevice);
-  app.set_version_flag("--version", "groundglass " + version() + " (" + commit() + ")");
+  app.set_version_flag("--version", version_line());
   app.require_subcommand(1);
   Context context;
   add_verbs(app, context);

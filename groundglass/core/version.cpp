@@ -12,4 +12,8 @@ std::string commit() {
   return GROUNDGLASS_COMMIT;
 }
 
+std::string version_line() {
+  return "groundglass " + version() + " (" + commit() + ")";
+}
+
 }  // namespace groundglass

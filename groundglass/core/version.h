@@ -4,7 +4,10 @@
 
 namespace groundglass {
 
-std::string version();  ///< "0.1.0"
+/// "groundglass 0.2.0 (6f8e614d2f3a)", what --version prints.
+std::string version_line();
+
+std::string version();  ///< "0.2.0"
 std::string commit();   ///< commit of the sources this binary was built from, "-dirty" if changed
 std::string build_shape();  ///< "full" or "core"
 
