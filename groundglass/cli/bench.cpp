@@ -1,366 +1,46 @@
-#include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <optional>
-#include <sstream>
 
 #include <ATen/Parallel.h>
 
-#include "groundglass/cli/bench_memory.h"
-#include "groundglass/cli/onnx_peer.h"
+#include "groundglass/bench/contest.h"
 #include "groundglass/cli/verbs.h"
-#include "groundglass/core/engine.h"
 #include "groundglass/core/error.h"
-#include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
-#include "groundglass/core/torch_version.h"
-#include "groundglass/infer/graph/torchscript_file.h"
-#include "groundglass/infer/graph/unroll.h"
-#include "groundglass/infer/plan/int8_ranges.h"
-#include "groundglass/infer/runner.h"
-#include "groundglass/io/safetensors.h"
-#include "groundglass/losses/dice_loss.h"
-#include "groundglass/recipe/catalog.h"
-#include "groundglass/train/optimizer.h"
-#include "groundglass/train/weights.h"
 
 namespace groundglass {
 namespace {
 
 struct BenchArguments {
-  std::string models = "attention_unet", size = "256x256", dump, engine = "libtorch";
+  std::string models = "attention_unet", size = "256x256", dump;
   std::string memory_of;  ///< a stored plan, or "built": this process only measures its memory
-  int64_t batch = 1, repeats = 7, channels = 1;
-  bool train = false, explain = false;
+  int64_t channels = 1;
+  ContestOptions contest;
 };
 
-/// One measured row; milliseconds are of one batch.
-struct Timing {
-  std::string model, engine, precision;
-  std::vector<double> ms;
-  double rss_mib = 0;
-  std::vector<PlanStep> steps = {};        ///< of a plan, if asked for
-  std::optional<double> memory_mib = {};   ///< that the engine adds to its process
-  std::optional<PlanMemory> planned = {};  ///< of a plan
-};
-
-std::pair<int64_t, int64_t> parsed_size(const std::string& text) {
-  const auto parts = split_text(text, 'x');
+/// The options of the contest, with the size that --size names.
+ContestOptions contest_of(const BenchArguments& a) {
+  ContestOptions options = a.contest;
+  const auto parts = split_text(a.size, 'x');
   try {
-    if (parts.size() == 2) return {std::stoll(parts[0]), std::stoll(parts[1])};
+    if (parts.size() == 2) {
+      options.height = std::stoll(parts[0]);
+      options.width = std::stoll(parts[1]);
+      return options;
+    }
   } catch (const std::exception&) {
   }
-  fail(ErrorKind::usage, "--size " + in_quotes(text) + ": expected HxW, e.g. 256x256");
+  fail(ErrorKind::usage, "--size " + in_quotes(a.size) + ": expected HxW, e.g. 256x256");
 }
-
-/// Something like a chest: smooth, in [0,1], the same everywhere.
-torch::Tensor test_image(int64_t batch, int64_t channels, int64_t height, int64_t width) {
-  const auto wave =
-      torch::sin(torch::arange(batch * channels * height * width, torch::kFloat32) * 0.05);
-  return (wave * 0.5 + 0.5).view({batch, channels, height, width});
-}
-
-double milliseconds(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
-/// One training step: forward, Dice loss, backward, Adam.
-class Step {
- public:
-  Step(ModelPtr model, const Engine& engine, torch::Tensor image)
-      : model_(std::move(model)),
-        engine_(engine),
-        image_(std::move(image)),
-        target_((image_.select(1, 0) > 0.9).to(torch::kUInt8)),
-        optimizer_(make_optimizer(model_->parameters(), TrainOptions{})) {
-    model_->train();
-  }
-  void operator()() {
-    for (auto& p : model_->parameters()) p.mutable_grad().reset();
-    torch::Tensor logits;
-    {
-      const Autocast autocast(engine_.device, engine_.precision);
-      logits = model_->forward(image_).logits;
-    }
-    const auto loss = dice_loss(logits.to(torch::kFloat32), target_);
-    loss.backward();
-    optimizer_->step(1e-4);
-    static_cast<void>(loss.item<float>());  // waits for the device
-  }
-
- private:
-  ModelPtr model_;
-  Engine engine_;
-  torch::Tensor image_, target_;
-  std::shared_ptr<Optimizer> optimizer_;
-};
-
-/// One way to run a network, and what it has taken.
-struct Contestant {
-  Timing timing;
-  std::function<void()> work;
-  std::function<double()> rss_mib = peak_rss_mib;
-};
-
-/// Refuses to time what says something else than the network does.
-void check_logits(const std::string& name, const std::string& engine, const torch::Tensor& found,
-                  const torch::Tensor& reference, double allowed) {
-  const double error = compare_logits(found, reference, 0.5).relative_error;
-  if (error < allowed) return;
-  std::ostringstream text;
-  text << name << ": the logits of " << engine << " differ from LibTorch's by " << error
-       << " of their mean, expected less than " << allowed << "; measure another --engine";
-  fail(ErrorKind::internal, text.str());
-}
-
-bool is_file(const std::string& name) {
-  return std::filesystem::path(name).extension() == ".pt";
-}
-
-/// A network of the catalog with random weights, or a TorchScript file as it is.
-ModelPtr network_of(const std::string& name, const std::string& size) {
-  if (!is_file(name)) return make_default_model(name);
-  const auto [height, width] = parsed_size(size);
-  return TorchScriptModel::any(read_torchscript(name), name, height, width);
-}
-
-/// The engines of one network, each checked against LibTorch's float32 before it is timed.
-class Contest {
- public:
-  Contest(std::string name, const BenchArguments& a, const Engine& engine)
-      : name_(std::move(name)), a_(a), engine_(engine), model_(network_of(name_, a.size)) {
-    model_->to(engine.device);
-    const auto [height, width] = parsed_size(a.size);
-    image_ = test_image(a.batch, model_->in_channels(), height, width).to(engine.device);
-    model_->eval();
-    if (!is_file(name_)) return;
-    const auto& file = dynamic_cast<const TorchScriptModel&>(*model_);
-    if (!file.output().empty()) std::cerr << name_ << " gives " << file.output() << std::endl;
-    const torch::NoGradGuard no_grad;  // LibTorch watches a script before it settles
-    for (int i = 0; i < 2; ++i) static_cast<void>(model_->forward(image_));
-  }
-
-  std::vector<Timing> run(const std::vector<torch::ScalarType>& precisions) {
-    for (const auto precision : precisions) {
-      if (a_.train) add_training(precision);
-      if (wanted("libtorch")) add_libtorch(precision);
-    }
-    for (const auto precision : precisions) {
-      if (wanted("plan")) add_plan(precision);
-    }
-    if (wanted("onnxruntime") && engine_.device.is_cpu()) add_onnxruntime();
-    for (auto& c : all_) c.work();
-    for (int64_t i = 0; i < a_.repeats; ++i) {  // in turns: what else the machine does hits all
-      for (auto& c : all_) c.timing.ms.push_back(milliseconds(c.work));
-    }
-    std::vector<Timing> timings;
-    for (auto& c : all_) {
-      c.timing.rss_mib = c.rss_mib();
-      timings.push_back(std::move(c.timing));
-    }
-    return timings;
-  }
-
- private:
-  bool wanted(const std::string& engine) const {
-    return !a_.train && (a_.engine == engine || a_.engine == "all");
-  }
-
-  const TracedModel& traced() {
-    if (!traced_) {
-      traced_ = trace_model(*model_, ExportOutput::logits, image_.size(2), image_.size(3));
-    }
-    return *traced_;
-  }
-
-  const torch::Tensor& reference() {
-    const torch::NoGradGuard no_grad;
-    const ExactFloat32 exact;
-    if (!reference_.defined()) reference_ = model_->forward(image_).logits.cpu();
-    return reference_;
-  }
-
-  void add(const std::string& engine, torch::ScalarType precision, std::function<void()> work) {
-    all_.push_back({{name_, engine, precision_name(precision), {}}, std::move(work)});
-  }
-
-  void add_training(torch::ScalarType precision) {
-    add("libtorch", precision, Step(model_, {engine_.device, precision}, image_));
-  }
-
-  void add_libtorch(torch::ScalarType precision) {
-    if (is_file(name_) && !runs_in(precision)) return;
-    add("libtorch", precision, [this, precision] {
-      const torch::NoGradGuard no_grad;
-      const Autocast autocast(engine_.device, precision);
-      static_cast<void>(model_->forward(image_).logits.sum().item<float>());
-    });
-  }
-
-  void add_plan(torch::ScalarType precision) {
-    if (!engine_.device.is_cpu()) return add_cuda_plan(precision);
-    if (!can_be_listed()) return;
-    const std::array<int64_t, 3> size = {image_.size(1), image_.size(2), image_.size(3)};
-    PlanOptions options{.precision = precision};
-    if (precision == torch::kQInt8) {  // of this image: no data set goes with random weights
-      widen_ranges(options.ranges, Plan(traced(), size, {.winograd = false}), image_);
-    }
-    auto plan = std::make_shared<const Plan>(traced(), size, options);
-    check_logits(name_, std::string("the plan in ") + precision_name(precision), plan->run(image_),
-                 reference(), allowed_error(*plan, precision));
-    add("plan", precision,
-        [plan, image = image_] { static_cast<void>(plan->run(image).sum().item<float>()); });
-    if (a_.explain) all_.back().timing.steps = plan->timed_steps(image_);
-    if (precision == torch::kQInt8) return;  // its ranges go with the weights of this process
-    const std::array<int64_t, 4> sizes = {image_.size(0), image_.size(1), image_.size(2),
-                                          image_.size(3)};
-    auto& timing = all_.back().timing;
-    timing.planned = memory_of_plan(name_, traced(), sizes, {.precision = precision});
-    if (timing.planned) timing.memory_mib = timing.planned->grown_mib;
-  }
-
-  /// Whether LibTorch runs a script in that precision at all; where it does not, says why.
-  bool runs_in(torch::ScalarType precision) {
-    const torch::NoGradGuard no_grad;
-    const Autocast autocast(engine_.device, precision);
-    try {
-      for (int i = 0; i < 2; ++i) static_cast<void>(model_->forward(image_));
-      return true;
-    } catch (const c10::Error& e) {
-      const std::string why =
-          name_ + ": not in " + precision_name(precision) + ": " + torch_complaint(e);
-      if (a_.engine != "all") fail(ErrorKind::usage, why);
-      std::cerr << why << std::endl;
-      return false;
-    }
-  }
-
-  /// The answer comes to the processor each time, as in a prediction.
-  void add_cuda_plan(torch::ScalarType precision) {
-    if (!can_be_listed()) return;
-    auto plan = std::make_shared<CudaPlan>(
-        traced(), std::array<int64_t, 3>{image_.size(1), image_.size(2), image_.size(3)},
-        engine_.device, CudaPlanOptions{.precision = precision});
-    check_logits(name_, std::string("the CUDA plan in ") + precision_name(precision),
-                 plan->run(image_), reference(), allowed_error(traced(), precision));
-    for (const auto& text : plan->take_warnings()) std::cerr << name_ << ": " << text << std::endl;
-    add("plan", precision, [plan, image = image_] { static_cast<void>(plan->run(image)); });
-  }
-
-  /// Whether a TorchScript file is a list of operators for this size; tells once why it is not.
-  bool can_be_listed() {
-    if (!is_file(name_)) return true;
-    try {
-      traced();
-      return true;
-    } catch (const Error& e) {
-      const std::string why = name_ + " runs in LibTorch alone, without a plan: " + e.what();
-      if (a_.engine != "all") fail(ErrorKind::usage, why);
-      if (!std::exchange(told_, true)) std::cerr << why << std::endl;
-      return false;
-    }
-  }
-
-  /// Nothing, and a line that says why, for TorchScript files with what ONNX does not know.
-  std::shared_ptr<OnnxPeer> onnx_peer(const std::filesystem::path& folder) {
-    if (!is_file(name_)) return std::make_shared<OnnxPeer>(traced(), image_, folder);
-    const auto& file = dynamic_cast<const TorchScriptModel&>(*model_);
-    try {
-      const auto listed =
-          file.unrolled({image_.size(0), image_.size(1), image_.size(2), image_.size(3)});
-      return std::make_shared<OnnxPeer>(listed, image_, folder);
-    } catch (const Error& e) {
-      if (a_.engine != "all") throw;
-      std::cerr << "without ONNX Runtime: " << name_ << ": " << e.what() << std::endl;
-      return nullptr;
-    }
-  }
-
-  void add_onnxruntime() {
-    const auto folder = OnnxPeer::node_modules();
-    if (!folder.empty()) {
-      if (!can_be_listed()) return;
-      auto peer = onnx_peer(folder);
-      if (!peer) return;
-      check_logits(name_, "ONNX Runtime", peer->logits(), reference(), 1e-2);
-      add("onnxruntime", torch::kFloat32, [peer] { peer->run(); });
-      all_.back().rss_mib = [peer] { return peer->peak_rss_mib(); };
-      all_.back().timing.memory_mib = peer->memory_mib();
-      return;
-    }
-    const std::string why =
-        "onnxruntime-node is not there (npm install onnxruntime-node --ignore-scripts; name its "
-        "node_modules in GROUNDGLASS_NODE_MODULES)";
-    if (a_.engine == "onnxruntime") fail(ErrorKind::usage, "--engine onnxruntime: " + why);
-    std::cerr << "without ONNX Runtime: " << why << std::endl;
-  }
-
-  std::string name_;
-  const BenchArguments& a_;
-  Engine engine_;
-  ModelPtr model_;
-  torch::Tensor image_, reference_;
-  std::optional<TracedModel> traced_;
-  std::vector<Contestant> all_;
-  bool told_ = false;
-};
 
 /// The precision asked for; --engine all compares both where the processor has them.
 std::vector<torch::ScalarType> precisions_of(const BenchArguments& a, const Engine& engine,
                                              const Context& context) {
-  const bool both =
-      a.engine == "all" && context.precision == "auto" && engine.precision == torch::kBFloat16;
+  const bool both = a.contest.engine == "all" && context.precision == "auto" &&
+                    engine.precision == torch::kBFloat16;
   if (both) return {torch::kFloat32, torch::kBFloat16};
   if (context.precision == "int8") return {torch::kQInt8};
   return {engine.precision};
-}
-
-/// Weights, input and logits of a network, for a peer to compare with before it is timed.
-void dump(const BenchArguments& a) {
-  at::manual_seed(1);
-  const ModelPtr model = make_default_model(split_text(a.models, ',').front());
-  const auto [height, width] = parsed_size(a.size);
-  model->eval();
-  const torch::NoGradGuard no_grad;
-  TensorArchive archive{named_weights(*model), {}};
-  const auto image = test_image(a.batch, model->in_channels(), height, width);
-  archive.tensors["bench/image"] = image;
-  archive.tensors["bench/logits"] = model->forward(image).logits;
-  write_safetensors(a.dump, archive);
-}
-
-nlohmann::ordered_json row_of(const Timing& t, const BenchArguments& a) {
-  auto sorted = t.ms;
-  std::sort(sorted.begin(), sorted.end());
-  const auto [height, width] = parsed_size(a.size);
-  const double median = sorted[sorted.size() / 2];
-  nlohmann::ordered_json row = {{"model", t.model},
-                                {"engine", t.engine},
-                                {"mode", a.train ? "training step" : "inference"},
-                                {"precision", t.precision},
-                                {"batch", a.batch},
-                                {"size", {height, width}},
-                                {"threads", at::get_num_threads()},
-                                {"ms", median},
-                                {"ms_min", sorted.front()},
-                                {"ms_max", sorted.back()},
-                                {"images_per_s", 1000 * static_cast<double>(a.batch) / median},
-                                {"rss_mib", t.rss_mib}};
-  if (t.memory_mib) row["memory_mib"] = *t.memory_mib;
-  if (t.planned) row["planned_mib"] = t.planned->planned_mib;
-  if (t.planned && !t.planned->stored) row["memory_of"] = "a plan built, not loaded";
-  if (t.precision == "int8") row["ranges"] = "of the measured image";
-  for (const PlanStep& s : t.steps) {
-    row["steps"].push_back({{"kind", s.kind},
-                            {"about", s.about},
-                            {"engine", s.engine},
-                            {"size", s.sizes},
-                            {"ms", s.milliseconds}});
-  }
-  return row;
 }
 
 /// A line for the network, and one for each step of its plan.
@@ -380,7 +60,7 @@ void print_row(const nlohmann::ordered_json& row, const Timing& t, const std::st
   }
 }
 
-void check_engine(const BenchArguments& a) {
+void check_engine(const ContestOptions& a) {
   if (a.train && a.engine != "libtorch") {
     fail(ErrorKind::usage, "--engine " + a.engine + " --train: plans do not train; leave one out");
   }
@@ -391,35 +71,41 @@ void check_engine(const BenchArguments& a) {
 
 /// Plans alone know int8; the rest of the program then runs as it would by itself.
 Engine engine_for(const BenchArguments& a, Context context) {
-  if (context.precision == "int8" && a.engine == "plan") context.precision = "auto";
+  if (context.precision == "int8" && a.contest.engine == "plan") context.precision = "auto";
   return engine_of(context);
 }
 
 /// The memory of a plan, for the process that asked.
 void run_memory(const BenchArguments& a, const Context& context) {
-  const auto [height, width] = parsed_size(a.size);
-  const auto image = test_image(a.batch, a.channels, height, width);
+  const ContestOptions size = contest_of(a);
+  const auto image = bench_image(size.batch, a.channels, size.height, size.width);
   const PlanOptions options{.precision = engine_of(context).precision};
   std::optional<TracedModel> traced;
   if (a.memory_of == "built") {
     at::manual_seed(1);
-    traced = trace_model(*network_of(a.models, a.size), ExportOutput::logits, height, width);
+    traced = trace_model(*bench_network(a.models, size.height, size.width), ExportOutput::logits,
+                         size.height, size.width);
   }
   const auto memory = measured_plan(a.memory_of, traced ? &*traced : nullptr, image, options);
   print_json({{"memory_mib", memory.grown_mib}, {"planned_mib", memory.planned_mib}});
 }
 
 void run_bench(const BenchArguments& a, const Context& context) {
-  if (!a.dump.empty()) return dump(a);
+  if (!a.dump.empty()) {
+    return write_bench_network(a.dump, split_text(a.models, ',').front(), contest_of(a));
+  }
   if (!a.memory_of.empty()) return run_memory(a, context);
-  check_engine(a);
+  check_engine(a.contest);
   const Engine engine = engine_for(a, context);
-  static_cast<void>(parsed_size(a.size));
+  const ContestOptions options = contest_of(a);
+  Context loud = context;
+  loud.quiet = false;  // what could not be measured is said in any case
+  const auto observer = console_observer(loud);
   auto rows = nlohmann::ordered_json::array();
   for (const auto& name : split_text(a.models, ',')) {
-    at::manual_seed(1);
-    for (const Timing& t : Contest(name, a, engine).run(precisions_of(a, engine, context))) {
-      rows.push_back(row_of(t, a));
+    for (const Timing& t :
+         timed_engines(name, options, engine, precisions_of(a, engine, context), *observer)) {
+      rows.push_back(timing_json(t, options));
       if (!context.json) print_row(rows.back(), t, a.size);
     }
   }
@@ -434,14 +120,16 @@ void add_bench(CLI::App& app, Context& context) {
                         [a, &context] { run_bench(*a, context); });
   verb->add_option("--models", a->models,
                    "names of the catalog, or TorchScript files (FILE.pt), with commas");
-  verb->add_option("--batch", a->batch, "images at once")->check(CLI::Range(1, 4096));
+  verb->add_option("--batch", a->contest.batch, "images at once")->check(CLI::Range(1, 4096));
   verb->add_option("--size", a->size, "HxW");
-  verb->add_option("--repeats", a->repeats, "measured batches after one that is not")
+  verb->add_option("--repeats", a->contest.repeats, "measured batches after one that is not")
       ->check(CLI::Range(1, 10000));
-  verb->add_option("--engine", a->engine, "what runs the networks; all: in turns")
+  verb->add_option("--engine", a->contest.engine, "what runs the networks; all: in turns")
       ->check(CLI::IsMember({"libtorch", "plan", "onnxruntime", "all"}));
-  verb->add_flag("--explain", a->explain, "the steps of the plan, and what runs in LibTorch");
-  verb->add_flag("--train", a->train, "whole training steps: forward, loss, backward, Adam");
+  verb->add_flag("--explain", a->contest.explain,
+                 "the steps of the plan, and what runs in LibTorch");
+  verb->add_flag("--train", a->contest.train,
+                 "whole training steps: forward, loss, backward, Adam");
   verb->add_option("--dump", a->dump,
                    "only write weights, input and logits to this safetensors file");
   verb->add_option("--memory-of", a->memory_of)->group("");  // for a process of our own

@@ -1,12 +1,13 @@
 #include <iostream>
 
-#include "groundglass/cli/calibration_table.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/evaluate/calibration_table.h"
+#include "groundglass/report/calibration_panels.h"
 #include "groundglass/report/run_pictures.h"
 #include "groundglass/runs/stored_temperature.h"
 #include "groundglass/runs/training_run.h"
@@ -43,30 +44,6 @@ Split split_of(const fs::path& run, const PreparedSet& set, const Recipe& recipe
                               "has some");
   }
   return split;
-}
-
-ReliabilityCurve curve_of(const std::string& name, const CalibrationSums& sums) {
-  const auto& bins = sums.foreground;
-  const auto error = expected_calibration_error(bins);
-  ReliabilityCurve curve{name + (error ? ", ECE " + fixed(*error, 4) : ", no pixel"), {}};
-  for (size_t m = 0; m < bins.count.size(); ++m) {
-    const double n = std::max(1.0, static_cast<double>(bins.count[m]));
-    curve.points.push_back({bins.count[m], bins.sum[m] / n, static_cast<double>(bins.hits[m]) / n});
-  }
-  return curve;
-}
-
-void draw(const fs::path& path, const CalibrationSet& set, const CalibrationOptions& options) {
-  const CalibrationRow sum = pooled(set);
-  const auto panel = [&](const std::string& title, const CalibrationRow::Region& region) {
-    return ReliabilityPanel{set.name + ", " + title,
-                            {curve_of("as trained", region.before),
-                             curve_of("T = " + fixed(options.temperature, 3), region.after)}};
-  };
-  write_reliability(
-      path, "foretold probability of infection",
-      {panel("all pixels", sum.all),
-       panel("within " + std::to_string(options.near_pixels) + " of a lesion", sum.near)});
 }
 
 ordered_json document_of(const TrainedModel& trained, const PreparedSet& set,
@@ -126,7 +103,9 @@ void run_calibrate(const CalibrateArguments& a, const Context& context) {
   make_folder(output);
   write_file(output / "calibration.csv", calibration_csv(sets));
   write_file(output / "calibration.md", table);
-  draw(output / "reliability.png", sets.back().rows.empty() ? sets.front() : sets.back(), options);
+  write_reliability(
+      output / "reliability.png", "foretold probability of infection",
+      calibration_panels(sets.back().rows.empty() ? sets.front() : sets.back(), options));
   write_file(RunFolder(output).calibration(), document.dump(1) + "\n");  // last: predict acts on it
   if (context.json) return print_json(document);
   std::cout << table << "\n"

@@ -75,6 +75,7 @@ Source trained_source(const ExportArguments& a, const Context& context) {
     source.notes["typicality"] = typicality_of(a.typical_of, trained.recipe).json();
   }
   source.notes.erase("temperature");
+  if (trained.image_cutoff) source.notes["image_cutoff"] = shortest(*trained.image_cutoff);
   const double temperature = stored_temperature(trained);
   if (temperature != 1) source.notes["temperature"] = shortest(temperature);
   return source;

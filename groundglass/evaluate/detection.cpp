@@ -16,18 +16,6 @@ bool among(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-bool called_infected(const DetectedImage& image) {
-  return image.pixels.tp + image.pixels.fp > 0;
-}
-
-void add_image(Counts& c, bool positive, bool called) {
-  if (positive) {
-    (called ? c.tp : c.fn) += 1;
-  } else {
-    (called ? c.fp : c.tn) += 1;
-  }
-}
-
 Counts pooled_pixels(const DetectionFold& fold) {
   Counts total;
   for (const auto& image : fold.images) total += image.pixels;
@@ -57,7 +45,9 @@ template <class AddTo>
 std::vector<Counts> by_patient(const std::vector<DetectionFold>& folds, const AddTo& add_to) {
   std::map<std::pair<std::string, std::string>, Counts> patients;
   for (const auto& fold : folds) {
-    for (const auto& image : fold.images) add_to(patients[{image.domain, image.patient}], image);
+    for (const auto& image : fold.images) {
+      add_to(patients[{image.domain, image.patient}], image, fold);
+    }
   }
   std::vector<Counts> out;
   for (const auto& [key, counts] : patients) out.push_back(counts);
@@ -172,9 +162,7 @@ DetectionFold read_detection_fold(const std::filesystem::path& path) {
 
 Counts images_at_threshold(const std::vector<DetectionFold>& folds) {
   Counts c;
-  for (const auto& fold : folds) {
-    for (const auto& image : fold.images) add_image(c, image.positive, called_infected(image));
-  }
+  for (const auto& fold : folds) c += count_images(highest_of(fold), fold.threshold);
   return c;
 }
 
@@ -215,14 +203,16 @@ std::vector<std::optional<double>> image_scores(const std::vector<DetectionFold>
 
 std::vector<std::optional<Interval>> pixel_intervals(const std::vector<DetectionFold>& folds,
                                                      const BootstrapOptions& options) {
-  const auto add = [](Counts& c, const DetectedImage& image) { c += image.pixels; };
+  const auto add = [](Counts& c, const DetectedImage& image, const DetectionFold&) {
+    c += image.pixels;
+  };
   return intervals(by_patient(folds, add), options);
 }
 
 std::vector<std::optional<Interval>> image_intervals(const std::vector<DetectionFold>& folds,
                                                      const BootstrapOptions& options) {
-  const auto add = [](Counts& c, const DetectedImage& image) {
-    add_image(c, image.positive, called_infected(image));
+  const auto add = [](Counts& c, const DetectedImage& image, const DetectionFold& fold) {
+    c += count_images({{image.highest, image.positive}}, fold.threshold);
   };
   return intervals(by_patient(folds, add), options);
 }

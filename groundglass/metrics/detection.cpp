@@ -39,6 +39,14 @@ std::optional<double> area(const std::vector<Step>& steps) {
 
 }  // namespace
 
+double highest_probability(const torch::Tensor& foreground) {
+  return foreground.sum(0).max().item<double>();
+}
+
+bool called_infected(double highest, double cutoff) {
+  return static_cast<float>(highest) >= static_cast<float>(cutoff);
+}
+
 std::optional<double> f_score(const Counts& c, double beta) {
   const double b = beta * beta, hit = (1 + b) * static_cast<double>(c.tp);
   const double all = hit + b * static_cast<double>(c.fn) + static_cast<double>(c.fp);
@@ -49,7 +57,7 @@ std::optional<double> f_score(const Counts& c, double beta) {
 Counts count_images(const std::vector<ImageScore>& images, double cutoff) {
   Counts c;
   for (const auto& image : images) {
-    const bool called = image.value >= cutoff;
+    const bool called = called_infected(image.value, cutoff);
     if (image.positive) {
       (called ? c.tp : c.fn) += 1;
     } else {

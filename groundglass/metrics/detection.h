@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <torch/types.h>
+
 #include "groundglass/metrics/counts.h"
 
 namespace groundglass {
@@ -19,7 +21,19 @@ struct ImageScore {
   bool positive = false;
 };
 
-/// Images whose value is at least the cut-off are called positive.
+/// How infected an image looks to a network that segments: the largest foreground probability of
+/// any pixel, all classes taken as one. The probabilities are the network's own, on its own grid:
+/// what lies before a change of grid or of temperature.
+///
+/// foreground [F,h,w] in [0,1], not empty. returns a number in [0,1].
+double highest_probability(const torch::Tensor& foreground);
+
+/// The rule by which an image is called infected: its highest probability reaches the cut-off. At
+/// the threshold of the pixels this is "any pixel is infected" (Degerli et al.,
+/// https://arxiv.org/abs/2009.12698, with .5). Compared as floats, as labels() does.
+bool called_infected(double highest, double cutoff);
+
+/// Images are called positive as called_infected() says.
 Counts count_images(const std::vector<ImageScore>& images, double cutoff);
 
 /// Area under the ROC curve: the share of pairs (positive, negative) in which the positive has the

@@ -83,7 +83,7 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                       {"threshold", segmenter.options().threshold},
                       {"temperature", segmenter.options().temperature},
                       {"precision", static_cast<int>(segmenter.options().engine.precision)},
-                      {"int8", ranges_json(segmenter.options().ranges)},
+                      {"int8", ranges_json(segmenter.options().ranges).dump()},
                       {"with", static_cast<int>(segmenter.options().with)},
                       {"probabilities", job.save_probabilities},
                       {"overlay", job.overlay},

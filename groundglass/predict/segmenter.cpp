@@ -6,6 +6,7 @@
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
+#include "groundglass/metrics/detection.h"
 #include "groundglass/models/mirrors.h"
 #include "groundglass/preprocess/normalise.h"
 
@@ -13,8 +14,12 @@ namespace groundglass {
 
 Segmenter::Segmenter(SegmenterOptions options)
     : options_(std::move(options)),
-      runner_(options_.model, {options_.engine, options_.with, options_.threshold, 4,
-                               options_.plans, options_.identity, options_.ranges}) {}
+      runner_(options_.model, {.engine = options_.engine,
+                               .with = options_.with,
+                               .threshold = options_.threshold,
+                               .plans = options_.plans,
+                               .identity = options_.identity,
+                               .ranges = options_.ranges}) {}
 
 int64_t Segmenter::threads() const {
   return options_.threads > 0 ? options_.threads : usable_processors();
@@ -56,6 +61,7 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
                                       torch::cat(inputs), options_.views);
     const bool tempered = options_.temperature != 1;
     const auto p = tempered ? class_probabilities(logits) : probabilities(logits);
+    const auto network_says = tempered ? p.narrow(1, 1, p.size(1) - 1) : p;
     forward_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (network_bytes_ == 0) {
       const double grown = std::max(rss_mib() - before, 1.0) / static_cast<double>(size);
@@ -65,6 +71,7 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
       const torch::NoGradGuard no_grad_here;
       const auto& pixels = slices[static_cast<size_t>(begin + i)].pixels;
       auto& result = results[static_cast<size_t>(begin + i)];
+      result.highest = highest_probability(network_says[i]);
       result.probability =
           to_slice_grid(p[i], boxes[static_cast<size_t>(i)], pixels.size(1), pixels.size(2));
       if (!tempered) {

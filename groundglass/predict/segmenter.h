@@ -36,7 +36,9 @@ struct SegmenterOptions {
 struct SliceResult {
   torch::Tensor probability;  ///< [F,H,W] float32 in [0,1]
   torch::Tensor labels;       ///< [H,W] uint8, 0 background
-  double typicality = 0;      ///< see Typicality; 0 where the model carries none
+  /// highest_probability() of the network's own answer, before the change of grid and temperature.
+  double highest = 0;
+  double typicality = 0;  ///< see Typicality; 0 where the model carries none
 };
 
 /// Images in, label maps on the images' own grids out.

@@ -61,6 +61,7 @@ TrainedModel read_exported(const fs::path& path) {
   trained.recipe = parse_recipe(note("recipe"), path.string() + " (recipe)");
   trained.threshold = std::stod(note("threshold"));
   if (!note("temperature").empty()) trained.temperature = std::stod(note("temperature"));
+  if (!note("image_cutoff").empty()) trained.image_cutoff = std::stod(note("image_cutoff"));
   trained.model = TorchScriptModel::exported(file, path);
   trained.weights_sha256 = sha256_of_file(path);
   trained.path = path;

@@ -49,6 +49,9 @@ TrainedModel load_trained_model(const fs::path& run_or_file) {
   if (archive.metadata.count("temperature") > 0) {
     trained.temperature = std::stod(note("temperature"));
   }
+  if (archive.metadata.count("image_cutoff") > 0) {
+    trained.image_cutoff = std::stod(note("image_cutoff"));
+  }
   if (archive.metadata.count("typicality") > 0) {
     trained.typicality = Typicality::from_json(note("typicality"), file.string());
   }
@@ -70,6 +73,7 @@ WeightsNotes weights_notes(const Recipe& recipe, double threshold, WeightsNotes 
                             {"commit", commit()},
                             {"note", kNotAMedicalDevice}};
   for (const auto& [key, text] : own) kept[key] = text;
+  kept.erase("image_cutoff");
   return kept;
 }
 

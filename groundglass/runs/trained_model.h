@@ -22,6 +22,9 @@ struct TrainedModel {
   std::string weights_sha256;
   std::filesystem::path path;  ///< run folder or file it was read from
   double temperature = 1;      ///< that the weights file carries; see stored_temperature()
+  /// From which highest probability of any pixel an image as a whole is called infected, if a
+  /// detection study has chosen one on validation images.
+  std::optional<double> image_cutoff;
   std::optional<Typicality> typicality;  ///< of what it was trained on, if the file carries it
   WeightsNotes notes;                    ///< all that the file carries
 };
@@ -31,7 +34,8 @@ struct TrainedModel {
 TrainedModel load_trained_model(const std::filesystem::path& run_or_file);
 
 /// Notes for weights that are made now: format, network, recipe, threshold, version and commit over
-/// what stands in `kept`, which are the notes of weights that these came from.
+/// what stands in `kept`, which are the notes of weights that these came from. An image cut-off is
+/// not kept: it was chosen for the answers of those.
 WeightsNotes weights_notes(const Recipe& recipe, double threshold, WeightsNotes kept = {});
 
 /// Changes notes of a weights file and leaves its weights and all other notes as they are.

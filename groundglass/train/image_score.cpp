@@ -2,6 +2,7 @@
 
 #include "groundglass/core/clock.h"
 #include "groundglass/core/task.h"
+#include "groundglass/metrics/detection.h"
 
 namespace groundglass {
 namespace {
@@ -27,7 +28,7 @@ ImageOutcomes score_images(SegmentationModel& model, const PreparedSet& set,
       const auto truth = a.batch.target[i];
       const auto infected = p[i].sum(0);  // [H,W], all classes as one
       const auto valid = truth != kIgnoreLabel, positive = (truth != 0) & valid;
-      out.images.push_back({a.batch.rows[static_cast<size_t>(i)], infected.max().item<double>(),
+      out.images.push_back({a.batch.rows[static_cast<size_t>(i)], highest_probability(p[i]),
                             count_foreground(label[i], truth)});
       add_bins(out.truth, infected.masked_select(positive));
       add_bins(out.rest, infected.masked_select(valid & positive.logical_not()));

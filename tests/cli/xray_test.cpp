@@ -89,6 +89,33 @@ TEST_F(Xray, StudyWritesItsTablesAndReadsFinishedFoldsBack) {
   EXPECT_TRUE(says(read_file(folder / "out/paper/study.md"), {"98.37", "Table III"}));
 }
 
+TEST_F(Xray, DetectDecidesAsTheStudyDid) {
+  const std::string precision = " --precision fp32 --json -q";
+  run("groundglass study studies/s.toml --data data/labelled.csv -o out" + precision);
+  const std::string fold = "out/strict/r/fold_0";
+  const json study = json::parse(read_file(folder / (fold + "/detection.json")));
+  run("groundglass export --model " + fold + " -o half.safetensors -q");
+  for (const std::string& model : {fold, std::string("half.safetensors")}) {
+    const json found =
+        json::parse(run("groundglass detect data/labelled.csv --model " + model + precision).out);
+    EXPECT_EQ(found["cutoff"], study["cutoff"]);
+    EXPECT_EQ(found["cutoff_from"], "validation images of the detection study");
+    std::map<std::string, json> images;
+    for (const auto& image : found["images"]) {
+      images[fs::path(image["input"].get<std::string>()).stem()] = image;
+    }
+    ASSERT_FALSE(study["images"].empty());
+    for (const auto& image : study["images"]) {
+      const json& same = images.at(fs::path(image[0].get<std::string>()).stem());
+      const double highest = image[5];
+      EXPECT_NEAR(same["highest_probability"].get<double>(), highest, 1e-3) << image[0];
+      EXPECT_EQ(same["infected"].get<bool>(), highest >= study["cutoff"].get<double>()) << image[0];
+    }
+  }
+  const std::string notes = run("groundglass inspect " + fold + " --json").out;
+  EXPECT_TRUE(says(notes, {"image_cutoff", "typicality"}));
+}
+
 TEST_F(Xray, StudyRefusesWhatItCannotScore) {
   const std::string study = "groundglass study studies/s.toml -o out -q --data ";
   EXPECT_TRUE(says(run(study + "data/unlabelled.csv", 4).err, {"no image has a label"}));
@@ -120,7 +147,9 @@ TEST_F(Xray, DetectTellsInfectedFromOthersWithMapsScoresAndTheWarning) {
   EXPECT_NE(found["warning"].get<std::string>().find("different sources"), std::string::npos);
   const auto& image = found["images"][0];
   EXPECT_EQ(image["infected"].get<bool>(),
-            image["highest_probability"].get<double>() >= found["threshold"].get<double>());
+            image["highest_probability"].get<double>() >= found["cutoff"].get<double>());
+  EXPECT_EQ(found["cutoff"], found["threshold"]);
+  EXPECT_EQ(found["cutoff_from"], "the threshold of pixels");
   EXPECT_FALSE(image["infected_fraction_of_lung"].is_null());
   EXPECT_TRUE(fs::exists(image["map"].get<std::string>()) ||
               fs::exists(folder / image["map"].get<std::string>()));

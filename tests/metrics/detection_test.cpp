@@ -33,6 +33,14 @@ TEST(FScore, WeighsSensitivityByBetaSquared) {
   EXPECT_FALSE(f_score({0, 0, 0, 9}, 1).has_value());
 }
 
+TEST(CalledInfected, IfAnyPixelReachesTheCutoffAsLabelsDo) {
+  const auto map = torch::tensor({{{0.1F, 0.35F}, {0.2F, 0.0F}}});
+  EXPECT_FLOAT_EQ(highest_probability(map), 0.35F);
+  EXPECT_FLOAT_EQ(highest_probability(torch::cat({map, map})), 0.7F);  // classes as one
+  EXPECT_TRUE(called_infected(highest_probability(map), 0.35));        // float(.35) is below .35
+  EXPECT_FALSE(called_infected(highest_probability(map), 0.3501));
+}
+
 TEST(CountImages, TakesTheCutoffItself) {
   EXPECT_EQ(count_images({{0.5, true}, {0.49, true}, {0.5, false}, {0.1, false}}, 0.5),
             (Counts{1, 1, 1, 1}));

@@ -29,6 +29,7 @@ TEST(SegmenterTemperature, LeavesLabelsAndMovesProbabilitiesWithTheThreshold) {
       const auto moved = tempered(t, threshold).segment({ramp()}).front();
       EXPECT_TRUE(moved.labels.equal(plain.labels)) << t;
       EXPECT_FALSE(moved.probability.equal(plain.probability)) << t;
+      EXPECT_DOUBLE_EQ(moved.highest, plain.highest);
       EXPECT_EQ(moved.probability.sizes(), plain.probability.sizes());
       const auto again = labels(moved.probability.unsqueeze(0), at_temperature(threshold, t));
       EXPECT_TRUE(again.squeeze(0).equal(plain.labels)) << t << " " << threshold;

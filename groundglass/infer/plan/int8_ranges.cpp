@@ -51,10 +51,10 @@ fs::path int8_file(const fs::path& run_or_weights) {
   return fs::path(run_or_weights).replace_extension(".int8.json");
 }
 
-std::string ranges_json(const InputRanges& ranges) {
-  json all = json::object();
+nlohmann::ordered_json ranges_json(const InputRanges& ranges) {
+  auto all = nlohmann::ordered_json::object();
   for (const auto& [name, range] : ranges) all[name] = {range.low, range.high};
-  return all.dump();
+  return all;
 }
 
 InputRanges int8_ranges(const fs::path& run_or_weights, const std::string& weights_sha256) {

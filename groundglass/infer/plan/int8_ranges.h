@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "groundglass/infer/plan/plan.h"
 
 namespace groundglass {
@@ -20,7 +22,7 @@ void widen_ranges(InputRanges& ranges, const Plan& plan, const torch::Tensor& im
 std::filesystem::path int8_file(const std::filesystem::path& run_or_weights);
 
 /// {name: [low, high], ..}, as int8_ranges() reads it from "ranges" of the file.
-std::string ranges_json(const InputRanges& ranges);
+nlohmann::ordered_json ranges_json(const InputRanges& ranges);
 
 /// The ranges that `groundglass quantise` left beside weights. Throws Error(usage) naming the
 /// command if there are none, Error(checkpoint) if the file is damaged or speaks of other weights.

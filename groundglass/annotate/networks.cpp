@@ -1,6 +1,9 @@
-#include "groundglass/cli/annotate_networks.h"
+#include "groundglass/annotate/networks.h"
 
+#include <algorithm>
 #include <set>
+
+#include <nlohmann/json.hpp>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"

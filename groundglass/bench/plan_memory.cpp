@@ -1,4 +1,4 @@
-#include "groundglass/cli/bench_memory.h"
+#include "groundglass/bench/plan_memory.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>

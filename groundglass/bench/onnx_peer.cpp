@@ -1,4 +1,4 @@
-#include "groundglass/cli/onnx_peer.h"
+#include "groundglass/bench/onnx_peer.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>

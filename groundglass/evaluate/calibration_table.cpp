@@ -1,4 +1,4 @@
-#include "groundglass/cli/calibration_table.h"
+#include "groundglass/evaluate/calibration_table.h"
 
 #include <map>
 #include <set>

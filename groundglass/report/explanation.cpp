@@ -1,0 +1,254 @@
+#include "groundglass/report/explanation.h"
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/json.h"
+#include "groundglass/core/task.h"
+#include "groundglass/core/text.h"
+#include "groundglass/explain/activation_maximisation.h"
+#include "groundglass/explain/heat_share.h"
+#include "groundglass/io/paint.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/predict/axial_source.h"
+#include "groundglass/predict/volume_case.h"
+#include "groundglass/preprocess/normalise.h"
+#include "groundglass/report/figure.h"
+#include "groundglass/report/infection_map.h"
+
+namespace groundglass {
+using nlohmann::ordered_json;
+namespace {
+
+/// A slice to explain, upright, with its mask if there is one.
+struct Subject {
+  Image image;
+  torch::Tensor truth;  ///< as stored: class numbers, or 0 and 255
+  int64_t slice = -1;
+};
+
+torch::Tensor read_truth(const std::filesystem::path& path, const AxialView& view, int64_t slice) {
+  if (path.empty()) return {};
+  if (!is_volume_name(path)) return read_mask_picture(path);
+  return view.apply(read_label_volume(path).labels)[slice].contiguous();
+}
+
+/// The panels of a network; with several classes each has its colour, and a mask that does not tell
+/// them apart is shown in a colour of its own.
+FourPanels panels_of(const Segmenter& segmenter, const ExplainJob& job, const Subject& subject,
+                     const torch::Tensor& labels, const torch::Tensor& heat) {
+  FourPanels p{shown(subject.image, segmenter.options().preprocess), subject.truth, labels, heat};
+  const int64_t classes = segmenter.classes();
+  if (classes == 1) {
+    if (p.truth.defined()) p.truth = (p.truth != 0).to(torch::kUInt8);
+    return p;
+  }
+  p.class_names = class_names(job.class_names, classes);
+  p.heat_caption = "Grad-CAM: " + class_name(p.class_names, job.label);
+  if (p.truth.defined() && (p.truth > classes).any().item<bool>()) {
+    const bool numbered = ((p.truth > 0) & (p.truth <= classes)).any().item<bool>();
+    if (numbered) {
+      p.truth = p.truth.masked_fill(p.truth > classes, 0);  // ignored
+    } else {
+      p.truth = (p.truth != 0).to(torch::kUInt8) * std::max<int64_t>(4, classes + 1);
+      p.truth_caption = "ground truth: any infection";
+    }
+  }
+  return p;
+}
+
+/// The slice asked for, or the one with most of the class.
+int64_t choose_slice(Segmenter& segmenter, AxialSource& source, int64_t wanted, int64_t label) {
+  if (wanted >= source.depth()) {
+    fail(ErrorKind::usage, "--slice " + std::to_string(wanted) + ": the volume has slices 0 to " +
+                               std::to_string(source.depth() - 1));
+  }
+  if (wanted >= 0) return wanted;
+  int64_t best = 0, most = -1;
+  const int64_t batch = segmenter.options().batch_size;
+  for (int64_t begin = 0; begin < source.depth(); begin += batch) {
+    std::vector<Image> slices;
+    for (int64_t k = begin; k < std::min(source.depth(), begin + batch); ++k) {
+      slices.push_back(source.read(k));
+    }
+    const auto results = segmenter.segment(slices);
+    for (size_t i = 0; i < results.size(); ++i) {
+      const auto lesion = (results[i].labels == label).sum().item<int64_t>();
+      if (lesion <= most) continue;
+      most = lesion;
+      best = begin + static_cast<int64_t>(i);
+    }
+  }
+  return best;
+}
+
+Subject subject_of(const ChosenInput& chosen, const ExplainJob& job, Segmenter& segmenter) {
+  const std::filesystem::path mask = job.mask.empty() ? chosen.mask : job.mask;
+  if (!chosen.input.volume) return {read_picture(chosen.input.path), read_truth(mask, {}, 0), -1};
+  AxialSource source(chosen.input.path, segmenter.options().preprocess.units);
+  const int64_t k = choose_slice(segmenter, source, job.slice, job.label);
+  return {source.read(k), read_truth(mask, source.view(), k), k};
+}
+
+/// A picture's lung mask: the job's, or the table's column.
+torch::Tensor lung_of(const ExplainJob& job, const ChosenInput& chosen, const torch::Tensor& gray) {
+  const auto& path = job.lung.empty() ? chosen.lung : job.lung;
+  if (path.empty()) return {};
+  const auto lung = read_mask_picture(path);
+  if (lung.sizes() != gray.sizes()) {
+    fail(ErrorKind::data, path.string() + ": is " + shape_text(lung) + " and the picture is " +
+                              shape_text(gray) + ", expected one size");
+  }
+  return lung;
+}
+
+/// The share of the heat inside the lungs, or null.
+ordered_json share_json(const torch::Tensor& heat, const torch::Tensor& lung) {
+  if (!lung.defined()) return nullptr;
+  const HeatShare share = heat_share(heat, lung);
+  return {{"inside", optional_json(share.inside)}, {"lung_area", share.area}};
+}
+
+/// Grad-CAM of a classifier for class 1, on the picture's own grid.
+torch::Tensor classifier_heat(ExplainedClassifier& classifier, const Image& image,
+                              const torch::Device& device) {
+  const NetworkSlice on_grid = to_network_grid(image, classifier.preprocess);
+  classifier.model->to(device);
+  const auto input = normalised(on_grid.pixels.unsqueeze(0), classifier.preprocess.normalise);
+  const auto heat = grad_cam(classifier.model, input.to(device), 1).cpu();
+  return to_slice_grid(heat.unsqueeze(0), on_grid.box, image.pixels.size(1),
+                       image.pixels.size(2))[0];
+}
+
+Image xray_of(const ChosenInput& chosen, const std::string& method) {
+  if (chosen.input.volume) {
+    fail(ErrorKind::data, chosen.input.path.string() + ": is a volume; " + method +
+                              " of an X-ray network takes pictures");
+  }
+  return read_picture(chosen.input.path);
+}
+
+/// Panels side by side with a gap.
+torch::Tensor beside(const std::vector<torch::Tensor>& panels) {
+  std::vector<torch::Tensor> row;
+  for (const auto& panel : panels) {
+    if (!row.empty()) row.push_back(torch::full({3, panel.size(1), 6}, 255, torch::kUInt8));
+    row.push_back(panel);
+  }
+  return torch::cat(row, 2);
+}
+
+/// Grad-CAM of a segmentation network, or what drives one of its layers.
+torch::Tensor layer_heat(const ExplainJob& job, SegmentationModel& model,
+                         const torch::Tensor& input, const GradCamOptions& options) {
+  return job.method == ExplainMethod::grad_cam ? grad_cam(model, input, options)
+                                               : activation_map(model, input, options.layer);
+}
+
+/// The image that a layer answers to most, once for the network.
+void write_pattern(const ExplainJob& job, SegmentationModel& model, const std::string& layer,
+                   int64_t side) {
+  const auto pattern = activation_pattern(model, side, {.layer = layer, .filter = job.filter});
+  write_png((job.output / ("pattern_" + layer + ".png")).string(),
+            captioned(gray_to_rgb((pattern[0] * 255).round().to(torch::kUInt8)), layer));
+}
+
+}  // namespace
+
+std::string to_string(CamScore score) {
+  if (score == CamScore::lesion) return "lesion";
+  return score == CamScore::all ? "all" : "peak";
+}
+
+ordered_json explain_by_gradient(Segmenter& segmenter, const std::vector<ChosenInput>& inputs,
+                                 const ExplainJob& job, Observer& observer) {
+  SegmentationModel& model = *segmenter.options().model;
+  GradCamOptions options;
+  options.threshold = segmenter.options().threshold;
+  options.label = job.label;
+  options.score = job.score;
+  options.layer = job.layer.empty() ? model.layer_names().back() : job.layer;
+  auto written = ordered_json::array();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Subject subject = subject_of(inputs[i], job, segmenter);
+    const auto result = segmenter.segment({subject.image})[0];
+    const NetworkSlice on_grid = segmenter.on_network_grid(subject.image);
+    const auto input = segmenter.input_of(on_grid).to(segmenter.options().engine.device);
+    const auto on_network = layer_heat(job, model, input, options).cpu();
+    const auto heat = to_slice_grid(on_network.unsqueeze(0), on_grid.box, result.labels.size(0),
+                                    result.labels.size(1))[0];
+    if (i == 0 && job.method == ExplainMethod::activation) {
+      write_pattern(job, model, options.layer, input.size(2));
+    }
+    const std::filesystem::path stem = job.output / inputs[i].input.stem;
+    const std::string figure =
+        stem.string() +
+        (job.method == ExplainMethod::grad_cam ? "_gradcam.png" : "_activation.png");
+    write_png(figure, four_panel_figure(panels_of(segmenter, job, subject, result.labels, heat)));
+    write_png(stem.string() + "_heat.png", jet(heat));
+    written.push_back(
+        {{"input", inputs[i].input.path.string()},
+         {"figure", figure},
+         {"heat", stem.string() + "_heat.png"},
+         {"slice", subject.slice < 0 ? ordered_json(nullptr) : ordered_json(subject.slice)},
+         {"layer", options.layer},
+         {"score", to_string(job.score)},
+         {"class", options.label}});
+    observer.on(
+        Progress{"figures", static_cast<int64_t>(i) + 1, static_cast<int64_t>(inputs.size()), ""});
+  }
+  return written;
+}
+
+ordered_json explain_by_map(Segmenter& segmenter, ExplainedClassifier* classifier,
+                            const std::vector<ChosenInput>& inputs, const ExplainJob& job) {
+  auto written = ordered_json::array();
+  for (const auto& chosen : inputs) {
+    const Image image = xray_of(chosen, "infection-map");
+    const auto probability = segmenter.segment({image})[0].probability.sum(0).clamp(0, 1);
+    const auto gray = shown(image, segmenter.options().preprocess);
+    const auto lung = lung_of(job, chosen, gray);
+    const auto map = infection_map(gray, probability);
+    const std::string stem = (job.output / chosen.input.stem).string();
+    std::vector<torch::Tensor> panels = {captioned(gray_to_rgb(gray), "image"),
+                                         captioned(map, "infection map")};
+    ordered_json line = {{"input", chosen.input.path.string()},
+                         {"map", stem + "_infection_map.png"},
+                         {"figure", stem + "_panels.png"},
+                         {"heat_in_lung", share_json(probability, lung)},
+                         {"grad_cam_in_lung", nullptr}};
+    if (classifier) {
+      const auto heat = classifier_heat(*classifier, image, segmenter.options().engine.device);
+      panels.push_back(captioned(heat_overlay(gray, heat), "Grad-CAM of the classifier"));
+      line["grad_cam_in_lung"] = share_json(heat, lung);
+    }
+    if (lung.defined()) {
+      panels.push_back(captioned(overlay(gray, (lung > 0).to(torch::kUInt8)), "lungs"));
+    }
+    write_png(stem + "_infection_map.png", map);
+    write_png(stem + "_panels.png", beside(panels));
+    written.push_back(line);
+  }
+  return written;
+}
+
+ordered_json explain_by_classifier(ExplainedClassifier& classifier, const torch::Device& device,
+                                   const std::vector<ChosenInput>& inputs, const ExplainJob& job) {
+  auto written = ordered_json::array();
+  for (const auto& chosen : inputs) {
+    const Image image = xray_of(chosen, "grad-cam");
+    const auto heat = classifier_heat(classifier, image, device);
+    const auto gray = shown(image, classifier.preprocess);
+    const std::string stem = (job.output / chosen.input.stem).string();
+    write_png(stem + "_gradcam.png",
+              beside({captioned(gray_to_rgb(gray), "image"),
+                      captioned(heat_overlay(gray, heat), "Grad-CAM of the classifier")}));
+    write_png(stem + "_heat.png", jet(heat));
+    written.push_back({{"input", chosen.input.path.string()},
+                       {"figure", stem + "_gradcam.png"},
+                       {"heat", stem + "_heat.png"},
+                       {"layer", "encoder"},
+                       {"grad_cam_in_lung", share_json(heat, lung_of(job, chosen, gray))}});
+  }
+  return written;
+}
+
+}  // namespace groundglass

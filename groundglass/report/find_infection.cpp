@@ -1,0 +1,80 @@
+#include "groundglass/report/find_infection.h"
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/data/problems.h"
+#include "groundglass/explain/heat_share.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/metrics/detection.h"
+#include "groundglass/predict/pace.h"
+#include "groundglass/predict/volume_case.h"
+#include "groundglass/report/infection_map.h"
+
+namespace groundglass {
+namespace {
+
+/// The lung mask of an X-ray, as large as the picture.
+torch::Tensor lung_mask_of(const Xray& xray, const torch::Tensor& infected) {
+  auto lung = read_mask_picture(xray.lung);
+  if (lung.sizes() != infected.sizes()) {
+    fail(ErrorKind::data, xray.lung.string() + ": is " + shape_text(lung) + " and the X-ray is " +
+                              shape_text(infected) + ", expected one size");
+  }
+  return lung;
+}
+
+XrayFinding find_infection(Segmenter& segmenter, Pace& pace, const Xray& xray,
+                           const FindInfectionOptions& options) {
+  const Image image = read_picture(xray.path);
+  auto need = need_of_pictures(image.pixels.size(1), image.pixels.size(2), segmenter,
+                               {false, !options.output.empty()});
+  need.outputs = {};  // without the map there is no answer to look at
+  pace.next(xray.path, need);
+  const auto result = segmenter.segment({image})[0];
+  const auto probability = result.probability.sum(0).clamp(0, 1);  // [H,W], all classes as one
+  const auto infected = result.labels != 0;
+  XrayFinding found;
+  found.infected = called_infected(result.highest, options.cutoff);
+  found.highest = result.highest;
+  found.infected_fraction = infected.to(torch::kFloat64).mean().item<double>();
+  found.warnings = image.warnings;
+  if (!xray.lung.empty()) {
+    const auto lung = lung_mask_of(xray, infected);
+    found.heat_in_lung = heat_share(probability, lung).inside;
+    const auto area = (lung > 0).sum().item<int64_t>();
+    if (area > 0) {
+      found.lung_fraction = static_cast<double>((infected & (lung > 0)).sum().item<int64_t>()) /
+                            static_cast<double>(area);
+    }
+  }
+  if (!options.output.empty()) {
+    found.map = options.output / (inside_folder(xray.stem).string() + "_map.png");
+    write_png(found.map, infection_map(shown(image, segmenter.options().preprocess), probability));
+  }
+  return found;
+}
+
+}  // namespace
+
+std::vector<XrayFinding> find_infections(Segmenter& segmenter, const std::vector<Xray>& xrays,
+                                         const FindInfectionOptions& options, Observer& observer) {
+  Pace pace(segmenter, {.batch = 1, .memory_limit = options.memory_limit}, observer);
+  std::vector<XrayFinding> found;
+  Problems problems;
+  for (const auto& xray : xrays) {
+    try {
+      found.push_back(find_infection(segmenter, pace, xray, options));
+      for (const auto& text : found.back().warnings) observer.on(Warning{text});
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::data) throw;
+      problems.add(e.what());
+    }
+    observer.on(Progress{"X-rays", static_cast<int64_t>(found.size()),
+                         static_cast<int64_t>(xrays.size()), ""});
+  }
+  problems.refuse(options.source);
+  return found;
+}
+
+}  // namespace groundglass
