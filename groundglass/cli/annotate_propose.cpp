@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "groundglass/annotate/final_masks.h"
+#include "groundglass/annotate/networks.h"
 #include "groundglass/annotate/panels.h"
 #include "groundglass/annotate/propose.h"
 #include "groundglass/cli/annotate.h"
@@ -130,8 +131,7 @@ class Proposing {
   fs::path prepared(const RunFolder& folder, const Recipe& recipe) const {
     const fs::path path = folder.prepared_set();
     if (!fs::exists(path)) {
-      prepare({labelled_cases(store_, round_.stage), recipe.data, recipe.preprocess,
-               preprocess_text(recipe.preprocess), path, settings_.threads},
+      prepare(recipe.preparing(labelled_cases(store_, round_.stage), path, settings_.threads),
               observer_);
     }
     return path;

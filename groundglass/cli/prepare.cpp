@@ -16,10 +16,7 @@ void run_prepare(const PrepareArguments& a, const Context& context) {
   const Recipe recipe = read_recipe(a.recipe, context.overrides);
   const Dataset dataset = read_dataset(a.dataset, {recipe.data.mask});
   const auto observer = console_observer(context);
-  const PrepareJob job{
-      dataset,  recipe.data,     recipe.preprocess,          preprocess_text(recipe.preprocess),
-      a.output, context.threads, recipe.evaluate.class_names};
-  const int64_t rows = prepare(job, *observer);
+  const int64_t rows = prepare(recipe.preparing(dataset, a.output, context.threads), *observer);
   const auto bytes = std::filesystem::file_size(a.output);
   if (context.json) return print_json({{"prepared", a.output}, {"rows", rows}, {"bytes", bytes}});
   std::cout << a.output << ": " << rows << " slices, " << human_bytes(static_cast<double>(bytes))

@@ -26,13 +26,16 @@ namespace {
 
 /// [detection] of the study.
 struct DetectionOptions {
-  std::vector<std::string> rows, positive;
+  std::vector<std::string> rows, positive, mends;
   int64_t leaders = 3;
 
   template <class V>
   void fields(V& v) {
     v.field({"rows", "names of recipes one folder above the study"}, rows);
     v.field({"positive", "labels of images with infection"}, positive);
+    v.field(
+        {"mends", "lines of the recipes' [paper] differs, word for word, that do not hold here"},
+        mends);
     v.field({"leaders", "so many rows with the best F1 get precision-recall curves", 1, 8},
             leaders);
   }
@@ -81,14 +84,10 @@ Recipe recipe_of(const StudyFile& study, const std::string& row, const Detection
   // threshold are chosen by the Dice of all validation pixels together.
   recipe.train.monitor = mode == "paper" ? "last" : "hard_dice";
   recipe.evaluate.threshold_from = "fixed";  // in strict mode detect_fold() chooses it
-  auto& differs = recipe.paper.differs;
-  differs.erase(std::remove_if(differs.begin(), differs.end(),
-                               [](const std::string& line) {
-                                 return line.find("copies are drawn for every") !=
-                                            std::string::npos ||
-                                        line.find("share a test set") != std::string::npos;
-                               }),
-                differs.end());
+  const auto& mends = options.mends;
+  std::erase_if(recipe.paper.differs, [&](const std::string& line) {
+    return std::find(mends.begin(), mends.end(), line) != mends.end();
+  });
   return recipe;
 }
 

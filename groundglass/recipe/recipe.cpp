@@ -232,6 +232,17 @@ ScoreOptions Recipe::scoring(const Engine& engine) const {
   return options;
 }
 
+PrepareJob Recipe::preparing(Dataset dataset, const std::filesystem::path& output,
+                             int64_t threads) const {
+  return {.dataset = std::move(dataset),
+          .data = data,
+          .preprocess = preprocess,
+          .preprocess_text = preprocess_text(preprocess),
+          .output = output,
+          .threads = threads,
+          .class_names = evaluate.class_names};
+}
+
 std::string Recipe::resolved() const {
   std::vector<std::string> terms;
   for (const auto& [weight, term] : loss) {

@@ -9,6 +9,7 @@
 #include "groundglass/adapt/adapt_options.h"
 #include "groundglass/data/augment/augmentation.h"
 #include "groundglass/data/data_options.h"
+#include "groundglass/data/prepare.h"
 #include "groundglass/data/split.h"
 #include "groundglass/preprocess/preprocess_options.h"
 #include "groundglass/recipe/catalog.h"
@@ -141,6 +142,9 @@ struct Recipe {
   /// How this recipe scores slices on `engine`: batches, normalisation, stored copies, views and
   /// [evaluate] threshold. Who knows a chosen threshold sets it afterwards.
   ScoreOptions scoring(const Engine& engine) const;
+
+  /// How a data set is prepared for this recipe, into the file `output`.
+  PrepareJob preparing(Dataset dataset, const std::filesystem::path& output, int64_t threads) const;
 
   /// Everything, defaults included, as TOML that reads back to the same recipe.
   std::string resolved() const;

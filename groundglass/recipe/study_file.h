@@ -23,7 +23,7 @@ struct StudyOptions {
 
   template <class V>
   void fields(V& v) {
-    v.field({"kind", "'rows', 'cascade', 'adaptation' or 'detection': which protocol runs"}, kind);
+    v.field({"kind", "'rows', 'adaptation' or 'detection': which protocol runs"}, kind);
     v.field({"paper", "our number of the paper, or empty"}, paper);
     v.field({"title", "of the table"}, title);
     v.field({"caption", "what a reader of the table must know besides"}, caption);

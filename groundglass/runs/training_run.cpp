@@ -90,9 +90,7 @@ fs::path prepared_path(const std::string& data, const RunFolder& folder, const R
     fail(ErrorKind::usage, path.string() + ": was prepared from other images or masks than " +
                                data + " holds now; choose another folder, or remove it");
   }
-  prepare({dataset, recipe.data, recipe.preprocess, preprocess_text(recipe.preprocess), path,
-           settings.threads, recipe.evaluate.class_names},
-          observer);
+  prepare(recipe.preparing(dataset, path, settings.threads), observer);
   return path;
 }
 

@@ -52,6 +52,20 @@ TEST(Recipe, SaysHowItScores) {
   EXPECT_EQ(o.engine.precision, torch::kBFloat16);
 }
 
+TEST(Recipe, SaysHowADataSetIsPreparedForIt) {
+  Recipe recipe;
+  recipe.data.mask = "lesion";
+  recipe.preprocess.size = {64, 32};
+  recipe.evaluate.class_names = {"ground glass", "consolidation"};
+  const PrepareJob job = recipe.preparing({}, "set.ggset", 3);
+  EXPECT_EQ(job.data.mask, "lesion");
+  EXPECT_EQ(job.preprocess.size, recipe.preprocess.size);
+  EXPECT_EQ(job.preprocess_text, preprocess_text(recipe.preprocess));
+  EXPECT_EQ(job.output, "set.ggset");
+  EXPECT_EQ(job.threads, 3);
+  EXPECT_EQ(job.class_names, recipe.evaluate.class_names);
+}
+
 TEST(Recipe, LiesOverItsBase) {
   const ScratchFolder folder;
   write_file(folder / "base.toml", std::string(kSmall) + R"(

@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include <gtest/gtest.h>
+#include <toml++/toml.h>
 
 #include "groundglass/core/files.h"
 #include "groundglass/recipe/recipe.h"
@@ -38,6 +39,20 @@ TEST(ShippedStudies, TheLossStudyHasTheFourteenRowsOfTheTable) {
     EXPECT_EQ(recipe.expect.table, "Table 1") << row.name;
     EXPECT_EQ(recipe.train.optimizer, "sgd");
     EXPECT_EQ(recipe.train.step_epochs, 10);
+  }
+}
+
+TEST(ShippedStudies, OfDetectionMendDeparturesThatEachRowNames) {
+  const StudyFile study = read_study(kStudies / "xray_detection.toml");
+  const toml::table& detection = study.section("detection");
+  const toml::array& mends = *detection["mends"].as_array();
+  EXPECT_EQ(mends.size(), 2U);
+  for (const toml::node& row : *detection["rows"].as_array()) {
+    const auto file = study.beside("../" + *row.value<std::string>() + ".toml");
+    const auto differs = read_recipe(file).paper.differs;
+    for (const toml::node& line : mends) {
+      EXPECT_EQ(std::count(differs.begin(), differs.end(), *line.value<std::string>()), 1) << file;
+    }
   }
 }
 

@@ -98,8 +98,10 @@ struct Network {
 /// Throws Error(usage) if the network does not take the size.
 Network read_network(const TracedModel& traced, const std::array<int64_t, 3>& size);
 
-/// Batch norm into convolutions, activations and sums into what makes their input, padding into
-/// what reads it, and the like. The same numbers but for rounding.
+/// Takes operations into their neighbours (batch norm into convolutions, activations and sums into
+/// what makes their input, padding into what reads it, depthwise into pointwise convolutions), lets
+/// equal beginnings be computed once, and drops what changes nothing or is not used. The same
+/// numbers but for rounding.
 void fuse(Network& network, bool winograd);
 
 /// True if a convolution of that shape runs as a Winograd transform (3x3, stride 1, enough maps).

@@ -86,7 +86,8 @@ struct ConvolutionSpec {
   bool winograd = false;
 };
 
-/// Builds the primitive; `engine` becomes its name.
+/// Builds the primitive for step number `step`. `engine` is set to the name of what computes it, as
+/// `bench --explain` shows it.
 Bind convolution_step(Program& program, const ConvolutionSpec& spec, int step, std::string& engine);
 
 /// Builds all steps of a laid out network and plans its memory.
