@@ -5,7 +5,6 @@
 #include "groundglass/annotate/panels.h"
 #include "groundglass/annotate/propose.h"
 #include "groundglass/cli/annotate.h"
-#include "groundglass/annotate/networks.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"

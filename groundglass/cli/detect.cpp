@@ -1,7 +1,6 @@
 #include <filesystem>
 #include <iostream>
 
-#include "groundglass/predict/input_choice.h"
 #include "groundglass/cli/runner_flags.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
@@ -9,6 +8,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/evaluate/detection.h"
+#include "groundglass/predict/input_choice.h"
 #include "groundglass/report/find_infection.h"
 #include "groundglass/runs/model_choice.h"
 

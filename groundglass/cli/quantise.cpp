@@ -30,7 +30,8 @@ std::optional<Split> split_of(const TrainedModel& trained, const PreparedSet& se
   Split split = run.read_split(set, "");
   const auto is_original = [](const Entry& e) { return e.copy == 0; };
   if (std::none_of(split.train.begin(), split.train.end(), is_original)) {
-    fail(ErrorKind::data, run.split().string() + ": holds no training images to find the ranges on");
+    fail(ErrorKind::data,
+         run.split().string() + ": holds no training images to find the ranges on");
   }
   return split;
 }

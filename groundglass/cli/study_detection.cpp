@@ -111,9 +111,8 @@ DetectionFold detect_fold(const FoldJob& job, const FoldScores& trained,
       highest.push_back({image.highest, image.positive});
     }
     cutoff = best_youden_cutoff(highest, scoring.threshold);
-    change_weights_notes(
-        job.run.weights(),
-        {{"threshold", shortest(scoring.threshold)}, {"image_cutoff", shortest(cutoff)}});
+    change_weights_notes(job.run.weights(), {{"threshold", shortest(scoring.threshold)},
+                                             {"image_cutoff", shortest(cutoff)}});
   }
   DetectionFold fold = name_outcomes(score_images(*model.model, *job.set, job.split.test, scoring),
                                      rows, options.positive);
