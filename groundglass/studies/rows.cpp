@@ -1,9 +1,9 @@
-#include <iostream>
+#include <algorithm>
+#include <cctype>
 #include <set>
 
 #include <ATen/Parallel.h>
 
-#include "groundglass/cli/study.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
@@ -13,6 +13,7 @@
 #include "groundglass/report/html_page.h"
 #include "groundglass/runs/staged_training.h"
 #include "groundglass/runs/training_run.h"
+#include "groundglass/studies/study.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -33,13 +34,12 @@ std::string folder_name(const std::string& name) {
 }
 
 /// The rows named by --row, in the study's order; all if none is named.
-std::vector<StudyRowSpec> chosen_rows(const std::vector<StudyRowSpec>& specs,
-                                      const StudyArguments& a) {
-  if (a.rows.empty()) return specs;
+std::vector<StudyRowSpec> chosen_rows(const std::vector<StudyRowSpec>& specs, const StudyJob& job) {
+  if (job.rows.empty()) return specs;
   std::vector<std::string> names;
   for (const auto& spec : specs) names.push_back(spec.name);
   std::vector<StudyRowSpec> chosen;
-  for (const auto& name : a.rows) {
+  for (const auto& name : job.rows) {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
       fail(ErrorKind::usage, "--row " + in_quotes(name) + ": the study has " + listed(names));
@@ -49,19 +49,19 @@ std::vector<StudyRowSpec> chosen_rows(const std::vector<StudyRowSpec>& specs,
   return chosen;
 }
 
-Recipe recipe_of(const StudyFile& study, const StudyRowSpec& spec, const StudyArguments& a,
-                 const RunSettings& settings) {
+Recipe recipe_of(const StudyFile& study, const StudyRowSpec& spec, const StudyJob& job) {
   const std::string path = study.beside(spec.recipe).string();
-  RunSettings with_row = settings;  // the study's own changes, then the command line's
+  RunSettings with_row = job.settings;  // the study's own changes, then the command line's
   with_row.overrides = spec.set;
-  if (!a.mode.empty()) {
-    const std::string own = read_recipe_for(path, a.epochs, with_row).split.mode;
-    const bool printed = a.mode == "paper" && own != "strict";  // papers differ in their protocols
-    with_row.overrides.push_back("split.mode=" + (printed ? own : a.mode));
+  if (!job.mode.empty()) {
+    const std::string own = read_recipe_for(path, job.epochs, with_row).split.mode;
+    const bool printed =
+        job.mode == "paper" && own != "strict";  // papers differ in their protocols
+    with_row.overrides.push_back("split.mode=" + (printed ? own : job.mode));
   }
-  with_row.overrides.insert(with_row.overrides.end(), settings.overrides.begin(),
-                            settings.overrides.end());
-  return read_recipe_for(path, a.epochs, with_row);
+  with_row.overrides.insert(with_row.overrides.end(), job.settings.overrides.begin(),
+                            job.settings.overrides.end());
+  return read_recipe_for(path, job.epochs, with_row);
 }
 
 /// What the first network of a cascade did, as a row of its own.
@@ -82,30 +82,31 @@ StudyRow lung_row(const StudyRow& row, const Recipe& recipe, const RunFolder& ru
 }
 
 /// A row, and before it that of its lungs if it is a cascade.
-std::vector<StudyRow> run_row(const StudyRowSpec& spec, const Recipe& recipe,
-                              const StudyArguments& a, const RunSettings& settings,
+std::vector<StudyRow> run_row(const StudyRowSpec& spec, const Recipe& recipe, const StudyJob& job,
                               Observer& console) {
-  const fs::path output = a.output;
-  const RunFolder prepared = shared_set_folder(recipe, output);
-  const PreparedSet set(prepared_path(a.data, prepared, recipe, settings, console));
+  const RunFolder prepared = shared_set_folder(recipe, job.output);
+  const PreparedSet set(prepared_path(job.data, prepared, recipe, job.settings, console));
   check_set_fits(recipe, set);
-  const auto lungs = open_lungs(a.data, a.lung_data, prepared, recipe, settings, console);
+  const auto lungs = open_lungs(job.data, job.lung_data, prepared, recipe, job.settings, console);
   const auto splits = splits_of(recipe, set);
-  const FoldJob job = {
-      output / folder_name(spec.name), recipe, &set, {}, settings.engine, 0, lungs.get()};
+  const FoldJob folds = {.run = job.output / folder_name(spec.name),
+                         .recipe = recipe,
+                         .set = &set,
+                         .engine = job.settings.engine,
+                         .lungs = lungs.get()};
   StudyRow row;
   row.name = spec.name;
   row.parameters = count_parameters(*recipe.model.make()).trainable;
   row.expected = {recipe.expect.table, recipe.expect.columns, recipe.expect.rows};
-  row.folds = train_folds(job, splits, first_folds(a.folds, splits), console);
+  row.folds = train_folds(folds, splits, first_folds(job.folds, splits), console);
   if (!recipe.cascade) return {row};
-  return {lung_row(row, recipe, job.run), row};
+  return {lung_row(row, recipe, folds.run), row};
 }
 
-std::string study_caption(const StudyFile& study, const StudyArguments& a, const Context& context,
+std::string study_caption(const StudyFile& study, const StudyJob& job,
                           const std::set<std::string>& modes) {
   return "Split mode " + joined({modes.begin(), modes.end()}, " and ") + ". Command `" +
-         a.command(context) + "`, commit " + commit() + ", " + cpu_name() + ", " +
+         job.command + "`, commit " + commit() + ", " + cpu_name() + ", " +
          std::to_string(at::get_num_threads()) +
          " threads. Scores are pooled over the pixels of a fold's test slices on the network's "
          "grid, then averaged over the folds; the interval is bootstrapped over patients. The "
@@ -113,9 +114,9 @@ std::string study_caption(const StudyFile& study, const StudyArguments& a, const
          (study.study.caption.empty() ? "" : " " + study.study.caption);
 }
 
-void write_study(const StudyFile& study, const StudyArguments& a, const std::string& caption,
+void write_study(const StudyFile& study, const StudyJob& job, const std::string& caption,
                  const StudyTable& table) {
-  const fs::path out = a.output;
+  const fs::path& out = job.output;
   const bool domains = !table.domains.rows.empty();
   write_file(out / "study.md",
              "# " + study.study.title + "\n\n" + caption + "\n\n" + table.scores.markdown() +
@@ -134,32 +135,27 @@ void write_study(const StudyFile& study, const StudyArguments& a, const std::str
 
 }  // namespace
 
-void run_rows_study(const StudyFile& study, const StudyArguments& a, const Context& context) {
+StudyResult run_rows_study(const StudyFile& study, const StudyJob& job, Observer& console) {
   check_sections(study, {"row"});
-  const auto specs = chosen_rows(study_rows(study), a);
-  const RunSettings settings = run_settings(context);
+  const auto specs = chosen_rows(study_rows(study), job);
   std::vector<Recipe> recipes;  // all are read before the first is trained
   std::set<std::string> modes;
   for (const auto& spec : specs) {
-    recipes.push_back(recipe_of(study, spec, a, settings));
+    recipes.push_back(recipe_of(study, spec, job));
     modes.insert(recipes.back().split.mode);
   }
-  const auto console = console_observer(context);
-  make_folder(a.output);
-  const std::string caption = study_caption(study, a, context, modes);
+  make_folder(job.output);
+  const std::string caption = study_caption(study, job, modes);
   std::vector<StudyRow> rows;
   StudyTable table;
   for (size_t i = 0; i < specs.size(); ++i) {
-    for (auto& row : run_row(specs[i], recipes[i], a, settings, *console)) {
-      rows.push_back(std::move(row));
-    }
+    for (auto& row : run_row(specs[i], recipes[i], job, console)) rows.push_back(std::move(row));
     table = study_table(rows);
     table.json["title"] = study.study.title;
     table.json["caption"] = caption;
-    write_study(study, a, caption, table);  // what is done can be read while the rest is trained
+    write_study(study, job, caption, table);  // what is done can be read while the rest is trained
   }
-  if (context.json) return print_json(table.json);
-  std::cout << table.scores.markdown();
+  return {table.json, table.scores.markdown()};
 }
 
 }  // namespace groundglass

@@ -1,10 +1,8 @@
-#include <iostream>
 #include <set>
 
 #include <ATen/Parallel.h>
 
 #include "groundglass/adapt/adaptation_table.h"
-#include "groundglass/cli/adaptation_study.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
@@ -15,6 +13,7 @@
 #include "groundglass/runs/adaptation.h"
 #include "groundglass/runs/trained_model.h"
 #include "groundglass/runs/training_run.h"
+#include "groundglass/studies/adaptation_study.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -23,12 +22,11 @@ namespace {
 /// Runs every training and adaptation of the study, or reads it back.
 class AdaptationRunner {
  public:
-  AdaptationRunner(const StudyFile& file, const AdaptationStudyFile& study, const StudyArguments& a,
-                   const RunSettings& settings, const PreparedSet& set, Observer& console)
+  AdaptationRunner(const StudyFile& file, const AdaptationStudyFile& study, const StudyJob& job,
+                   const PreparedSet& set, Observer& console)
       : file_(file),
         study_(study),
-        arguments_(a),
-        settings_(settings),
+        job_(job),
         set_(set),
         console_(console),
         rows_(domain_rows(set, study.options)) {}
@@ -41,7 +39,7 @@ class AdaptationRunner {
     for (const auto& [target, list] : rows_) {
       Transfer transfer{source, target, {}, expected(source, target)};
       for (int64_t seed = 0; seed < study_.options.seeds; ++seed) {
-        const Source trained = source_network(source, seed, fs::path(arguments_.output), {});
+        const Source trained = source_network(source, seed, job_.output, {});
         transfer.runs.push_back(
             target == source
                 ? in_domain(trained)
@@ -58,7 +56,7 @@ class AdaptationRunner {
       row.options += (row.options.empty() ? "" : "; ") + std::string("source: ") +
                      joined(spec.source_set, ", ");
     }
-    const fs::path folder = fs::path(arguments_.output) / "ablation" / spec.name;
+    const fs::path folder = job_.output / "ablation" / spec.name;
     for (const auto& [source, target] : pairs()) {
       Transfer transfer{source, target, {}, {}};
       for (int64_t seed = 0; seed < study_.options.ablation_seeds; ++seed) {
@@ -128,7 +126,7 @@ class AdaptationRunner {
 
   /// Rows with equal changes share their source networks.
   fs::path source_folder(const std::vector<std::string>& changes) const {
-    const fs::path output = arguments_.output;
+    const fs::path& output = job_.output;
     if (changes.empty()) return output;
     return output / ("sources_" + sha256(joined(changes, "\n")).substr(0, 8));
   }
@@ -145,7 +143,7 @@ class AdaptationRunner {
 
   Recipe recipe_of(const std::string& source, int64_t seed,
                    const std::vector<std::string>& more) const {
-    RunSettings with_study = settings_;
+    RunSettings with_study = job_.settings;
     with_study.overrides = study_.options.set;
     const auto add = [&](const std::vector<std::string>& list) {
       with_study.overrides.insert(with_study.overrides.end(), list.begin(), list.end());
@@ -155,9 +153,8 @@ class AdaptationRunner {
          "split.test_fraction=0.3", "split.validation_fraction=0.1", "split.seed=0",
          "split.train_domains=[\"" + source + "\"]", "evaluate.threshold_from=fixed",
          "train.seed=" + std::to_string(seed)});
-    add(settings_.overrides);
-    Recipe recipe =
-        read_recipe_for(file_.beside(study_.options.recipe), arguments_.epochs, with_study);
+    add(job_.settings.overrides);
+    Recipe recipe = read_recipe_for(file_.beside(study_.options.recipe), job_.epochs, with_study);
     recipe.adapt = recipe.adapt.value_or(AdaptOptions{});
     recipe.adapt->mode = study_.mode;
     return recipe;
@@ -179,15 +176,20 @@ class AdaptationRunner {
     source.recipe = recipe_of(domain, seed, more);
     check_set_fits(source.recipe, set_);
     source.split = split_of(source.recipe, seed);
-    train_visibly({source.folder, source.recipe, &set_, source.split, settings_.engine}, console_);
+    train_visibly({.run = source.folder,
+                   .recipe = source.recipe,
+                   .set = &set_,
+                   .split = source.split,
+                   .engine = job_.settings.engine},
+                  console_);
     source.cutoff = cutoff_of(source);
     return source;
   }
 
   Scores scores_of(const Source& source, const std::vector<Entry>& entries, double threshold) {
     const TrainedModel trained = load_trained_model(source.folder);
-    trained.model->to(settings_.engine.device);
-    ScoreOptions options = source.recipe.scoring(settings_.engine);
+    trained.model->to(job_.settings.engine.device);
+    ScoreOptions options = source.recipe.scoring(job_.settings.engine);
     options.threshold = threshold;
     return score_entries(*trained.model, set_, entries, options);
   }
@@ -248,7 +250,7 @@ class AdaptationRunner {
     job.target_rows = rows_.at(target);
     job.source = &set_;
     job.source_split = source.split;
-    job.engine = settings_.engine;
+    job.engine = job_.settings.engine;
     job.train = train_visibly;
     TransferRun run;
     try {
@@ -271,8 +273,7 @@ class AdaptationRunner {
 
   const StudyFile& file_;
   const AdaptationStudyFile& study_;
-  const StudyArguments& arguments_;
-  const RunSettings& settings_;
+  const StudyJob& jobrguments_;
   const PreparedSet& set_;
   Observer& console_;
   const DomainRows rows_;
@@ -304,21 +305,20 @@ std::vector<Section> sections_of(const AdaptationTables& t) {
 }
 
 std::string caption_of(const StudyFile& file, const AdaptationStudyFile& study,
-                       const StudyArguments& a, const Context& context) {
+                       const StudyJob& job) {
   return "Mode " + study.mode + ": the cut-off t is chosen on the source's " +
          (study.mode == "paper" ? "test" : "validation") +
          " patients. Patient-wise random 60/10/30 splits of the source, seeds 0 to " +
-         std::to_string(study.options.seeds - 1) + ". Command `" + a.command(context) +
-         "`, commit " + commit() + ", " + cpu_name() + ", " +
-         std::to_string(at::get_num_threads()) +
+         std::to_string(study.options.seeds - 1) + ". Command `" + job.command + "`, commit " +
+         commit() + ", " + cpu_name() + ", " + std::to_string(at::get_num_threads()) +
          " threads. Scores are pooled over the pixels of a run on the network's grid. The paper's "
          "figures are of its own data." +
          (file.study.caption.empty() ? "" : " " + file.study.caption);
 }
 
-void write_tables(const StudyFile& file, const StudyArguments& a, const std::string& caption,
+void write_tables(const StudyFile& file, const StudyJob& job, const std::string& caption,
                   const AdaptationTables& tables) {
-  const fs::path out = a.output;
+  const fs::path& out = job.output;
   std::string markdown = "# " + file.study.title + "\n\n" + caption + "\n";
   for (const auto& s : sections_of(tables)) {
     markdown += "\n## " + s.heading + "\n\n" + s.text + "\n\n" + s.cells->markdown();
@@ -338,20 +338,18 @@ void write_tables(const StudyFile& file, const StudyArguments& a, const std::str
 
 }  // namespace
 
-void run_adaptation_study(const StudyFile& file, const StudyArguments& a, const Context& context) {
-  const AdaptationStudyFile study = read_adaptation_study(file, a);
-  const auto console = console_observer(context);
-  const RunSettings settings = run_settings(context);
-  RunSettings with_study = settings;
+StudyResult run_adaptation_study(const StudyFile& file, const StudyJob& job, Observer& console) {
+  const AdaptationStudyFile study = read_adaptation_study(file, job);
+  RunSettings with_study = job.settings;
   with_study.overrides = study.options.set;
-  with_study.overrides.insert(with_study.overrides.end(), context.overrides.begin(),
-                              context.overrides.end());
-  const Recipe base = read_recipe_for(file.beside(study.options.recipe), a.epochs, with_study);
-  const PreparedSet set(prepared_path(a.data, a.output, base, settings, *console));
+  with_study.overrides.insert(with_study.overrides.end(), job.settings.overrides.begin(),
+                              job.settings.overrides.end());
+  const Recipe base = read_recipe_for(file.beside(study.options.recipe), job.epochs, with_study);
+  const PreparedSet set(prepared_path(job.data, job.output, base, job.settings, console));
   check_set_fits(base, set);
-  AdaptationRunner runner(file, study, a, settings, set, *console);
+  AdaptationRunner runner(file, study, job, set, console);
   runner.pairs();  // refused before anything is trained
-  const std::string caption = caption_of(file, study, a, context);
+  const std::string caption = caption_of(file, study, job);
   std::vector<Transfer> transfers;
   std::vector<AblationRow> ablation;
   AdaptationTables tables;
@@ -359,10 +357,10 @@ void run_adaptation_study(const StudyFile& file, const StudyArguments& a, const 
     tables = adaptation_tables(transfers, ablation, study.mode, runner.choosing_patients());
     tables.json["title"] = file.study.title;
     tables.json["caption"] = caption;
-    write_tables(file, a, caption, tables);
+    write_tables(file, job, caption, tables);
   };
   const bool with_table =
-      a.rows.empty() || std::find(a.rows.begin(), a.rows.end(), "table") != a.rows.end();
+      job.rows.empty() || std::find(job.rows.begin(), job.rows.end(), "table") != job.rows.end();
   for (const auto& [source, list] : runner.rows()) {
     if (!with_table) break;
     for (auto& t : runner.table_of(source)) transfers.push_back(std::move(t));
@@ -372,10 +370,11 @@ void run_adaptation_study(const StudyFile& file, const StudyArguments& a, const 
     ablation.push_back(runner.ablation_row(spec));
     write();
   }
-  if (context.json) return print_json(tables.json);
+  std::string text;
   for (const auto& s : sections_of(tables)) {
-    std::cout << s.heading << "\n\n" << s.cells->markdown() << "\n";
+    text += s.heading + "\n\n" + s.cells->markdown() + "\n";
   }
+  return {tables.json, text};
 }
 
 }  // namespace groundglass

@@ -1,4 +1,4 @@
-#include "groundglass/cli/adaptation_study.h"
+#include "groundglass/studies/adaptation_study.h"
 
 #include <algorithm>
 
@@ -13,7 +13,7 @@
 namespace groundglass {
 namespace {
 
-std::vector<AblationSpec> read_ablation(const StudyFile& file, const StudyArguments& a) {
+std::vector<AblationSpec> read_ablation(const StudyFile& file, const StudyJob& job) {
   std::vector<AblationSpec> specs;
   const toml::node* rows = file.sections->get("ablation");
   if (rows == nullptr) return specs;
@@ -29,27 +29,28 @@ std::vector<AblationSpec> read_ablation(const StudyFile& file, const StudyArgume
     }
     names.push_back(name);
   }
-  for (const auto& row : a.rows) {
+  for (const auto& row : job.rows) {
     if (std::find(names.begin(), names.end(), row) == names.end()) {
       fail(ErrorKind::usage, "--row " + in_quotes(row) + ": the study has " + listed(names));
     }
   }
   std::erase_if(specs, [&](const AblationSpec& s) {
-    return !a.rows.empty() && std::find(a.rows.begin(), a.rows.end(), s.name) == a.rows.end();
+    return !job.rows.empty() &&
+           std::find(job.rows.begin(), job.rows.end(), s.name) == job.rows.end();
   });
   return specs;
 }
 
 }  // namespace
 
-AdaptationStudyFile read_adaptation_study(const StudyFile& file, const StudyArguments& a) {
+AdaptationStudyFile read_adaptation_study(const StudyFile& file, const StudyJob& job) {
   check_sections(file, {"adaptation", "ablation", "expect"});
   AdaptationStudyFile study;
   study.options = read_options<AdaptationStudy>(file.section("adaptation"), "adaptation");
   check_word("adaptation", "slices", study.options.slices, {"infected", "all"});
-  study.ablation = read_ablation(file, a);
-  study.mode = a.mode.empty() ? "strict" : a.mode;
-  if (a.folds > 0) study.options.seeds = std::min(study.options.seeds, a.folds);
+  study.ablation = read_ablation(file, job);
+  study.mode = job.mode.empty() ? "strict" : job.mode;
+  if (job.folds > 0) study.options.seeds = std::min(study.options.seeds, job.folds);
   const toml::table& expect = file.section("expect");
   for (const auto& [key, node] : expect) {
     RecipeReader reader(expect, "expect");

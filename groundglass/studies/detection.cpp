@@ -1,11 +1,9 @@
 #include <algorithm>
-#include <iostream>
 
 #include <toml++/toml.h>
 
 #include <ATen/Parallel.h>
 
-#include "groundglass/cli/study.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
@@ -19,6 +17,7 @@
 #include "groundglass/report/precision_recall.h"
 #include "groundglass/runs/trained_model.h"
 #include "groundglass/runs/training_run.h"
+#include "groundglass/studies/study.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -63,21 +62,21 @@ DetectionOptions read_detection(const StudyFile& study) {
 }
 
 /// The rows of the command line, or all of the study's.
-std::vector<std::string> chosen_rows(const DetectionOptions& options, const StudyArguments& a) {
-  for (const auto& name : a.rows) {
+std::vector<std::string> chosen_rows(const DetectionOptions& options, const StudyJob& job) {
+  for (const auto& name : job.rows) {
     if (std::find(options.rows.begin(), options.rows.end(), name) == options.rows.end()) {
       fail(ErrorKind::usage, "--row " + in_quotes(name) + ": the study has no such row" +
                                  did_you_mean(name, options.rows));
     }
   }
-  return a.rows.empty() ? options.rows : a.rows;
+  return job.rows.empty() ? options.rows : job.rows;
 }
 
 /// A row's recipe under the protocol of the mode, which the recipe alone cannot know: it has no
 /// labels to balance.
 Recipe recipe_of(const StudyFile& study, const std::string& row, const DetectionOptions& options,
-                 const std::string& mode, const StudyArguments& a, const RunSettings& settings) {
-  Recipe recipe = read_recipe_for(study.beside("../" + row + ".toml"), a.epochs, settings);
+                 const std::string& mode, const StudyJob& job) {
+  Recipe recipe = read_recipe_for(study.beside("../" + row + ".toml"), job.epochs, job.settings);
   recipe.split.mode = mode == "paper" ? "stratified" : "strict";
   recipe.split.balance_labels = options.positive;
   // The mean Dice of the domains says nothing where some domains have no infection, so epoch and
@@ -144,9 +143,9 @@ DetectionRow run_row(FoldJob job, const std::string& name, int64_t wanted_folds,
   return row;
 }
 
-std::string caption_of(const StudyFile& study, const StudyArguments& a, const std::string& mode,
+std::string caption_of(const StudyFile& study, const StudyJob& job, const std::string& mode,
                        const PreparedSet& set, const std::vector<DetectionRow>& rows,
-                       int64_t planned_folds, const Context& context) {
+                       int64_t planned_folds) {
   std::vector<std::string> patients;
   for (const auto& fold : rows.front().folds) {
     for (const auto& image : fold.images) patients.push_back(image.domain + "/" + image.patient);
@@ -156,7 +155,7 @@ std::string caption_of(const StudyFile& study, const StudyArguments& a, const st
   return "Split mode " + mode + ", " + std::to_string(rows.front().folds.size()) + " of " +
          std::to_string(planned_folds) + " folds, " + std::to_string(distinct) +
          " test patients, images of " + std::to_string(set.header().height) + " x " +
-         std::to_string(set.header().width) + ". Command `" + a.command(context) + "`, commit " +
+         std::to_string(set.header().width) + ". Command `" + job.command + "`, commit " +
          commit() + ", " + cpu_name() + ", " + std::to_string(at::get_num_threads()) +
          " threads. " + study.study.caption;
 }
@@ -241,24 +240,23 @@ void write_page(const StudyFile& study, const fs::path& folder, const std::strin
 
 }  // namespace
 
-void run_detection_study(const StudyFile& study, const StudyArguments& a, const Context& context) {
+StudyResult run_detection_study(const StudyFile& study, const StudyJob& job, Observer& console) {
   const DetectionOptions options = read_detection(study);
-  const std::string mode = a.mode.empty() ? "strict" : a.mode;
+  const std::string mode = job.mode.empty() ? "strict" : job.mode;
   PrintedDetection printed{{},
                            numbers_of(study, "detection_printed"),
                            numbers_of(study, "confusion_printed"),
                            numbers_of(study, "ms_printed")};
-  const auto names = chosen_rows(options, a);
-  const RunSettings settings = run_settings(context);
+  const auto names = chosen_rows(options, job);
   std::vector<Recipe> recipes;  // all are read before the first is trained
   for (const auto& name : names) {
-    recipes.push_back(recipe_of(study, name, options, mode, a, settings));
+    recipes.push_back(recipe_of(study, name, options, mode, job));
     const auto& rows = recipes.back().expect.rows;
     if (rows.count("printed") > 0) printed.segmentation[name] = rows.at("printed");
   }
-  const auto console = console_observer(context);
-  const fs::path folder = fs::path(a.output) / mode;
-  const PreparedSet set(prepared_path(a.data, a.output, recipes.front(), settings, *console));
+  const fs::path folder = job.output / mode;
+  const PreparedSet set(
+      prepared_path(job.data, job.output, recipes.front(), job.settings, console));
   std::vector<std::string> labels;
   for (const auto& row : set.rows()) labels.push_back(row.label);
   check_labels(labels, options.positive);
@@ -267,19 +265,23 @@ void run_detection_study(const StudyFile& study, const StudyArguments& a, const 
   std::vector<DetectionRow> rows;
   DetectionTables tables;
   for (size_t i = 0; i < names.size(); ++i) {
-    rows.push_back(run_row({folder / names[i], recipes[i], &set, {}, settings.engine}, names[i],
-                           a.folds, options, *console));
+    rows.push_back(run_row({.run = folder / names[i],
+                            .recipe = recipes[i],
+                            .set = &set,
+                            .engine = job.settings.engine},
+                           names[i], job.folds, options, console));
     tables = detection_tables(rows, printed, mode);
     const std::string caption =
-        caption_of(study, a, mode, set, rows, recipes.front().split.folds, context);
+        caption_of(study, job, mode, set, rows, recipes.front().split.folds);
     tables.json["title"] = study.study.title;
     tables.json["caption"] = caption;
     // What is done can be read while the rest is trained.
     write_tables(study, folder, caption, tables);
     write_page(study, folder, caption, tables, leaders(rows, options.leaders));
   }
-  if (context.json) return print_json(tables.json);
-  for (const auto& table : tables.tables) std::cout << to_markdown(table) << "\n";
+  std::string text;
+  for (const auto& table : tables.tables) text += to_markdown(table) + "\n";
+  return {tables.json, text};
 }
 
 }  // namespace groundglass

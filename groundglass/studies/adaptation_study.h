@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "groundglass/cli/study.h"
 #include "groundglass/data/prepared_set.h"
+#include "groundglass/studies/study.h"
 
 namespace groundglass {
 
@@ -67,7 +67,7 @@ struct AdaptationStudyFile {
 
 /// Reads the sections of an adaptation study. Throws Error(recipe) for an unknown section, key or
 /// word and for ablations without a name of their own; Error(usage) for a --row that is not there.
-AdaptationStudyFile read_adaptation_study(const StudyFile& file, const StudyArguments& a);
+AdaptationStudyFile read_adaptation_study(const StudyFile& file, const StudyJob& job);
 
 /// The slices that take part, by domain.
 using DomainRows = std::map<std::string, std::vector<int64_t>>;
