@@ -3,6 +3,9 @@
 #include <map>
 #include <set>
 
+#include "groundglass/core/json.h"
+#include "groundglass/evaluate/table_cells.h"
+
 namespace groundglass {
 namespace {
 
@@ -80,6 +83,25 @@ Agreement agreement(AnnotationStore& store) {
     }
   }
   return result;
+}
+
+nlohmann::ordered_json agreement_json(const Agreement& found) {
+  auto pairs = nlohmann::ordered_json::array();
+  for (const auto& p : found.pairs) {
+    pairs.push_back({{"annotators", {p.first, p.second}},
+                     {"cases", p.cases},
+                     {"equal", optional_json(p.equal)},
+                     {"kappa", optional_json(p.kappa)}});
+  }
+  const Preference& p = found.preference;
+  return {{"pairs", pairs},
+          {"stage_1",
+           {{"choices", p.choices},
+            {"machine", p.machine},
+            {"manual", p.manual},
+            {"rejected", p.rejected},
+            {"machine_share", optional_json(p.share())},
+            {"interval95", interval_json(p.interval())}}}};
 }
 
 }  // namespace groundglass

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "groundglass/annotate/store.h"
 #include "groundglass/metrics/proportion_interval.h"
 
@@ -47,5 +49,9 @@ struct Agreement {
 std::string source_of(const Choice& choice, const std::vector<Candidate>& candidates);
 
 Agreement agreement(AnnotationStore& store);
+
+/// {"pairs":[{"annotators","cases","equal","kappa"}],"stage_1":{..,"machine_share","interval95"}};
+/// undefined numbers are null.
+nlohmann::ordered_json agreement_json(const Agreement& found);
 
 }  // namespace groundglass

@@ -94,4 +94,12 @@ torch::Tensor read_gray(const AnnotationCase& of) {
   return (image.pixels[0] * (255 / image.white)).round().clamp(0, 255).to(torch::kUInt8);
 }
 
+AnnotationStore begin_project(const std::string& dataset, const std::filesystem::path& project,
+                              const DataOptions& data, int64_t threads, Observer& observer) {
+  data.check();
+  const Dataset read = read_dataset(dataset, {data.mask});
+  for (const auto& text : read.warnings) observer.on(Warning{text});
+  return AnnotationStore::create(project, {dataset, data}, cases_of(read, data, threads, observer));
+}
+
 }  // namespace groundglass

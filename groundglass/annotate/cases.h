@@ -15,6 +15,12 @@ namespace groundglass {
 std::vector<AnnotationCase> cases_of(const Dataset& dataset, const DataOptions& data,
                                      int64_t threads, Observer& observer = silent_observer());
 
+/// The project of a data set (table or folder; masks may be missing): begun, or found as it was
+/// begun. Warnings of the data set go to `observer`. Throws as cases_of() and
+/// AnnotationStore::create() do.
+AnnotationStore begin_project(const std::string& dataset, const std::filesystem::path& project,
+                              const DataOptions& data, int64_t threads, Observer& observer);
+
 /// The word with everything but letters, digits, '.', '-' and '_' turned into '_', so that it can
 /// be part of a file's name.
 std::string file_word(const std::string& name);

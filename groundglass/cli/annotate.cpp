@@ -27,7 +27,7 @@ int64_t with_manual(const AnnotationStore& store) {
 
 void run_init(const InitArguments& a, const Context& context) {
   const auto observer = console_observer(context);
-  const auto store = begin_project(a.dataset, a.project, a.data, context, *observer);
+  const auto store = begin_project(a.dataset, a.project, a.data, context.threads, *observer);
   const auto cases = static_cast<int64_t>(store.cases().size()), manual = with_manual(store);
   if (context.json) {
     return print_json({{"project", a.project},
@@ -120,15 +120,6 @@ void add_mask_options(CLI::App* verb, DataOptions& data) {
   verb->add_option("--mask", data.mask, "column of the manual masks in a table");
   verb->add_option("--labels", data.labels, "mask values: binary, any or classes");
   verb->add_option("--classes", data.classes, "for --labels classes: how many");
-}
-
-AnnotationStore begin_project(const std::string& dataset, const std::filesystem::path& project,
-                              const DataOptions& data, const Context& context, Observer& observer) {
-  data.check();
-  const Dataset read = read_dataset(dataset, {data.mask});
-  for (const auto& text : read.warnings) observer.on(Warning{text});
-  return AnnotationStore::create(project, {dataset, data},
-                                 cases_of(read, data, context.threads, observer));
 }
 
 void add_annotate(CLI::App& app, Context& context) {

@@ -5,7 +5,6 @@
 #include "groundglass/annotate/choices.h"
 #include "groundglass/annotate/export.h"
 #include "groundglass/cli/annotate.h"
-#include "groundglass/core/json.h"
 #include "groundglass/core/text.h"
 
 namespace groundglass {
@@ -16,27 +15,6 @@ struct ChooseArguments {
   std::string project, file, annotator;
   bool replace = false;
 };
-
-ordered_json agreement_json(const Agreement& found) {
-  auto pairs = ordered_json::array();
-  for (const auto& p : found.pairs) {
-    pairs.push_back({{"annotators", {p.first, p.second}},
-                     {"cases", p.cases},
-                     {"equal", optional_json(p.equal)},
-                     {"kappa", optional_json(p.kappa)}});
-  }
-  const Preference& p = found.preference;
-  const auto interval = p.interval();
-  return {{"pairs", pairs},
-          {"stage_1",
-           {{"choices", p.choices},
-            {"machine", p.machine},
-            {"manual", p.manual},
-            {"rejected", p.rejected},
-            {"machine_share", optional_json(p.share())},
-            {"interval95",
-             interval ? ordered_json{interval->low, interval->high} : ordered_json(nullptr)}}}};
-}
 
 void print_agreement(const Agreement& found) {
   for (const auto& p : found.pairs) {

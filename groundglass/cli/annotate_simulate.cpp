@@ -11,7 +11,7 @@ namespace {
 struct SimulateArguments {
   std::string input, output;
   SimulateOptions options;
-  ProposeArguments propose;
+  ProposeJob propose;
   DataOptions data;
 };
 
@@ -19,8 +19,10 @@ struct SimulateArguments {
 AnnotationStore project_of(const SimulateArguments& a, const Context& context, Observer& observer) {
   if (!is_dataset(a.input)) return AnnotationStore(a.input);
   AnnotationStore store =
-      begin_project(a.input, fs::path(a.output) / "project", a.data, context, observer);
-  propose_round(store, a.propose, context, observer);
+      begin_project(a.input, fs::path(a.output) / "project", a.data, context.threads, observer);
+  ProposeJob job = a.propose;
+  job.settings = run_settings(context);
+  propose_round(store, job, observer);
   return store;
 }
 

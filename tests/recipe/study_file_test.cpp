@@ -43,7 +43,7 @@ TEST(ShippedStudies, TheLossStudyHasTheFourteenRowsOfTheTable) {
 }
 
 TEST(ShippedStudies, OfDetectionMendDeparturesThatEachRowNames) {
-  const StudyFile study = read_study(kStudies / "xray_detection.toml");
+  const StudyFile study = read_study_file(kStudies / "xray_detection.toml");
   const toml::table& detection = study.section("detection");
   const toml::array& mends = *detection["mends"].as_array();
   EXPECT_EQ(mends.size(), 2U);
