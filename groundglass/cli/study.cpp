@@ -22,6 +22,7 @@ std::string command_of(const StudyArguments& a, const Context& context) {
   if (job.folds > 0) text += " --folds " + std::to_string(job.folds);
   for (const auto& row : job.rows) text += " --row '" + row + "'";
   for (const auto& set : context.overrides) text += " --set '" + set + "'";
+  if (context.seed >= 0) text += " --seed " + std::to_string(context.seed);
   if (context.precision != "auto") text += " --precision " + context.precision;
   return text + " -o " + a.output;
 }
