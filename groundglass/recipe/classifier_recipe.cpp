@@ -90,6 +90,7 @@ ClassifierRecipe parse_classifier_recipe(const std::string& text, const std::str
     TrainOptions others = recipe.train;
     others.monitor = "last";
     others.check();
+    check_classifier_options(recipe.train);
     if (recipe.labels.positive.empty()) {
       fail(ErrorKind::recipe, "[labels] has no positive = [\"...\"]");
     }

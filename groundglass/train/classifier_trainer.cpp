@@ -1,228 +1,70 @@
 #include "groundglass/train/classifier_trainer.h"
 
-#include <chrono>
 #include <cmath>
 #include <set>
 
-#include <nlohmann/json.hpp>
-
-#include "groundglass/core/clock.h"
 #include "groundglass/core/csv.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
-#include "groundglass/core/process.h"
-#include "groundglass/core/rng.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
 #include "groundglass/train/answers.h"
-#include "groundglass/train/optimizer.h"
-#include "groundglass/train/trusted_precision.h"
-#include "groundglass/train/weights.h"
+#include "groundglass/train/training_state.h"
 
 namespace groundglass {
-using nlohmann::json;
 namespace {
 
-/// Where a training stands, beside its weights.
-struct Standing {
-  int64_t epoch = 0, step = 0;
-  double loss_sum = 0;
-  int64_t best_epoch = 0;
-  double best_monitor = -1;
-  std::vector<std::vector<std::string>> progress;  ///< lines of progress.csv
-
-  json numbers() const {
-    return {{"epoch", epoch},
-            {"step", step},
-            {"loss_sum", loss_sum},
-            {"best_epoch", best_epoch},
-            {"best_monitor", best_monitor},
-            {"progress", progress}};
-  }
-  static Standing of(const json& j) {
-    return {j.at("epoch"),      j.at("step"),         j.at("loss_sum"),
-            j.at("best_epoch"), j.at("best_monitor"), j.at("progress")};
-  }
-};
-
-torch::Tensor forward(EncoderClassifier& model, const torch::Tensor& image, const Engine& engine) {
-  const Autocast autocast(engine.device, engine.precision);
-  return model->forward(image.to(engine.device));
-}
-
-/// One training from its state to its end.
-class ClassifierTraining {
+/// Classification of whole images as the training loop sees it.
+class ClassificationTask final : public TrainingTask {
  public:
-  ClassifierTraining(const ClassifierJob& job, Observer& observer)
-      : job_(job),
-        observer_(observer),
-        engine_(trusted_precision(job.engine, job.set->header().height, job.set->header().width,
-                                  observer)),
-        model_(job.model),
-        parameters_(model_->parameters()) {
-    model_->to(engine_.device);
-    optimizer_ = make_optimizer(parameters_, job_.options);
-    loader_.batch_size = job_.options.batch_size;
-    loader_.threads = job_.options.loader_threads;
-    loader_.seed = static_cast<uint64_t>(job_.options.seed);
-    loader_.normalise = job_.normalise;
-    loader_.augment = job_.augment;
-    loader_.vary = job_.augment.mode == "online";
-    if (std::filesystem::exists(state_path())) load();
-    last_save_s_ = now_s();
-  }
+  explicit ClassificationTask(const ClassifierJob& job) : job_(job), model_(job.model) {}
 
-  ClassifierResult run() {
-    while (state_.epoch < job_.options.epochs) one_epoch();
-    save();
-    load_weights(*model_, read_safetensors(weights_path()).tensors, weights_path().string());
-    return {state_.epoch, state_.best_epoch, state_.best_monitor};
-  }
+  torch::nn::Module& network() const override { return *model_.ptr(); }
 
- private:
-  std::filesystem::path weights_path() const { return job_.run / "weights.safetensors"; }
-  std::filesystem::path state_path() const { return job_.run / "state.safetensors"; }
-
-  void one_epoch() {
-    const auto order = epoch_order(job_.split.train, job_.set->rows(), job_.options.sampling,
-                                   loader_.seed, static_cast<uint64_t>(state_.epoch),
-                                   job_.options.steps_per_epoch * job_.options.batch_size);
-    const auto batch = static_cast<size_t>(job_.options.batch_size);
-    const auto steps = static_cast<int64_t>((order.size() + batch - 1) / batch);
-    loader_.epoch = static_cast<uint64_t>(state_.epoch);
-    const double begin = now_s();
-    int64_t images = 0;
+  torch::Tensor loss(const Batch& batch, const torch::Tensor& image,
+                     const Engine& engine) override {
+    torch::Tensor logits;
     {
-      Loader loader(*job_.set, order, loader_, state_.step);
-      model_->train();
-      while (auto next = loader.next()) {
-        const double loss = one_step(*next, steps);
-        images += next->image.size(0);
-        observer_.on(Progress{"steps", state_.step, steps,
-                              "epoch " + std::to_string(state_.epoch + 1) + "/" +
-                                  std::to_string(job_.options.epochs) + ", loss " +
-                                  fixed(loss, 4)});
-        save_or_stop();
-      }
+      const Autocast autocast(engine.device, engine.precision);
+      logits = model_->forward(image);
     }
-    EpochDone done;
-    done.images_per_s = static_cast<double>(images) / std::max(now_s() - begin, 1e-9);
-    done.loss = state_.loss_sum / static_cast<double>(std::max<int64_t>(steps, 1));
-    done.learning_rate = scheduled_rate(job_.options, static_cast<double>(state_.epoch));
-    finish_epoch(done, begin);
-  }
-
-  torch::Tensor targets(const Batch& batch) const {
     std::vector<int64_t> classes;
-    for (const int64_t row : batch.rows) classes.push_back(job_.classes[static_cast<size_t>(row)]);
-    return torch::tensor(classes, torch::kInt64).to(engine_.device);
+    for (const int64_t row : batch.rows) classes.push_back(class_of(row));
+    return torch::nll_loss(torch::log_softmax(logits.to(torch::kFloat32), 1),
+                           torch::tensor(classes, torch::kInt64).to(engine.device));
   }
 
-  double one_step(const Batch& batch, int64_t steps) {
-    const double progress = static_cast<double>(state_.epoch) +
-                            static_cast<double>(state_.step) / static_cast<double>(steps);
-    at::manual_seed(mix_keys(loader_.seed, static_cast<uint64_t>(state_.epoch),
-                             static_cast<uint64_t>(state_.step), 0xd40b));
-    for (auto& p : parameters_) p.mutable_grad().reset();
-    const auto logits = forward(model_, batch.image, engine_).to(torch::kFloat32);
-    const auto loss = torch::nll_loss(torch::log_softmax(logits, 1), targets(batch));
-    const double value = loss.item<double>();
-    if (!std::isfinite(value)) {
-      fail(ErrorKind::recipe,
-           "the loss is not a number in epoch " + std::to_string(state_.epoch + 1) + ", step " +
-               std::to_string(state_.step + 1) + "; lower [train] learning_rate or set clip_norm");
-    }
-    loss.backward();
-    if (job_.options.clip_norm > 0) clip_gradients(parameters_, job_.options.clip_norm);
-    optimizer_->step(scheduled_rate(job_.options, progress));
-    state_.loss_sum += value;
-    ++state_.step;
-    return value;
-  }
-
-  /// Between two steps: a checkpoint if one is due, and the end if a signal asked for it.
-  void save_or_stop() {
-    if (stop_signal() != 0) {
-      save();
-      throw Stopped(stop_signal(), "stopped after step " + std::to_string(state_.step) +
-                                       " of epoch " + std::to_string(state_.epoch + 1) +
-                                       "; the same command goes on");
-    }
-    if (now_s() - last_save_s_ > 60 * job_.options.checkpoint_minutes) save();
-  }
-
-  void finish_epoch(EpochDone& done, double begin) {
-    LoaderOptions plain = loader_;
-    plain.vary = false;
-    const auto images = classify(model_, *job_.set, job_.split.validation, plain, engine_);
-    const auto area = auc(class_scores(images, job_.classes));
+  void validate(const LoaderOptions& loader, const Engine& engine, EpochDone& done) override {
+    const auto images = classify(model_, *job_.set, job_.split.validation, loader, engine);
     double loss = 0;
     for (const auto& image : images) {
-      const auto own = static_cast<size_t>(job_.classes[static_cast<size_t>(image.row)]);
-      loss -= std::log(std::max(image.shares[own], 1e-12));
+      const double share = image.shares[static_cast<size_t>(class_of(image.row))];
+      loss -= std::log(std::max(share, 1e-12));
     }
     done.validation_loss = loss / static_cast<double>(std::max<size_t>(images.size(), 1));
-    done.epoch = state_.epoch + 1;
-    done.epochs = job_.options.epochs;
-    done.monitor = area.value_or(-1);
-    const bool last = job_.options.monitor == "last";
-    done.best = last || state_.best_epoch == 0 || done.monitor > state_.best_monitor;
-    done.seconds = now_s() - begin;
-    done.rss_mib = rss_mib();
-    if (done.best) {
-      state_.best_monitor = done.monitor;
-      state_.best_epoch = done.epoch;
-      write_safetensors(weights_path(), {named_weights(*model_), job_.weights_notes});
-    }
-    ++state_.epoch;
-    state_.step = 0;
-    state_.loss_sum = 0;
-    state_.progress.push_back({std::to_string(done.epoch), shortest(done.loss),
-                               shortest(done.validation_loss), area ? shortest(*area) : "",
-                               shortest(done.learning_rate), fixed(done.seconds, 2),
-                               done.best ? "1" : "0"});
-    save();
+    done.monitor = auc(class_scores(images, job_.classes)).value_or(-1);
+  }
+
+  void write_progress(const std::filesystem::path& run,
+                      const std::vector<EpochDone>& history) const override {
     std::string text =
         csv_line({"epoch", "loss", "validation_loss", "auc", "learning_rate", "seconds", "best"});
-    for (const auto& line : state_.progress) text += csv_line(line);
-    write_file(job_.run / "progress.csv", text);
-    observer_.on(done);
+    for (const auto& e : history) {
+      text += csv_line({std::to_string(e.epoch), shortest(e.loss), shortest(e.validation_loss),
+                        e.monitor < 0 ? "" : shortest(e.monitor), shortest(e.learning_rate),
+                        fixed(e.seconds, 2), e.best ? "1" : "0"});
+    }
+    write_file(run / "progress.csv", text);
   }
 
-  void save() {
-    TensorArchive archive;
-    for (const auto& [name, tensor] : named_weights(*model_)) {
-      archive.tensors["weights/" + name] = tensor;
-    }
-    for (const auto& [name, tensor] : optimizer_->state()) {
-      archive.tensors["optimizer/" + name] = tensor;
-    }
-    archive.metadata["classifier"] = state_.numbers().dump();
-    write_safetensors(state_path(), archive);
-    last_save_s_ = now_s();
-  }
+  std::string how_to_go_on() const override { return "the same command goes on"; }
+  std::string state_name() const override { return "state of a classifier"; }
 
-  void load() {
-    const TensorArchive archive = read_safetensors(state_path());
-    try {
-      state_ = Standing::of(json::parse(archive.metadata.at("classifier")));
-    } catch (const std::exception& e) {
-      fail(ErrorKind::checkpoint,
-           state_path().string() + ": is no state of a classifier (" + e.what() + ")");
-    }
-    load_weights(*model_, tensors_below(archive, "weights/"), state_path().string());
-    optimizer_->load(tensors_below(archive, "optimizer/"));
-  }
+ private:
+  int64_t class_of(int64_t row) const { return job_.classes[static_cast<size_t>(row)]; }
 
   const ClassifierJob& job_;
-  Observer& observer_;
-  Engine engine_;
   EncoderClassifier model_;
-  std::vector<torch::Tensor> parameters_;
-  std::unique_ptr<Optimizer> optimizer_;
-  LoaderOptions loader_;
-  Standing state_;
-  double last_save_s_ = 0;
 };
 
 void check_classes(const ClassifierJob& job) {
@@ -244,9 +86,18 @@ void check_classes(const ClassifierJob& job) {
 
 }  // namespace
 
-ClassifierResult train_classifier(const ClassifierJob& job, Observer& observer) {
+void check_classifier_options(const TrainOptions& options) {
+  if (options.side_weight > 0) {
+    fail(ErrorKind::recipe,
+         "[train] side_weight is set and a classifier has no side outputs to train; set it to 0");
+  }
+}
+
+TrainResult train_classifier(const ClassifierJob& job, Observer& observer) {
+  check_classifier_options(job.options);
   check_classes(job);
-  return ClassifierTraining(job, observer).run();
+  ClassificationTask task(job);
+  return run_training(job, task, observer);
 }
 
 std::vector<ClassifiedImage> classify(EncoderClassifier& model, const PreparedSet& set,

@@ -1,147 +1,70 @@
 #include "groundglass/train/trainer.h"
 
-#include <chrono>
-#include <cmath>
-
-#include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
-#include "groundglass/core/process.h"
-#include "groundglass/core/rng.h"
-#include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
 #include "groundglass/train/memory_format.h"
-#include "groundglass/train/optimizer.h"
 #include "groundglass/train/training_state.h"
-#include "groundglass/train/trusted_precision.h"
-#include "groundglass/train/weight_average.h"
-#include "groundglass/train/weights.h"
 
 namespace groundglass {
 namespace {
 
-/// One training from its state to its end.
-class Training {
+/// Segmentation as the training loop sees it.
+class SegmentationTask final : public TrainingTask {
  public:
-  Training(const TrainJob& job, Observer& observer)
-      : job_(job),
-        observer_(observer),
-        engine_(trusted_precision(job.engine, job.set->header().height, job.set->header().width,
-                                  observer)),
-        parameters_(job.model->parameters()) {
-    job_.model->to(engine_.device);
-    if (job_.teacher) {
-      job_.teacher->model->to(engine_.device);
-      job_.teacher->model->eval();
-      if (trains_channels_last(engine_)) lay_channels_last(job_.teacher->model->parameters());
-    }
-    if (trains_channels_last(engine_)) lay_channels_last(parameters_);
-    optimizer_ = make_optimizer(parameters_, job_.options);
-    average_ = WeightAverage(*job_.model, job_.options.ema_decay);
-    loader_.batch_size = job_.options.batch_size;
-    loader_.threads = job_.options.loader_threads;
-    loader_.seed = static_cast<uint64_t>(job_.options.seed);
-    loader_.normalise = job_.normalise;
-    loader_.augment = job_.augment;
-    loader_.vary = job_.augment.mode == "online";
-    if (job_.options.sampling == "small_lesions") {
-      small_lesions_ = rows_with_small_lesions(*job_.set);
-    }
-    if (state_exists(job_.run)) {
-      state_ = load_state(job_.run, *job_.model, *optimizer_, average_);
-    }
-    last_save_s_ = now_s();
+  explicit SegmentationTask(const TrainJob& job) : job_(job) {}
+
+  torch::nn::Module& network() const override { return *job_.model; }
+
+  void prepare(const Engine& engine) override {
+    if (!job_.teacher) return;
+    job_.teacher->model->to(engine.device);
+    job_.teacher->model->eval();
+    if (trains_channels_last(engine)) lay_channels_last(job_.teacher->model->parameters());
   }
 
-  TrainResult run() {
-    while (state_.epoch < job_.options.epochs && !out_of_patience()) {
-      if (pause_is_due()) return {state_.epoch, state_.best_epoch, state_.best_monitor};
-      one_epoch();
-    }
-    state_.finished = true;
-    save();
-    load_weights(*job_.model, read_safetensors(weights_path()).tensors, weights_path().string());
-    return {state_.epoch, state_.best_epoch, state_.best_monitor};
-  }
-
- private:
-  std::filesystem::path weights_path() const { return job_.run / "weights.safetensors"; }
-
-  bool out_of_patience() const {
-    return job_.options.patience > 0 && state_.epoch - state_.best_epoch >= job_.options.patience;
-  }
-
-  bool pause_is_due() const { return job_.pause_after > 0 && state_.epoch >= job_.pause_after; }
-
-  void one_epoch() {
-    const int64_t draws = job_.options.steps_per_epoch * job_.options.batch_size;
-    const auto order =
-        epoch_order(job_.split.train, job_.set->rows(), job_.options.sampling, loader_.seed,
-                    static_cast<uint64_t>(state_.epoch), draws, small_lesions_);
-    const auto batch = static_cast<size_t>(job_.options.batch_size);
-    const auto steps = static_cast<int64_t>((order.size() + batch - 1) / batch);
-    loader_.epoch = static_cast<uint64_t>(state_.epoch);
-    const double begin = now_s();
-    int64_t images = 0;
-    EpochDone done;
-    {
-      Loader loader(*job_.set, order, loader_, state_.step);
-      job_.model->train();
-      while (auto next = loader.next()) {
-        const double loss = one_step(*next, steps);
-        images += next->image.size(0);
-        observer_.on(Progress{"steps", state_.step, steps,
-                              "epoch " + std::to_string(state_.epoch + 1) + "/" +
-                                  std::to_string(job_.options.epochs) + ", loss " +
-                                  fixed(loss, 4)});
-        save_or_stop();
-      }
-      done.waited_s = loader.waited_s();
-      done.loader_images_per_s = loader.images_per_s();
-    }
-    const double trained_s = now_s() - begin;
-    done.images_per_s = trained_s > 0 ? static_cast<double>(images) / trained_s : 0;
-    done.loss = state_.loss_sum / static_cast<double>(std::max<int64_t>(steps, 1));
-    done.learning_rate = scheduled_rate(job_.options, static_cast<double>(state_.epoch));
-    finish_epoch(done, begin);
-  }
-
-  double one_step(const Batch& batch, int64_t steps) {
-    const double progress = static_cast<double>(state_.epoch) +
-                            static_cast<double>(state_.step) / static_cast<double>(steps);
-    // Dropout draws from LibTorch's generator: seeded for each step, it has no history to save.
-    at::manual_seed(mix_keys(loader_.seed, static_cast<uint64_t>(state_.epoch),
-                             static_cast<uint64_t>(state_.step), 0xd40b));
-    for (auto& p : parameters_) p.mutable_grad().reset();
-    auto image = batch.image.to(engine_.device);
-    if (trains_channels_last(engine_)) image = channels_last(image);
-    const auto taught = answer_of_teacher(image);
+  torch::Tensor loss(const Batch& batch, const torch::Tensor& image,
+                     const Engine& engine) override {
+    torch::Tensor taught;
+    if (job_.teacher) taught = answer(*job_.teacher->model, image, engine);
     Prediction said;
     {
-      const Autocast autocast(engine_.device, engine_.precision);
+      const Autocast autocast(engine.device, engine.precision);
       said = job_.model->forward(image);
     }
-    const auto loss = supervised_loss(said, taught, batch.target.to(engine_.device));
-    const double value = loss.item<double>();
-    if (!std::isfinite(value)) {
-      fail(ErrorKind::recipe,
-           "the loss is not a number in epoch " + std::to_string(state_.epoch + 1) + ", step " +
-               std::to_string(state_.step + 1) + "; lower [train] learning_rate or set clip_norm");
-    }
-    loss.backward();
-    if (job_.options.clip_norm > 0) clip_gradients(parameters_, job_.options.clip_norm);
-    optimizer_->step(scheduled_rate(job_.options, progress));
-    average_.update(*job_.model);
-    state_.loss_sum += value;
-    ++state_.step;
-    return value;
+    return supervised_loss(said, taught, batch.target.to(engine.device));
   }
 
-  /// The teacher's logits of the images as the network sees them; undefined without a teacher.
-  torch::Tensor answer_of_teacher(const torch::Tensor& image) const {
-    if (!job_.teacher) return {};
-    const torch::NoGradGuard no_grad;
-    const Autocast autocast(engine_.device, engine_.precision);
-    return job_.teacher->model->forward(image).logits.to(torch::kFloat32);
+  void validate(const LoaderOptions& loader, const Engine& engine, EpochDone& done) override {
+    ScoreOptions options;
+    options.loader = loader;
+    options.engine = engine;
+    options.threshold = job_.threshold;
+    const Scores scores =
+        score_entries(*job_.model, *job_.set, job_.split.validation, options, job_.loss);
+    done.validation_loss = scores.loss;
+    done.soft_dice = soft_dice(scores.soft_pooled()).value_or(-1);
+    done.hard_dice = dice(scores.pooled()).value_or(-1);
+    for (const auto& counts : scores.class_pooled()) {
+      done.class_dice.push_back(dice(counts).value_or(-1));
+    }
+    done.monitor = monitor_of(scores, done);
+  }
+
+  void write_progress(const std::filesystem::path& run,
+                      const std::vector<EpochDone>& history) const override {
+    write_progress_csv(run, history);
+  }
+
+  std::string how_to_go_on() const override { return "go on with --resume"; }
+
+ private:
+  double monitor_of(const Scores& scores, const EpochDone& done) const {
+    const std::string& monitor = job_.options.monitor;
+    if (monitor == "soft_dice") return done.soft_dice;
+    if (monitor == "hard_dice") return done.hard_dice;
+    if (monitor == "class_dice") return class_mean_dice(scores);
+    if (monitor == "last") return static_cast<double>(done.epoch);
+    return domain_mean_dice(scores, job_.set->rows());
   }
 
   /// The loss of the logits, and that of the side outputs where these are trained, too; each to the
@@ -165,72 +88,7 @@ class Training {
     return loss;
   }
 
-  /// Between two steps: a checkpoint if one is due, and the end if a signal asked for it.
-  void save_or_stop() {
-    if (stop_signal() != 0) {
-      save();
-      throw Stopped(stop_signal(), "stopped after step " + std::to_string(state_.step) +
-                                       " of epoch " + std::to_string(state_.epoch + 1) +
-                                       "; go on with --resume");
-    }
-    if (now_s() - last_save_s_ > 60 * job_.options.checkpoint_minutes) save();
-  }
-
-  void finish_epoch(EpochDone& done, double begin) {
-    ScoreOptions options;
-    options.loader = loader_;
-    options.loader.vary = false;
-    options.engine = engine_;
-    options.threshold = job_.threshold;
-    WeightAverage::Swapped averaged(average_, *job_.model);
-    const Scores scores =
-        score_entries(*job_.model, *job_.set, job_.split.validation, options, job_.loss);
-    done.epoch = state_.epoch + 1;
-    done.epochs = job_.options.epochs;
-    done.validation_loss = scores.loss;
-    done.soft_dice = soft_dice(scores.soft_pooled()).value_or(-1);
-    done.hard_dice = dice(scores.pooled()).value_or(-1);
-    for (const auto& counts : scores.class_pooled()) {
-      done.class_dice.push_back(dice(counts).value_or(-1));
-    }
-    done.monitor = job_.options.monitor == "soft_dice"    ? done.soft_dice
-                   : job_.options.monitor == "hard_dice"  ? done.hard_dice
-                   : job_.options.monitor == "class_dice" ? class_mean_dice(scores)
-                   : job_.options.monitor == "last"       ? static_cast<double>(done.epoch)
-                                                    : domain_mean_dice(scores, job_.set->rows());
-    done.best = state_.best_epoch == 0 || done.monitor > state_.best_monitor;
-    done.seconds = now_s() - begin;
-    done.rss_mib = rss_mib();
-    if (done.best) {
-      state_.best_monitor = done.monitor;
-      state_.best_epoch = done.epoch;
-      write_safetensors(weights_path(), {named_weights(*job_.model), job_.weights_notes});
-    }
-    ++state_.epoch;
-    state_.step = 0;
-    state_.loss_sum = 0;
-    state_.history.push_back(done);
-    averaged.restore();
-    save();
-    write_progress_csv(job_.run, state_.history);
-    observer_.on(done);
-  }
-
-  void save() {
-    save_state(job_.run, state_, *job_.model, *optimizer_, average_);
-    last_save_s_ = now_s();
-  }
-
   const TrainJob& job_;
-  Observer& observer_;
-  Engine engine_;
-  std::vector<torch::Tensor> parameters_;
-  std::unique_ptr<Optimizer> optimizer_;
-  WeightAverage average_;
-  LoaderOptions loader_;
-  std::vector<bool> small_lesions_;
-  TrainingState state_;
-  double last_save_s_ = 0;
 };
 
 }  // namespace
@@ -243,7 +101,8 @@ TrainResult train(const TrainJob& job, Observer& observer) {
          "[train] side_weight is set and the network has no side outputs to train; set it to 0, or "
          "[model] side_outputs of a U-Net");
   }
-  return Training(job, observer).run();
+  SegmentationTask task(job);
+  return run_training(job, task, observer);
 }
 
 bool has_unfinished_state(const std::filesystem::path& run) {

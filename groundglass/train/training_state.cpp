@@ -74,12 +74,39 @@ TrainingState state_of(const json& numbers) {
   return state;
 }
 
+/// The numbers of a classifier's state before all trainings kept the same: its history was kept as
+/// the lines of progress.csv (epoch, loss, validation_loss, auc, learning_rate, seconds, best).
+TrainingState classifier_state_of(const json& numbers) {
+  TrainingState state;
+  state.epoch = numbers.at("epoch");
+  state.step = numbers.at("step");
+  state.loss_sum = numbers.at("loss_sum");
+  state.best_epoch = numbers.at("best_epoch");
+  state.best_monitor = numbers.at("best_monitor");
+  for (const auto& line : numbers.at("progress")) {
+    const auto cells = line.get<std::vector<std::string>>();
+    EpochDone e;
+    e.epoch = std::stoll(cells.at(0));
+    e.loss = std::stod(cells.at(1));
+    e.validation_loss = std::stod(cells.at(2));
+    if (!cells.at(3).empty()) e.monitor = std::stod(cells[3]);
+    e.learning_rate = std::stod(cells.at(4));
+    e.seconds = std::stod(cells.at(5));
+    e.best = cells.at(6) == "1";
+    state.history.push_back(e);
+  }
+  return state;
+}
+
 TrainingState parse_numbers(const fs::path& path,
-                            const std::map<std::string, std::string>& metadata) {
+                            const std::map<std::string, std::string>& metadata,
+                            const std::string& what = "training state") {
   try {
+    const auto classifier = metadata.find("classifier");
+    if (classifier != metadata.end()) return classifier_state_of(json::parse(classifier->second));
     return state_of(json::parse(metadata.at("training")));
   } catch (const std::exception& e) {
-    fail(ErrorKind::checkpoint, path.string() + ": is no training state (" + e.what() + ")");
+    fail(ErrorKind::checkpoint, path.string() + ": is no " + what + " (" + e.what() + ")");
   }
 }
 
@@ -98,21 +125,21 @@ bool state_is_finished(const fs::path& run) {
   return parse_numbers(state_path(run), read_safetensors_metadata(state_path(run))).finished;
 }
 
-void save_state(const fs::path& run, const TrainingState& state, const SegmentationModel& model,
+void save_state(const fs::path& run, const TrainingState& state, const torch::nn::Module& network,
                 const Optimizer& optimizer, const WeightAverage& average) {
   TensorArchive archive;
-  add(archive, "weights/", named_weights(model));
+  add(archive, "weights/", named_weights(network));
   add(archive, "optimizer/", optimizer.state());
   add(archive, "average/", average.state());
   archive.metadata["training"] = numbers_of(state).dump();
   write_safetensors(state_path(run), archive);
 }
 
-TrainingState load_state(const fs::path& run, SegmentationModel& model, Optimizer& optimizer,
-                         WeightAverage& average) {
+TrainingState load_state(const fs::path& run, torch::nn::Module& network, Optimizer& optimizer,
+                         WeightAverage& average, const std::string& what) {
   const TensorArchive archive = read_safetensors(state_path(run));
-  TrainingState state = parse_numbers(state_path(run), archive.metadata);
-  load_weights(model, tensors_below(archive, "weights/"), state_path(run).string());
+  TrainingState state = parse_numbers(state_path(run), archive.metadata, what);
+  load_weights(network, tensors_below(archive, "weights/"), state_path(run).string());
   optimizer.load(tensors_below(archive, "optimizer/"));
   average.load(tensors_below(archive, "average/"));
   return state;

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "groundglass/core/events.h"
-#include "groundglass/models/segmentation_model.h"
 #include "groundglass/train/optimizer.h"
 #include "groundglass/train/weight_average.h"
 
@@ -26,12 +26,15 @@ bool state_is_finished(const std::filesystem::path& run);
 
 /// Writes state.safetensors: weights, optimiser, averaged weights and the numbers above.
 void save_state(const std::filesystem::path& run, const TrainingState& state,
-                const SegmentationModel& model, const Optimizer& optimizer,
+                const torch::nn::Module& network, const Optimizer& optimizer,
                 const WeightAverage& average);
 
-/// Reads it back. Throws Error(checkpoint) if it is damaged or belongs to another network.
-TrainingState load_state(const std::filesystem::path& run, SegmentationModel& model,
-                         Optimizer& optimizer, WeightAverage& average);
+/// Reads it back; also the state of a classifier as earlier versions wrote it. Throws
+/// Error(checkpoint) if it is damaged or belongs to another network; `what` is what it says the
+/// file should have been.
+TrainingState load_state(const std::filesystem::path& run, torch::nn::Module& network,
+                         Optimizer& optimizer, WeightAverage& average,
+                         const std::string& what = "training state");
 
 /// The epochs of a run folder so far. Throws Error(checkpoint) if its state is damaged.
 std::vector<EpochDone> read_history(const std::filesystem::path& run);

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
@@ -83,6 +84,76 @@ TEST_F(ClassifierTrainer, ResumedEndsWithTheBitsOfAnUninterruptedOne) {
   EXPECT_EQ(lines(whole.run / "progress.csv").size(), 3U);
 }
 
+TEST_F(ClassifierTrainer, GoesOnWithTheStateOfAnEarlierVersion) {
+  const auto whole = job("whole");
+  train_classifier(whole);
+  const auto cut = job("cut");
+  StopAfter stop(4);
+  EXPECT_THROW(train_classifier(cut, stop), Stopped);
+  request_stop(0);
+  // That version kept its numbers under another name and its history as lines of text.
+  TensorArchive state = read_safetensors(cut.run / "state.safetensors");
+  for (auto& [name, tensor] : state.tensors) tensor = tensor.clone();
+  const auto now = nlohmann::json::parse(state.metadata.at("training"));
+  nlohmann::json numbers, lines = nlohmann::json::array();
+  for (const char* key : {"epoch", "step", "loss_sum", "best_epoch", "best_monitor"}) {
+    numbers[key] = now.at(key);
+  }
+  const auto text = split_text(read_file(cut.run / "progress.csv"), '\n');
+  lines.push_back(split_text(text.at(1), ','));
+  numbers["progress"] = lines;
+  state.metadata = {{"classifier", numbers.dump()}};
+  write_safetensors(cut.run / "state.safetensors", state);
+  const auto again = job("cut");
+  EXPECT_EQ(train_classifier(again).epochs, 2);
+  const auto a = named_weights(*whole.model), b = named_weights(*again.model);
+  for (const auto& [name, tensor] : a) EXPECT_TRUE(torch::equal(tensor, b.at(name))) << name;
+  EXPECT_EQ(split_text(read_file(cut.run / "progress.csv"), '\n').at(1), text.at(1));
+}
+
+TEST_F(ClassifierTrainer, StopsWhenPatienceIsOver) {
+  auto j = job("patient", 9);
+  j.options.monitor = "auc";
+  j.options.learning_rate = 0;  // nothing gets better, but for the statistics of batch norm
+  j.options.patience = 1;
+  const auto result = train_classifier(j);
+  EXPECT_LT(result.epochs, 9);
+  EXPECT_EQ(result.epochs, result.best_epoch + 1);
+}
+
+TEST_F(ClassifierTrainer, KeepsTheRunningMeanOfTheWeights) {
+  auto j = job("mean", 1);
+  j.options.ema_decay = 0.9;
+  train_classifier(j);
+  const auto state = read_safetensors(j.run / "state.safetensors").tensors;
+  const auto kept = read_safetensors(j.run / "weights.safetensors").tensors;
+  const auto& mean = state.at("average/head.weight");
+  EXPECT_TRUE(torch::equal(kept.at("head.weight"), mean));
+  EXPECT_FALSE(torch::equal(state.at("weights/head.weight"), mean));
+}
+
+TEST_F(ClassifierTrainer, RefusesASideWeight) {
+  auto j = job("sides");
+  j.options.side_weight = 0.5;
+  EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { train_classifier(j); }),
+                   {"side_weight", "no side outputs", "set it to 0"}));
+}
+
+TEST_F(ClassifierTrainer, LaysItsKernelsChannelsLastInBfloat16) {
+  for (const bool narrow : {false, true}) {
+    auto j = job(narrow ? "bf16" : "fp32", 1);
+    if (narrow) j.engine.precision = torch::kBFloat16;
+    train_classifier(j);
+    int64_t kernels = 0, last = 0;
+    for (const auto& p : j.model->parameters()) {
+      if (p.dim() != 4 || p.size(1) == 1 || p.size(2) == 1) continue;  // of these both are true
+      ++kernels;
+      last += p.is_contiguous(torch::MemoryFormat::ChannelsLast);
+    }
+    EXPECT_EQ(last, narrow ? kernels : 0);
+  }
+}
+
 TEST_F(ClassifierTrainer, LearnsTheTrainingImages) {
   auto j = job("learns", 8);
   j.split.validation = j.split.train;
@@ -156,6 +227,7 @@ TEST(ClassifierRecipes, RefuseWhatTheyDoNotKnow) {
   EXPECT_TRUE(says(refused("train.monitor=soft_dice"), {"monitor", "auc"}));
   EXPECT_TRUE(says(refused("train.monitor=auc"), {"stratified", "'last'"}));
   EXPECT_TRUE(says(refused("labels.positive=[]"), {"no positive"}));
+  EXPECT_TRUE(says(refused("train.side_weight=0.5"), {"c.toml", "side_weight", "set it to 0"}));
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { read_classifier_recipe("none.toml"); }),
                    {"none.toml", "no such recipe"}));
 }

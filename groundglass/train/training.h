@@ -1,0 +1,90 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "groundglass/core/engine.h"
+#include "groundglass/core/events.h"
+#include "groundglass/data/loader.h"
+#include "groundglass/data/split.h"
+#include "groundglass/models/nn.h"
+#include "groundglass/train/train_options.h"
+
+namespace groundglass {
+
+/// What every training needs, whatever its network learns.
+struct TrainingJob {
+  TrainOptions options;
+  AugmentOptions augment;
+  std::string normalise = "unit";
+  const PreparedSet* set = nullptr;
+  Split split;
+  Engine engine;
+  std::filesystem::path run;                         ///< folder for weights, state and logs
+  std::map<std::string, std::string> weights_notes;  ///< metadata to store with the weights
+  int64_t pause_after = 0;  ///< epochs after which it returns unfinished; 0: it goes to its end
+};
+
+struct TrainResult {
+  int64_t epochs = 0;      ///< that were trained
+  int64_t best_epoch = 0;  ///< 1 is the first
+  double best_monitor = -1;
+};
+
+/// What is learned: a network, the loss of a batch and what an epoch is judged by.
+class TrainingTask {
+ public:
+  virtual ~TrainingTask() = default;
+
+  /// The network that is trained.
+  virtual torch::nn::Module& network() const = 0;
+
+  /// Called once, before the first step: brings other networks that take part to the engine.
+  virtual void prepare(const Engine&) {}
+
+  /// The loss, a scalar with its graph.
+  ///
+  /// image  [N,C,H,W] float32 of the batch, on the engine's device and in the training's layout.
+  virtual torch::Tensor loss(const Batch& batch, const torch::Tensor& image,
+                             const Engine& engine) = 0;
+
+  /// Runs the network over the validation entries and fills in what it measures: validation_loss,
+  /// monitor and, where there are masks, Dice. done.epoch is set.
+  ///
+  /// loader  without augmentation.
+  virtual void validate(const LoaderOptions& loader, const Engine& engine, EpochDone& done) = 0;
+
+  /// Writes progress.csv into the run folder, whole, so that a resumed run never doubles a line.
+  virtual void write_progress(const std::filesystem::path& run,
+                              const std::vector<EpochDone>& history) const = 0;
+
+  /// What a stopped user is told to do.
+  virtual std::string how_to_go_on() const = 0;
+
+  /// What state.safetensors is called when it is something else.
+  virtual std::string state_name() const { return "training state"; }
+};
+
+/// The one training loop. It keeps in the run folder:
+///   weights.safetensors  of the epoch with the highest monitor
+///   state.safetensors    what a resumed training needs; written each epoch and checkpoint_minutes
+///   progress.csv         a line for each epoch
+///
+/// If the folder holds a state, training goes on from it, in mid-epoch if need be, and on the CPU
+/// ends with the same bits as if it had never been interrupted: order, augmentation and dropout are
+/// keyed by (seed, epoch, step), not by what came before.
+///
+/// With pause_after below options.epochs it returns once that many are done, to be gone on with by
+/// a later call: schedules are those of the whole training, and nothing shows that there was a
+/// pause. The network then holds the last weights.
+///
+/// On SIGINT or SIGTERM (catch_stop_signals) the step is finished, the state written and Stopped
+/// thrown. Afterwards the network holds the best weights.
+///
+/// Throws Error(data) if there is nothing to train on, Error(checkpoint) if the state does not fit
+/// the job, Error(recipe) if the loss stops being a number.
+TrainResult run_training(const TrainingJob& job, TrainingTask& task, Observer& observer);
+
+}  // namespace groundglass
