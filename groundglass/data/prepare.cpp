@@ -12,7 +12,7 @@
 #include "groundglass/data/problems.h"
 #include "groundglass/data/read_pair.h"
 #include "groundglass/io/volume_reader.h"
-#include "groundglass/preprocess/axial.h"
+#include "groundglass/preprocess/axial_source.h"
 #include "groundglass/preprocess/slice.h"
 #include "groundglass/preprocess/slice_lungs.h"
 
@@ -26,6 +26,7 @@ struct Task {
   int64_t first_row = 0;
   int64_t rows = 1;
   bool volume = false;
+  std::string units;  ///< of a volume, as found when it was opened to count its slices
 };
 
 std::string slice_id(const DataRow& row, int64_t z) {
@@ -77,9 +78,13 @@ class Preparation {
         ++without_mask;
         continue;
       }
-      Task task{&row, static_cast<int64_t>(header_.rows.size()), 1, is_volume_name(row.image)};
+      Task task{&row, static_cast<int64_t>(header_.rows.size()), 1, is_volume_name(row.image), ""};
       try {
-        if (task.volume) task.rows = open_volume(row.image, job_.preprocess.units)->info().depth;
+        if (task.volume) {
+          const AxialSource source(row.image, job_.preprocess.units);
+          task.rows = source.depth();
+          task.units = source.info().units == Units::hu ? "hu" : "gray";
+        }
       } catch (const Error& e) {
         problems_.add(e.what());
         continue;
@@ -112,17 +117,13 @@ class Preparation {
     bool complete = true;
     for (int64_t z = 0; z < task.rows; ++z) complete = complete && writer.has(task.first_row + z);
     if (complete) return 0;
-    const VolumePair pair = read_volume_pair(*task.source, job_.data, job_.preprocess.units);
-    const Volume& volume = pair.volume;
-    warn(volume.warnings);
-    const AxialView view = axial_view(volume.geometry);
-    const auto slices = view.apply(volume.voxels);
-    const auto masks = pair.mask.defined() ? view.apply(pair.mask) : pair.mask;
+    VolumePair volume(*task.source, job_.data, task.units);
+    warn(volume.info().warnings);
     int64_t written = 0;
-    for (int64_t z = 0; z < slices.size(0); ++z) {
+    for (int64_t z = 0; z < volume.depth(); ++z) {
       if (writer.has(task.first_row + z)) continue;
-      const Image slice{slices[z].contiguous().unsqueeze(0), volume.units, volume.white, {}};
-      write(task.first_row + z, slice, masks.defined() ? masks[z] : masks, writer);
+      const PicturePair pair = volume.slice(z);
+      write(task.first_row + z, pair.image, pair.mask, writer);
       ++written;
     }
     return written;

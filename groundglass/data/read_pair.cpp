@@ -21,23 +21,27 @@ std::string size_text(const torch::Tensor& t) {
   return std::to_string(t.size(0)) + " x " + std::to_string(t.size(1));
 }
 
-}  // namespace
+/// Which values a mask holds.
+class SeenLabels {
+ public:
+  void add(const torch::Tensor& stored) {
+    const auto source = stored.contiguous();
+    const auto* value = source.data_ptr<uint8_t>();
+    const int64_t n = source.numel();
+    // one pass over the bytes: tensor operations took five
+    for (int64_t i = 0; i < n; ++i) seen_[value[i]] = 1;
+  }
 
-torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& options,
-                           const std::string& name) {
-  const auto source = stored.contiguous();
-  const auto* value = source.data_ptr<uint8_t>();
-  const int64_t n = source.numel();
-  std::array<uint8_t, 256> seen{};  // one pass over the bytes: tensor operations took five
-  for (int64_t i = 0; i < n; ++i) seen[value[i]] = 1;
-  const bool binary = options.labels == "binary";
-  if (options.labels == "binary" || options.labels == "classes") {
-    const bool any_above_one = std::find(seen.begin() + 2, seen.end(), 1) != seen.end();
+  /// Throws Error(data) for values that `options` do not know.
+  void check(const DataOptions& options, const std::string& name) const {
+    const bool binary = options.labels == "binary";
+    if (!binary && options.labels != "classes") return;
+    const bool any_above_one = std::find(seen_.begin() + 2, seen_.end(), 1) != seen_.end();
     std::vector<std::string> unknown;
     for (int64_t v = 1; v < 256; ++v) {
       const bool known =
           binary ? v == (any_above_one ? 255 : 1) : v < options.classes || v == kIgnoreLabel;
-      if (seen[static_cast<size_t>(v)] != 0 && !known) unknown.push_back(std::to_string(v));
+      if (seen_[static_cast<size_t>(v)] != 0 && !known) unknown.push_back(std::to_string(v));
     }
     if (!unknown.empty()) {
       const size_t count = unknown.size();
@@ -49,20 +53,45 @@ torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& optio
                        : "class numbers below " + std::to_string(options.classes)) +
                "; see [data] labels in the recipe");
     }
-    const bool any_class = std::find(seen.begin() + 1, seen.end() - 1, 1) != seen.end() - 1;
-    if (!binary && !any_class && seen[kIgnoreLabel] != 0) {  // all lesions would go unlearned
+    const bool any_class = std::find(seen_.begin() + 1, seen_.end() - 1, 1) != seen_.end() - 1;
+    if (!binary && !any_class && seen_[kIgnoreLabel] != 0) {  // all lesions would go unlearned
       fail(ErrorKind::data,
            name +
                ": holds 255 and no class number, as masks of two classes do, and 255 is ignored "
                "with labels 'classes'; expected class numbers below " +
                std::to_string(options.classes) + ", or labels 'binary'; see [data] in the recipe");
     }
-    if (!binary) return source;
   }
+
+ private:
+  std::array<uint8_t, 256> seen_{};
+};
+
+/// Checked values as class numbers: with labels 'classes' as they are, else all but 0 are 1.
+torch::Tensor class_numbers(const torch::Tensor& stored, const DataOptions& options) {
+  const auto source = stored.contiguous();
+  if (options.labels == "classes") return source;
   auto labels = torch::empty_like(source);
+  const auto* value = source.data_ptr<uint8_t>();
   auto* label = labels.data_ptr<uint8_t>();
-  for (int64_t i = 0; i < n; ++i) label[i] = value[i] != 0;
+  for (int64_t i = 0; i < source.numel(); ++i) label[i] = value[i] != 0;
   return labels;
+}
+
+/// "[80, 512, 512]", as shape_text() says it.
+std::string shape_text(const VolumeInfo& info) {
+  return "[" + std::to_string(info.depth) + ", " + std::to_string(info.height) + ", " +
+         std::to_string(info.width) + "]";
+}
+
+}  // namespace
+
+torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& options,
+                           const std::string& name) {
+  SeenLabels seen;
+  seen.add(stored);
+  seen.check(options, name);
+  return class_numbers(stored, options);
 }
 
 PicturePair read_picture_pair(const DataRow& row, const DataOptions& options) {
@@ -77,21 +106,28 @@ PicturePair read_picture_pair(const DataRow& row, const DataOptions& options) {
   return pair;
 }
 
-VolumePair read_volume_pair(const DataRow& row, const DataOptions& options,
-                            const std::string& units) {
-  VolumePair pair{read_volume(row.image, units), {}};
-  if (row.mask.empty()) return pair;
-  const LabelMap stored = read_label_volume(row.mask);
-  if (stored.labels.sizes() != pair.volume.voxels.sizes()) {
-    fail(ErrorKind::data, row.mask.string() + ": is " + shape_text(stored.labels) +
-                              " and its image is " + shape_text(pair.volume.voxels));
+VolumePair::VolumePair(const DataRow& row, const DataOptions& options, const std::string& units)
+    : image_(row.image, units), options_(options) {
+  if (row.mask.empty()) return;
+  auto reader = open_label_volume(row.mask);
+  const VolumeInfo &mask = reader->info(), &image = info();
+  if (shape_text(mask) != shape_text(image)) {
+    fail(ErrorKind::data,
+         row.mask.string() + ": is " + shape_text(mask) + " and its image is " + shape_text(image));
   }
-  if (!same_geometry(stored.geometry, pair.volume.geometry, 0.1)) {
-    fail(ErrorKind::data, row.mask.string() + ": lies on another grid (" +
-                              describe(stored.geometry) + ") than its image (" +
-                              describe(pair.volume.geometry) + ")");
+  if (!same_geometry(mask.geometry, image.geometry, 0.1)) {
+    fail(ErrorKind::data, row.mask.string() + ": lies on another grid (" + describe(mask.geometry) +
+                              ") than its image (" + describe(image.geometry) + ")");
   }
-  pair.mask = known_labels(stored.labels, options, row.mask.string());
+  SeenLabels seen;
+  for (int64_t k = 0; k < mask.depth; ++k) seen.add(reader->read_slice(k));
+  seen.check(options, row.mask.string());
+  mask_.emplace(std::move(reader), image_.view());
+}
+
+PicturePair VolumePair::slice(int64_t k) {
+  PicturePair pair{image_.read(k), {}};
+  if (mask_) pair.mask = class_numbers(mask_->read(k).pixels[0], options_);
   return pair;
 }
 
@@ -107,7 +143,8 @@ std::vector<std::string> find_problems(const Dataset& dataset, const DataOptions
     const DataRow& row = dataset.rows[static_cast<size_t>(i)];
     try {
       if (is_volume_name(row.image)) {
-        read_volume_pair(row, options, units);
+        VolumePair pair(row, options, units);
+        for (int64_t k = 0; k < pair.depth(); ++k) pair.slice(k);
       } else {
         read_picture_pair(row, options);
       }

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <optional>
+
 #include "groundglass/core/events.h"
 #include "groundglass/data/data_options.h"
 #include "groundglass/data/dataset.h"
 #include "groundglass/io/image.h"
+#include "groundglass/preprocess/axial_source.h"
 
 namespace groundglass {
 
@@ -18,16 +21,29 @@ struct PicturePair {
   torch::Tensor mask;
 };
 
-/// A volume with its mask as class numbers [D,H,W], undefined if the row has none.
-struct VolumePair {
-  Volume volume;
-  torch::Tensor mask;
-};
-
-// Both throw Error(data): unreadable files, a mask of another size or grid, unknown labels.
+/// Throws Error(data): unreadable files, a mask of another size, unknown labels.
 PicturePair read_picture_pair(const DataRow& row, const DataOptions& options);
-VolumePair read_volume_pair(const DataRow& row, const DataOptions& options,
-                            const std::string& units);
+
+/// A volume and its mask, read one upright axial slice after the other: memory does not grow with
+/// the depth where the slices are stored so. The mask's values are looked through when it is
+/// opened, since what a value means may depend on the others.
+class VolumePair {
+ public:
+  /// units as in open_volume(). Throws Error(data): unreadable files, a mask of another size or
+  /// grid, unknown labels.
+  VolumePair(const DataRow& row, const DataOptions& options, const std::string& units);
+
+  const VolumeInfo& info() const { return image_.info(); }
+  int64_t depth() const { return image_.depth(); }
+
+  /// Axial slice k; going up by one is cheap. Throws Error(data) if it is damaged.
+  PicturePair slice(int64_t k);
+
+ private:
+  AxialSource image_;
+  std::optional<AxialSource> mask_;
+  DataOptions options_;
+};
 
 /// Reads every image and mask of a data set and returns what is wrong, a line for each, sorted.
 std::vector<std::string> find_problems(const Dataset& dataset, const DataOptions& options,

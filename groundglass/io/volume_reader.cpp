@@ -64,6 +64,25 @@ torch::Tensor as_labels(const torch::Tensor& slice, const fs::path& path, int64_
   return labels;
 }
 
+/// Another reader's slices as class numbers.
+class LabelReader final : public VolumeReader {
+ public:
+  explicit LabelReader(std::unique_ptr<VolumeReader> stored)
+      : VolumeReader(stored->path()), stored_(std::move(stored)) {
+    info_ = stored_->info();
+    info_.type = torch::kUInt8;
+    info_.units = Units::gray;
+    info_.white = 255;
+  }
+
+ private:
+  torch::Tensor load_slice(int64_t k) override {
+    return as_labels(stored_->read_slice(k), path(), k);
+  }
+
+  std::unique_ptr<VolumeReader> stored_;
+};
+
 }  // namespace
 
 torch::Tensor VolumeReader::read_slice(int64_t k) {
@@ -138,15 +157,20 @@ Volume read_volume(const fs::path& path, const std::string& units) {
   return volume;
 }
 
-LabelMap read_label_volume(const fs::path& path) {
-  const auto reader = open_any(path);
-  const VolumeInfo& info = reader->info();
-  if (info.format == "DICOM series") {
+std::unique_ptr<VolumeReader> open_label_volume(const fs::path& path) {
+  auto reader = open_any(path);
+  if (reader->info().format == "DICOM series") {
     refuse(path, "is a DICOM image, expected class numbers as .nii, .nii.gz, .nrrd or .mha");
   }
+  return std::make_unique<LabelReader>(std::move(reader));
+}
+
+LabelMap read_label_volume(const fs::path& path) {
+  const auto reader = open_label_volume(path);
+  const VolumeInfo& info = reader->info();
   LabelMap map{torch::empty({info.depth, info.height, info.width}, torch::kUInt8), info.geometry};
   for (int64_t k = 0; k < info.depth; ++k) {
-    map.labels[k].copy_(as_labels(reader->read_slice(k), path, k));
+    map.labels[k].copy_(reader->read_slice(k));
   }
   return map;
 }

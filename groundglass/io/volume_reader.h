@@ -64,6 +64,11 @@ std::unique_ptr<VolumeReader> open_volume(const std::filesystem::path& path,
 /// The whole volume, in the type of its slices.
 Volume read_volume(const std::filesystem::path& path, const std::string& units = "auto");
 
+/// Opens a volume of class numbers: slices are uint8, units gray. Throws Error(data) for a DICOM
+/// series, and from read_slice() for values that are no whole numbers in 0..255, naming the first
+/// ones.
+std::unique_ptr<VolumeReader> open_label_volume(const std::filesystem::path& path);
+
 /// A volume of class numbers. Throws Error(data) for values that are no whole numbers in 0..255,
 /// naming the first ones.
 LabelMap read_label_volume(const std::filesystem::path& path);

@@ -12,56 +12,6 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 namespace {
 
-ordered_json optional_json(const std::optional<double>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
-}
-
-std::optional<double> optional_of(const ordered_json& value) {
-  return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
-}
-
-ordered_json to_json(const CaseSummary& c) {
-  auto classes = ordered_json::array();
-  for (const auto& amount : c.classes) {
-    classes.push_back({{"class", amount.label},
-                       {"name", amount.name},
-                       {"pixels", amount.pixels},
-                       {"ml", optional_json(amount.ml)}});
-  }
-  return {{"input", c.input},
-          {"output", c.output},
-          {"modality", c.modality},
-          {"size", c.size},
-          {"lesion_pixels", c.lesion_pixels},
-          {"lesion_fraction_of_lung", optional_json(c.lesion_fraction_of_lung)},
-          {"lesion_ml", optional_json(c.lesion_ml)},
-          {"lung_ml", optional_json(c.lung_ml)},
-          {"top_slice", c.top_slice < 0 ? ordered_json(nullptr) : ordered_json(c.top_slice)},
-          {"classes", classes},
-          {"typicality", optional_json(c.typicality)},
-          {"warnings", c.warnings}};
-}
-
-CaseSummary from_json(const ordered_json& j) {
-  CaseSummary c;
-  c.input = j.at("input");
-  c.output = j.at("output");
-  c.modality = j.at("modality");
-  c.size = j.at("size").get<std::vector<int64_t>>();
-  c.lesion_pixels = j.at("lesion_pixels");
-  c.lesion_fraction_of_lung = optional_of(j.at("lesion_fraction_of_lung"));
-  c.lesion_ml = optional_of(j.at("lesion_ml"));
-  c.lung_ml = optional_of(j.at("lung_ml"));
-  c.top_slice = j.at("top_slice").is_null() ? -1 : j.at("top_slice").get<int64_t>();
-  c.typicality = optional_of(j.at("typicality"));
-  c.warnings = j.at("warnings").get<std::vector<std::string>>();
-  for (const auto& amount : j.at("classes")) {
-    c.classes.push_back(
-        {amount.at("class"), amount.at("name"), amount.at("pixels"), optional_of(amount.at("ml"))});
-  }
-  return c;
-}
-
 /// Size and time of a file, or of all files in a folder: what a changed input changes.
 std::string stamp_of(const fs::path& path) {
   std::error_code ignored;
@@ -95,10 +45,6 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
 
 }  // namespace
 
-std::string case_json_text(const CaseSummary& summary) {
-  return to_json(summary).dump();
-}
-
 PredictJournal::PredictJournal(const PredictJob& job, const Segmenter& segmenter)
     : path_(job.output / file_of_part(job.part, ".unfinished", ".jsonl")), folder_(job.output) {
   const std::string head = head_of(job, segmenter);
@@ -120,7 +66,7 @@ std::optional<CaseSummary> PredictJournal::finished(const PredictInput& input) c
   if (found == lines_.end()) return std::nullopt;
   const auto entry = ordered_json::parse(found->second);
   if (entry.at("stamp") != stamp_of(input.path)) return std::nullopt;
-  CaseSummary summary = from_json(entry.at("case"));
+  CaseSummary summary = case_summary_of(entry.at("case"));
   if (!fs::exists(folder_ / summary.output)) return std::nullopt;
   return summary;
 }
@@ -128,7 +74,7 @@ std::optional<CaseSummary> PredictJournal::finished(const PredictInput& input) c
 void PredictJournal::add(const PredictInput& input, const CaseSummary& summary) {
   out_ << ordered_json{{"stem", input.stem},
                        {"stamp", stamp_of(input.path)},
-                       {"case", to_json(summary)}}
+                       {"case", case_json(summary)}}
               .dump()
        << std::endl;
 }

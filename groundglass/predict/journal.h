@@ -29,7 +29,4 @@ class PredictJournal {
   std::ofstream out_;
 };
 
-/// A case as JSON, in summary.json and in the journal.
-std::string case_json_text(const CaseSummary& summary);
-
 }  // namespace groundglass

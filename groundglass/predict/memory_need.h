@@ -1,8 +1,8 @@
 #pragma once
 
 #include "groundglass/io/volume_reader.h"
-#include "groundglass/predict/axial_source.h"
 #include "groundglass/predict/segmenter.h"
+#include "groundglass/preprocess/axial_source.h"
 
 namespace groundglass {
 

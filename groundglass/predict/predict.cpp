@@ -1,9 +1,7 @@
 #include "groundglass/predict/predict.h"
 
 #include <chrono>
-#include <iomanip>
 #include <mutex>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -14,8 +12,6 @@
 #include "groundglass/core/task.h"
 #include "groundglass/core/version.h"
 #include "groundglass/data/problems.h"
-#include "groundglass/io/legend.h"
-#include "groundglass/io/paint.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/predict/journal.h"
 #include "groundglass/predict/volume_case.h"
@@ -143,31 +139,9 @@ class Run {
 
   CaseSummary write_picture(const PredictInput& input, const Image& image,
                             const SliceResult& result) const {
-    CaseSummary summary;
-    summary.input = input.path.string();
-    summary.output = input.stem + "_mask.png";
-    summary.modality = "gray picture";
-    summary.size = result.labels.sizes().vec();
-    summary.lesion_pixels = (result.labels != 0).sum().item<int64_t>();
-    summary.classes = class_amounts(segmenter_, job_);
-    add_pixels(summary.classes, result.labels);
-    summary.warnings = image.warnings;
-    if (segmenter_.options().typicality) take_typicality(summary, {result.typicality}, job_);
-    const auto mask = job_.class_numbers ? result.labels : (result.labels != 0) * 255;
-    write_png(job_.output / summary.output, mask.to(torch::kUInt8));
-    if (job_.save_probabilities) {
-      const std::string stem = (job_.output / (input.stem + "_probability")).string();
-      write_png(stem + ".png", result.probability.sum(0).clamp(0, 1));
-      for (const auto& c : summary.classes) {
-        write_png(stem + "_" + std::to_string(c.label) + ".png", result.probability[c.label - 1]);
-      }
-    }
-    if (job_.overlay) {
-      write_png(job_.output / (input.stem + "_overlay.png"),
-                with_legend(overlay(shown(image, segmenter_.options().preprocess), result.labels),
-                            legend_of(summary.classes)));
-    }
-    return summary;
+    CaseWriter writer(job_, segmenter_, input, image);
+    writer.take(image, result);
+    return writer.finish();
   }
 
   Segmenter& segmenter_;
@@ -184,36 +158,6 @@ class Run {
 
 }  // namespace
 
-void take_typicality(CaseSummary& summary, std::vector<double> slices, const PredictJob& job) {
-  const auto middle = slices.begin() + static_cast<std::ptrdiff_t>(slices.size() / 2);
-  std::nth_element(slices.begin(), middle, slices.end());
-  summary.typicality = *middle;
-  if (*middle <= 1) return;
-  std::ostringstream text;
-  text << summary.input << ": looks unlike what " << job.model_name << " was trained on ("
-       << std::setprecision(2) << *middle
-       << " times the limit); its mask may mean nothing: is it the right model, and a chest?";
-  summary.warnings.push_back(text.str());
-}
-
-std::vector<ClassAmount> class_amounts(const Segmenter& segmenter, const PredictJob& job) {
-  std::vector<ClassAmount> amounts;
-  for (int64_t label = 1; segmenter.classes() > 1 && label <= segmenter.classes(); ++label) {
-    amounts.push_back({label, class_name(job.class_names, label), 0, {}});
-  }
-  return amounts;
-}
-
-void add_pixels(std::vector<ClassAmount>& amounts, const torch::Tensor& labels) {
-  for (auto& amount : amounts) amount.pixels += (labels == amount.label).sum().item<int64_t>();
-}
-
-std::vector<std::string> legend_of(const std::vector<ClassAmount>& amounts) {
-  std::vector<std::string> names;
-  for (const auto& amount : amounts) names.push_back(amount.name);
-  return names;
-}
-
 PredictSummary predict(Segmenter& segmenter, const PredictJob& job, Observer& observer) {
   check_outputs_differ(job.inputs);
   return Run(segmenter, job, observer).run();
@@ -223,7 +167,7 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
                          const Segmenter& segmenter) {
   auto cases = nlohmann::ordered_json::array();
   for (const auto& c : summary.cases) {
-    cases.push_back(nlohmann::ordered_json::parse(case_json_text(c)));
+    cases.push_back(case_json(c));
   }
   const auto& options = segmenter.options();
   const auto of_one_class = [&](double threshold) {  // of several the likeliest wins

@@ -1,50 +1,22 @@
 #pragma once
 
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "groundglass/core/events.h"
+#include "groundglass/predict/case_writer.h"
 #include "groundglass/predict/inputs.h"
 #include "groundglass/predict/parts.h"
 #include "groundglass/predict/segmenter.h"
 
 namespace groundglass {
 
-/// How much of one class was found.
-struct ClassAmount {
-  int64_t label = 1;
-  std::string name;  ///< as class_name() says it
-  int64_t pixels = 0;
-  std::optional<double> ml;  ///< volumes in HU
-};
-
-/// What was found in one input.
-struct CaseSummary {
-  std::string input, output;
-  std::string modality;       ///< "CT" for images in HU, else "gray picture" or "gray volume"
-  std::vector<int64_t> size;  ///< [H,W] or [D,H,W]
-  int64_t lesion_pixels = 0;
-  std::optional<double> lesion_fraction_of_lung, lesion_ml, lung_ml;
-  int64_t top_slice = -1;  ///< volumes: slice with most lesion, -1 for none
-  std::vector<std::string> warnings;
-  std::vector<ClassAmount> classes = {};  ///< of networks that tell several lesions apart
-  /// See Typicality; of volumes the median of the slices. Nothing if the model carries none.
-  std::optional<double> typicality = {};
-};
-
-struct PredictJob {
+struct PredictJob : CaseOutputs {
   std::vector<PredictInput> inputs;  ///< all of them, whatever the part
   Part part;
-  std::filesystem::path output;  ///< folder
-  std::string model_name, weights_sha256;
+  std::string weights_sha256;
   std::string caution = {};  ///< of the model, for summary.json
-  bool save_probabilities = false;
-  bool overlay = false;
-  bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255
-  std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for "class 1"
-  int64_t batch = 0;                          ///< slices or pictures at once; 0: chosen, see Pace
+  int64_t batch = 0;         ///< slices or pictures at once; 0: chosen, see Pace
   int64_t memory_limit = 0;  ///< bytes that the process may hold; 0: what the machine has left
 };
 

@@ -14,18 +14,6 @@ cv::Mat as_mat(const torch::Tensor& t) {
   return {static_cast<int>(t.size(-2)), static_cast<int>(t.size(-1)), type, t.data_ptr()};
 }
 
-/// The 8-bit gray picture of each channel.
-torch::Tensor to_gray(const Image& image, const PreprocessOptions& options) {
-  const bool hu = image.units == Units::hu;
-  if ((options.units == "hu" && !hu) || (options.units == "gray" && hu)) {
-    fail(ErrorKind::data, "the image is in " + to_string(image.units) +
-                              " and the recipe's [preprocess] units are '" + options.units + "'");
-  }
-  if (hu) return window_hu(image.pixels, options.window_hu[0], options.window_hu[1]);
-  if (image.pixels.scalar_type() == torch::kUInt8) return image.pixels;
-  return (image.pixels * (255 / image.white)).round().clamp(0, 255).to(torch::kUInt8);
-}
-
 torch::Tensor cropped(const torch::Tensor& slice, const Box& box) {
   return slice.narrow(-2, box.top, box.height).narrow(-1, box.left, box.width).contiguous();
 }
@@ -39,6 +27,17 @@ cv::Size network_size(const PreprocessOptions& options) {
 torch::Tensor window_hu(const torch::Tensor& hu, double low, double high) {
   const auto clamped = hu.to(torch::kFloat32).clamp(low, high);
   return ((clamped - low) * (255 / (high - low))).round().to(torch::kUInt8);
+}
+
+torch::Tensor to_gray(const Image& image, const PreprocessOptions& options) {
+  const bool hu = image.units == Units::hu;
+  if ((options.units == "hu" && !hu) || (options.units == "gray" && hu)) {
+    fail(ErrorKind::data, "the image is in " + to_string(image.units) +
+                              " and the recipe's [preprocess] units are '" + options.units + "'");
+  }
+  if (hu) return window_hu(image.pixels, options.window_hu[0], options.window_hu[1]);
+  if (image.pixels.scalar_type() == torch::kUInt8) return image.pixels;
+  return (image.pixels * (255 / image.white)).round().clamp(0, 255).to(torch::kUInt8);
 }
 
 torch::Tensor tissue_window(const torch::Tensor& gray) {

@@ -11,6 +11,12 @@ namespace groundglass {
 /// returns the same shape, uint8.
 torch::Tensor window_hu(const torch::Tensor& hu, double low, double high);
 
+/// The 8-bit gray picture of each channel: HU through the recipe's window, gray as it is.
+///
+/// image   [C,H,W] -> [C,H,W] uint8.
+/// throws  Error(data) if the recipe insists on other units than the image has.
+torch::Tensor to_gray(const Image& image, const PreprocessOptions& options);
+
 /// Stretches a chest slice of unknown gray window so that the soft tissue is always equally bright:
 /// the darkest percent becomes 0, the median of what Otsu's threshold calls bright becomes 200.
 /// A slice without two kinds of gray (Otsu finds nothing) is left as it is.

@@ -8,9 +8,9 @@
 #include "groundglass/explain/heat_share.h"
 #include "groundglass/io/paint.h"
 #include "groundglass/io/picture.h"
-#include "groundglass/predict/axial_source.h"
-#include "groundglass/predict/volume_case.h"
+#include "groundglass/preprocess/axial_source.h"
 #include "groundglass/preprocess/normalise.h"
+#include "groundglass/preprocess/slice.h"
 #include "groundglass/report/figure.h"
 #include "groundglass/report/infection_map.h"
 
@@ -35,7 +35,8 @@ torch::Tensor read_truth(const std::filesystem::path& path, const AxialView& vie
 /// them apart is shown in a colour of its own.
 FourPanels panels_of(const Segmenter& segmenter, const ExplainJob& job, const Subject& subject,
                      const torch::Tensor& labels, const torch::Tensor& heat) {
-  FourPanels p{shown(subject.image, segmenter.options().preprocess), subject.truth, labels, heat};
+  FourPanels p{to_gray(subject.image, segmenter.options().preprocess)[0], subject.truth, labels,
+               heat};
   const int64_t classes = segmenter.classes();
   if (classes == 1) {
     if (p.truth.defined()) p.truth = (p.truth != 0).to(torch::kUInt8);
@@ -204,7 +205,7 @@ ordered_json explain_by_map(Segmenter& segmenter, ExplainedClassifier* classifie
   for (const auto& chosen : inputs) {
     const Image image = xray_of(chosen, "infection-map");
     const auto probability = segmenter.segment({image})[0].probability.sum(0).clamp(0, 1);
-    const auto gray = shown(image, segmenter.options().preprocess);
+    const auto gray = to_gray(image, segmenter.options().preprocess)[0];
     const auto lung = lung_of(job, chosen, gray);
     const auto map = infection_map(gray, probability);
     const std::string stem = (job.output / chosen.input.stem).string();
@@ -236,7 +237,7 @@ ordered_json explain_by_classifier(ExplainedClassifier& classifier, const torch:
   for (const auto& chosen : inputs) {
     const Image image = xray_of(chosen, "grad-cam");
     const auto heat = classifier_heat(classifier, image, device);
-    const auto gray = shown(image, classifier.preprocess);
+    const auto gray = to_gray(image, classifier.preprocess)[0];
     const std::string stem = (job.output / chosen.input.stem).string();
     write_png(stem + "_gradcam.png",
               beside({captioned(gray_to_rgb(gray), "image"),

@@ -8,7 +8,7 @@
 #include "groundglass/io/picture.h"
 #include "groundglass/metrics/detection.h"
 #include "groundglass/predict/pace.h"
-#include "groundglass/predict/volume_case.h"
+#include "groundglass/preprocess/slice.h"
 #include "groundglass/report/infection_map.h"
 
 namespace groundglass {
@@ -50,7 +50,8 @@ XrayFinding find_infection(Segmenter& segmenter, Pace& pace, const Xray& xray,
   }
   if (!options.output.empty()) {
     found.map = options.output / (inside_folder(xray.stem).string() + "_map.png");
-    write_png(found.map, infection_map(shown(image, segmenter.options().preprocess), probability));
+    write_png(found.map,
+              infection_map(to_gray(image, segmenter.options().preprocess)[0], probability));
   }
   return found;
 }

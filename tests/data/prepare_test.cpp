@@ -8,6 +8,7 @@
 #include "groundglass/data/phantom_files.h"
 #include "groundglass/data/prepare.h"
 #include "groundglass/data/read_pair.h"
+#include "groundglass/io/nifti.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/preprocess/slice.h"
 #include "tests/complaint.h"
@@ -122,6 +123,55 @@ TEST(Prepare, TakesEveryAxialSliceOfAVolume) {
   preprocess.size = {32, 48};
   const Image slice{phantom.slice(1).hu.unsqueeze(0), Units::hu, 255, {}};
   EXPECT_TRUE(torch::equal(set.image(6), to_network_grid(slice, preprocess).pixels));
+}
+
+/// A volume [4,6,5] in HU, its mask beside it, both with sagittal slices (axial depth 6), as a
+/// table.
+fs::path sagittal_table(const ScratchFolder& folder) {
+  Geometry geometry;
+  geometry.direction = {0, 0, 1, 0, -1, 0, 1, 0, 0};
+  geometry.spacing_mm = {2, 2, 2};
+  const auto voxels = torch::arange(-1000, -1000 + 4 * 6 * 5, torch::kInt16).view({4, 6, 5});
+  write_volume(folder / "v.nii.gz", {voxels.clone(), geometry, Units::hu, 255, {}});
+  write_label_volume(folder / "m.nii.gz", {voxels.gt(-940).to(torch::kUInt8), geometry});
+  write_file(folder / "cases.csv", "image,mask,patient\nv.nii.gz,m.nii.gz,p\n");
+  return folder / "cases.csv";
+}
+
+TEST(Prepare, CountsTheAxialSlicesOfAVolumeThatIsStoredOtherwise) {
+  const ScratchFolder folder;
+  PrepareJob job = prepare_job(sagittal_table(folder), folder / "set.ggset");
+  job.preprocess.size = {6, 4};
+  EXPECT_EQ(prepare(job), 5);
+  const PreparedSet set(folder / "set.ggset");
+  ASSERT_EQ(set.size(), 5);
+  AxialSource source(folder / "v.nii.gz", "hu");
+  const auto masks = source.view().apply(read_label_volume(folder / "m.nii.gz").labels);
+  for (int64_t z = 0; z < 5; ++z) {
+    const NetworkSlice slice = to_network_grid(source.read(z), job.preprocess);
+    EXPECT_TRUE(torch::equal(set.image(z), slice.pixels)) << z;
+    EXPECT_TRUE(torch::equal(
+        set.mask(z), mask_to_network_grid(masks[z].contiguous(), slice.box, job.preprocess)))
+        << z;
+  }
+}
+
+TEST(Prepare, RefusesAVolumeWhoseMaskIsUnknownInItsLastSliceBeforeItWritesTheFirst) {
+  const ScratchFolder folder;
+  const auto table = sagittal_table(folder);
+  auto labels = torch::zeros({4, 6, 5}, torch::kUInt8);
+  labels[1][1][1] = 1;
+  labels[3][5][4] = 2;
+  const auto geometry = open_volume(folder / "v.nii.gz")->info().geometry;
+  write_label_volume(folder / "m.nii.gz", {labels, geometry});
+  const PrepareJob job = prepare_job(table, folder / "set.ggset");
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { prepare(job); }),
+                     {"m.nii.gz: holds the labels 1 and 2", "0 and 255"}));
+  }
+  write_label_volume(folder / "m.nii.gz", {labels.narrow(0, 0, 3), geometry});
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { prepare(prepare_job(table, job.output)); }),
+                   {"m.nii.gz: is [3, 6, 5] and its image is [4, 6, 5]"}));
 }
 
 TEST(KnownLabels, KnowsWhatValuesMean) {

@@ -1,4 +1,4 @@
-#include "groundglass/predict/axial_source.h"
+#include "groundglass/preprocess/axial_source.h"
 
 #include <algorithm>
 
@@ -6,6 +6,9 @@ namespace groundglass {
 
 AxialSource::AxialSource(const std::filesystem::path& path, const std::string& units)
     : reader_(open_volume(path, units)), view_(axial_view(reader_->info().geometry)) {}
+
+AxialSource::AxialSource(std::unique_ptr<VolumeReader> reader, const AxialView& view)
+    : reader_(std::move(reader)), view_(view) {}
 
 int64_t AxialSource::depth() const {
   const std::array<int64_t, 3> stored = {info().depth, info().height, info().width};
@@ -18,9 +21,9 @@ int64_t AxialSource::tile_step() const {
 }
 
 void AxialSource::turn() {
-  std::vector<torch::Tensor> slices;
-  for (int64_t k = 0; k < info().depth; ++k) slices.push_back(reader_->read_slice(k));
-  whole_ = view_.apply(torch::stack(slices));
+  auto voxels = torch::empty({info().depth, info().height, info().width}, info().type);
+  for (int64_t k = 0; k < info().depth; ++k) voxels[k].copy_(reader_->read_slice(k));
+  whole_ = view_.apply(voxels);
 }
 
 Image AxialSource::read(int64_t k) {

@@ -15,6 +15,9 @@ class AxialSource {
   /// units as in open_volume. Throws Error(data) as it does.
   AxialSource(const std::filesystem::path& path, const std::string& units);
 
+  /// The slices of `reader` as another volume on the same grid is viewed: a mask beside its image.
+  AxialSource(std::unique_ptr<VolumeReader> reader, const AxialView& view);
+
   const VolumeInfo& info() const { return reader_->info(); }
   const AxialView& view() const { return view_; }
   bool streams() const { return view_.slices_are_axial(); }

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <torch/types.h>
+
+namespace groundglass {
+
+/// How much of one class was found.
+struct ClassAmount {
+  int64_t label = 1;
+  std::string name;  ///< as class_name() says it
+  int64_t pixels = 0;
+  std::optional<double> ml;  ///< volumes in HU
+};
+
+/// What was found in one input.
+struct CaseSummary {
+  std::string input, output;
+  std::string modality;       ///< "CT" for images in HU, else "gray picture" or "gray volume"
+  std::vector<int64_t> size;  ///< [H,W] or [D,H,W]
+  int64_t lesion_pixels = 0;
+  std::optional<double> lesion_fraction_of_lung, lesion_ml, lung_ml;
+  int64_t top_slice = -1;  ///< volumes: slice with most lesion, -1 for none
+  std::vector<std::string> warnings;
+  std::vector<ClassAmount> classes = {};  ///< of networks that tell several lesions apart
+  /// See Typicality; of volumes the median of the slices. Nothing if the model carries none.
+  std::optional<double> typicality = {};
+
+  /// Adds what labels [..] (class numbers) hold of any lesion and of each class. Returns the number
+  /// of pixels of any lesion.
+  int64_t add(const torch::Tensor& labels);
+
+  /// Sets typicality to the median of the slices' (at least one), and warns if it is above 1.
+  void take_typicality(std::vector<double> slices, const std::string& model_name);
+};
+
+/// One amount of 0 for each of `classes` lesions that a network tells apart; empty for one alone.
+///
+/// names  of classes 1, 2, ..; empty for "class 1".
+std::vector<ClassAmount> class_amounts(int64_t classes, const std::vector<std::string>& names);
+
+/// The names, for with_legend().
+std::vector<std::string> legend_of(const std::vector<ClassAmount>& amounts);
+
+/// A case in summary.json and in the journal.
+nlohmann::ordered_json case_json(const CaseSummary& summary);
+
+/// The way back. Throws nlohmann's exceptions for what is no case.
+CaseSummary case_summary_of(const nlohmann::ordered_json& document);
+
+}  // namespace groundglass
