@@ -7,6 +7,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/recipe/recipe_file.h"
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_table.h"
 #include "groundglass/recipe/recipe_writer.h"
@@ -49,13 +50,15 @@ std::string ClassifierRecipe::resolved() const {
          written_section("evaluate", CutoffOptions{cutoff});
 }
 
-bool is_classifier_recipe(const fs::path& path) {
+bool is_classifier_recipe(const fs::path& named) {
+  const fs::path path = recipe_file(named);
   if (!fs::is_regular_file(path)) return false;
   return recipe_table(read_file(path), path.string(), {}).get("labels") != nullptr;
 }
 
-ClassifierRecipe read_classifier_recipe(const fs::path& path,
+ClassifierRecipe read_classifier_recipe(const fs::path& named,
                                         const std::vector<std::string>& overrides) {
+  const fs::path path = recipe_file(named);
   if (!fs::is_regular_file(path)) fail(ErrorKind::usage, path.string() + ": no such recipe");
   return parse_classifier_recipe(read_file(path), path.string(), overrides);
 }

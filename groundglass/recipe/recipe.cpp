@@ -8,6 +8,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/models/mean_of_members.h"
+#include "groundglass/recipe/recipe_file.h"
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_table.h"
 #include "groundglass/recipe/recipe_writer.h"
@@ -358,7 +359,8 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
   return recipe;
 }
 
-Recipe read_recipe(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+Recipe read_recipe(const std::filesystem::path& named, const std::vector<std::string>& overrides) {
+  const std::filesystem::path path = recipe_file(named);
   if (!std::filesystem::is_regular_file(path)) {
     fail(ErrorKind::usage, path.string() + ": no such recipe");
   }

@@ -154,7 +154,8 @@ struct Recipe {
 /// `normalise`, which is done when a batch is made.
 std::string preprocess_text(PreprocessOptions options);
 
-/// Reads a recipe. A recipe that begins with base = "other.toml" lies over that one, which stands
+/// Reads a recipe: a file, or the name of one that comes with the program (recipe_file()). A recipe
+/// that begins with base = "other.toml" lies over that one, which stands
 /// in the same folder: only what differs is written down. `overrides` are "section.key=value" as
 /// given by --set; a value that is no TOML is taken as a word. Throws Error(recipe) with file, line
 /// and column for a wrong key, kind, range or name, and Error(usage) if there is no such file.

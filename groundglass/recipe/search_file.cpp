@@ -8,6 +8,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/recipe/recipe_file.h"
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_table.h"
 #include "groundglass/recipe/recipe_writer.h"
@@ -140,7 +141,8 @@ void SearchOptions::check() const {
   }
 }
 
-SearchFile read_search(const std::filesystem::path& path) {
+SearchFile read_search(const std::filesystem::path& named) {
+  const std::filesystem::path path = recipe_file(named, "recipes/searches");
   if (!std::filesystem::is_regular_file(path)) {
     fail(ErrorKind::usage, path.string() + ": there is no such search; see recipes/searches");
   }

@@ -8,12 +8,14 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/recipe/recipe_file.h"
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_table.h"
 
 namespace groundglass {
 
-StudyFile read_study_file(const std::filesystem::path& path) {
+StudyFile read_study_file(const std::filesystem::path& named) {
+  const std::filesystem::path path = recipe_file(named, "recipes/studies");
   if (!std::filesystem::is_regular_file(path)) {
     fail(ErrorKind::usage, path.string() + ": there is no such study; see recipes/studies");
   }

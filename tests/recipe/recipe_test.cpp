@@ -64,6 +64,15 @@ TEST(Recipe, SaysHowADataSetIsPreparedForIt) {
   EXPECT_EQ(job.output, "set.ggset");
   EXPECT_EQ(job.threads, 3);
   EXPECT_EQ(job.class_names, recipe.evaluate.class_names);
+TEST(Recipe, ThatComesWithTheProgramIsFoundByItsName) {
+  const std::string file =
+      (std::filesystem::path(GROUNDGLASS_SOURCE_DIR) / "recipes/ct_infection_deep.toml").string();
+  const std::string resolved = read_recipe(file).resolved();
+  EXPECT_EQ(read_recipe("ct_infection_deep").resolved(), resolved);
+  EXPECT_EQ(read_recipe("ct_infection_deep.toml").resolved(), resolved);
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { read_recipe("./ct_infection_deep"); }),
+                   {"./ct_infection_deep: no such recipe"}))
+      << "a path is a path";
 }
 
 TEST(Recipe, LiesOverItsBase) {

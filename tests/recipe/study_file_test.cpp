@@ -84,6 +84,11 @@ TEST(StudyFile, IsRefusedWithThePlace) {
                    {"nowhere.toml", "recipes/studies"}));
 }
 
+TEST(StudyFile, ThatComesWithTheProgramIsFoundByItsName) {
+  EXPECT_EQ(read_study_file("losses").study.title,
+            read_study_file(kStudies / "losses.toml").study.title);
+}
+
 TEST(StudyFile, SectionsAreTables) {
   const ScratchFolder folder;
   write_file(folder / "s.toml", "target = 1\n[study]\n");
