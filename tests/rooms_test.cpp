@@ -81,6 +81,7 @@ std::vector<Line> include_lines() {
   for (const auto& entry : fs::recursive_directory_iterator(root())) {
     if (!entry.is_regular_file() || !is_source(entry.path())) continue;
     const auto inside = fs::relative(entry.path(), root());
+    if (!inside.has_parent_path()) continue;  // the face of the library, which is no room
     std::ifstream in(entry.path());
     std::string text;
     for (int number = 1; std::getline(in, text); ++number) {
@@ -126,6 +127,12 @@ TEST(Rooms, IncludeOnlyWhatTheyMay) {
     const auto other = path.substr(ours.size(), path.find('/', ours.size()) - ours.size());
     EXPECT_TRUE(other == line.room || room->may_include.count(other))
         << line.where << ": " << line.room << " may not include " << other;
+  }
+}
+
+TEST(Rooms, DoNotIncludeTheFaceOfTheLibrary) {
+  for (const auto& line : include_lines()) {
+    EXPECT_NE(included(line), "groundglass/groundglass.h") << line.where;
   }
 }
 

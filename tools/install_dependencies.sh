@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what GroundGlass is built from, on Debian 12 (Ubuntu has most of it under the same names).
-# Does nothing where everything is there. With "core", only what the core preset needs.
+# Does nothing where everything is there. With "core", only what the core preset needs; with
+# "package", besides everything, what makes Debian packages of it.
 set -euo pipefail
 
 core=(cmake g++ git ninja-build libtorch-dev libopenblas0-openmp nlohmann-json3-dev
@@ -11,6 +12,7 @@ full=(libdnnl-dev libinsighttoolkit5-dev libgdcm-dev libdcmtk-dev libniftiio-dev
 
 wanted=("${core[@]}")
 if [ "${1:-full}" != core ]; then wanted+=("${full[@]}"); fi
+if [ "${1:-full}" = package ]; then wanted+=(dpkg-dev file gzip); fi
 
 missing=()
 for package in "${wanted[@]}"; do

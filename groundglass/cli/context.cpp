@@ -5,8 +5,6 @@
 #include <chrono>
 #include <iostream>
 
-#include <torch/cuda.h>
-
 #include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
@@ -94,30 +92,6 @@ class Console final : public Observer {
   double begin_s_ = 0, spoken_s_ = 0;
 };
 
-torch::Device device_of(const std::string& text) {
-  const bool cuda = torch::cuda::is_available();
-  if (text == "auto") return cuda ? torch::Device(torch::kCUDA, 0) : torch::Device(torch::kCPU);
-  if (text == "cpu") return torch::kCPU;
-  if (text != "cuda" && text.rfind("cuda:", 0) != 0) {
-    fail(ErrorKind::usage, "--device " + in_quotes(text) + ": expected auto, cpu, cuda or cuda:n");
-  }
-  if (!cuda) {
-    fail(ErrorKind::device, "--device " + text + ": this machine or this LibTorch has no CUDA");
-  }
-  int64_t index = 0;
-  try {
-    if (text.size() > 5) index = std::stoll(text.substr(5));
-  } catch (const std::exception&) {
-    fail(ErrorKind::usage, "--device " + in_quotes(text) + ": expected cuda:n with a number");
-  }
-  const auto count = static_cast<int64_t>(torch::cuda::device_count());
-  if (index < 0 || index >= count) {
-    fail(ErrorKind::device,
-         "--device " + text + ": there are " + std::to_string(count) + " devices, numbered from 0");
-  }
-  return {torch::kCUDA, static_cast<c10::DeviceIndex>(index)};
-}
-
 }  // namespace
 
 CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name,
@@ -144,22 +118,7 @@ void add_override_option(CLI::App* verb, Context& context) {
 }
 
 Engine engine_of(const Context& context) {
-  Engine engine;
-  engine.device = device_of(context.device);
-  if (context.precision == "auto") {
-    const bool fast = engine.device.is_cuda() || cpu_has_bf16();
-    engine.precision = fast ? torch::kBFloat16 : torch::kFloat32;
-  } else if (context.precision == "bf16") {
-    engine.precision = torch::kBFloat16;
-  } else if (context.precision == "int8") {
-    fail(ErrorKind::usage,
-         "--precision int8: only predict, detect and bench --engine plan run in it; expected auto, "
-         "fp32 or bf16");
-  } else if (context.precision != "fp32") {
-    fail(ErrorKind::usage,
-         "--precision " + in_quotes(context.precision) + ": expected auto, fp32 or bf16");
-  }
-  return engine;
+  return engine_named(context.device, context.precision);
 }
 
 RunSettings run_settings(const Context& context) {

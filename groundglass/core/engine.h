@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include <torch/types.h>
 
 namespace groundglass {
@@ -15,5 +17,13 @@ inline const char* precision_name(torch::ScalarType precision) {
   if (precision == torch::kQInt8) return "int8";
   return precision == torch::kBFloat16 ? "bf16" : "fp32";
 }
+
+/// The engine that words ask for.
+///
+/// device     "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:n"
+/// precision  "auto" (bf16 where the hardware multiplies it), "fp32" or "bf16"
+///
+/// Throws Error(device) if the device is not there, Error(usage) for another word.
+Engine engine_named(const std::string& device, const std::string& precision);
 
 }  // namespace groundglass

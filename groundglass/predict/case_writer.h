@@ -6,11 +6,10 @@
 #include <vector>
 
 #include "groundglass/io/image.h"
-#include "groundglass/predict/case_summary.h"
+#include "groundglass/predict/case_measures.h"
 #include "groundglass/predict/inputs.h"
 #include "groundglass/predict/segmenter.h"
 #include "groundglass/preprocess/axial_source.h"
-#include "groundglass/preprocess/lung_mask.h"
 
 namespace groundglass {
 
@@ -60,8 +59,7 @@ class CaseWriter {
   void open_sinks();
   std::unique_ptr<SliceSink> probability_sink(const std::string& ending) const;
   std::string path(const std::string& ending) const;
-  void measure();
-  void write_overlay() const;
+  void write_overlay(const CaseSummary& summary) const;
 
   const CaseOutputs& outputs_;
   const SegmenterOptions& options_;
@@ -69,11 +67,9 @@ class CaseWriter {
   const AxialSource* volume_ = nullptr;  // null for a picture
   std::unique_ptr<SliceSink> mask_, probability_;
   std::vector<std::unique_ptr<SliceSink>> class_probability_;
-  LungEstimator lungs_;
+  CaseMeasures measures_;
   std::vector<torch::Tensor> tiles_;  // of the overlay
-  std::vector<double> typicalities_;  // of the slices
-  int64_t slices_ = 0, most_ = 0;
-  CaseSummary summary_;
+  int64_t slices_ = 0;
 };
 
 }  // namespace groundglass

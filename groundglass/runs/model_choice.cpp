@@ -5,6 +5,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/shared_files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/infer/graph/torchscript_file.h"
 
@@ -15,12 +16,7 @@ namespace {
 std::vector<fs::path> model_folders() {
   std::vector<fs::path> folders;
   if (const char* named = std::getenv("GROUNDGLASS_MODELS")) folders.emplace_back(named);
-  std::error_code code;
-  const fs::path binary = fs::read_symlink("/proc/self/exe", code);
-  if (!code) {
-    folders.push_back(binary.parent_path().parent_path() / "share/groundglass/models");
-    folders.push_back(binary.parent_path().parent_path().parent_path().parent_path() / "models");
-  }
+  for (auto& shared : shared_folders("models")) folders.push_back(std::move(shared));
   return folders;
 }
 

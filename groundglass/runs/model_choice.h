@@ -17,8 +17,7 @@ std::filesystem::path bundled_model(const std::string& name);
 /// A run folder, a weights file, or the name of a bundled model; an empty word is the default
 /// model.
 /// `overrides` (section.key=value) may change how images reach it: [preprocess] only.
-/// Bundled models are looked for in $GROUNDGLASS_MODELS, then beside the binary:
-/// ../share/groundglass/ models, and models/ of the source tree that it was built in. Throws
+/// Bundled models are looked for in $GROUNDGLASS_MODELS, then in shared_folders("models"). Throws
 /// Error(checkpoint) naming the bundled ones if there is no such model.
 TrainedModel load_chosen_model(const std::string& word, const std::vector<std::string>& overrides);
 

@@ -64,6 +64,8 @@ TEST(Recipe, SaysHowADataSetIsPreparedForIt) {
   EXPECT_EQ(job.output, "set.ggset");
   EXPECT_EQ(job.threads, 3);
   EXPECT_EQ(job.class_names, recipe.evaluate.class_names);
+}
+
 TEST(Recipe, ThatComesWithTheProgramIsFoundByItsName) {
   const std::string file =
       (std::filesystem::path(GROUNDGLASS_SOURCE_DIR) / "recipes/ct_infection_deep.toml").string();

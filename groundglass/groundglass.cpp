@@ -1,0 +1,108 @@
+#include "groundglass/groundglass.h"
+
+#include <mutex>
+
+#include "groundglass/core/process.h"
+#include "groundglass/core/task.h"
+#include "groundglass/io/volume_reader.h"
+#include "groundglass/predict/segment_in_memory.h"
+#include "groundglass/runs/model_choice.h"
+#include "groundglass/runs/segmenter_options.h"
+
+namespace groundglass {
+namespace {
+
+Measures measures_of(const CaseSummary& summary) {
+  Measures m;
+  m.lesion_pixels = summary.lesion_pixels;
+  m.lesion_ml = summary.lesion_ml;
+  m.lung_ml = summary.lung_ml;
+  m.lesion_fraction_of_lung = summary.lesion_fraction_of_lung;
+  m.top_slice = summary.top_slice;
+  m.typicality = summary.typicality;
+  for (const auto& c : summary.classes) m.classes.push_back({c.label, c.name, c.pixels, c.ml});
+  return m;
+}
+
+Segmentation segmentation_of(MemoryResult result, const Geometry& geometry) {
+  return {{std::move(result.labels), geometry},
+          std::move(result.probabilities),
+          measures_of(result.summary),
+          std::move(result.summary.warnings)};
+}
+
+}  // namespace
+
+struct Model::State {
+  State(TrainedModel trained_model, SegmenterOptions options)
+      : trained(std::move(trained_model)), segmenter(std::move(options)) {}
+
+  CaseNames names(const char* input) const {
+    return {input, trained.name, trained.recipe.evaluate.class_names};
+  }
+
+  TrainedModel trained;
+  Segmenter segmenter;
+  std::mutex turn;  // the segmenter runs on one thread at a time
+};
+
+Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+const std::string& Model::name() const {
+  return state_->trained.name;
+}
+const std::string& Model::weights_sha256() const {
+  return state_->trained.weights_sha256;
+}
+const std::string& Model::caution() const {
+  return state_->trained.recipe.evaluate.caution;
+}
+int64_t Model::classes() const {
+  return state_->segmenter.classes();
+}
+std::vector<std::string> Model::class_names() const {
+  std::vector<std::string> names;
+  for (int64_t label = 1; label <= classes(); ++label) {
+    names.push_back(class_name(state_->trained.recipe.evaluate.class_names, label));
+  }
+  return names;
+}
+double Model::threshold() const {
+  return state_->segmenter.options().threshold;
+}
+
+Model open_model(const std::string& model, const OpenOptions& options) {
+  RunSettings settings;
+  settings.engine = engine_named(options.device, options.precision);
+  settings.threads = options.threads;
+  RunnerChoice choice;
+  choice.plans = options.plans.empty() ? "none" : options.plans.string();
+  TrainedModel trained = load_runnable_model(model, {});
+  SegmenterOptions how = segmenter_options(trained, settings, choice);
+  how.batch_size = 0;  // as many as are handed over
+  return Model(std::make_unique<Model::State>(std::move(trained), std::move(how)));
+}
+
+Segmentation segment(Model& model, const Image& image) {
+  const std::lock_guard lock(model.state_->turn);
+  set_threads(model.state_->segmenter.options().threads);
+  return segmentation_of(
+      segment_in_memory(model.state_->segmenter, image, model.state_->names("image")), {});
+}
+
+Segmentation segment(Model& model, const Volume& volume) {
+  const std::lock_guard lock(model.state_->turn);
+  set_threads(model.state_->segmenter.options().threads);
+  return segmentation_of(
+      segment_in_memory(model.state_->segmenter, volume, model.state_->names("volume")),
+      volume.geometry);
+}
+
+Volume read_study(const std::filesystem::path& path) {
+  return read_volume(path);
+}
+
+}  // namespace groundglass

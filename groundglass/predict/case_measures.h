@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "groundglass/io/image.h"
+#include "groundglass/predict/case_summary.h"
+#include "groundglass/predict/segmenter.h"
+#include "groundglass/preprocess/axial_source.h"
+#include "groundglass/preprocess/lung_mask.h"
+
+namespace groundglass {
+
+/// What a summary says of a case besides what was found in it.
+struct CaseNames {
+  std::string input;  ///< in the summary and in warnings
+  std::string model;
+  std::vector<std::string> classes = {};  ///< 1, 2, ..; empty for "class 1"
+};
+
+/// Sums up what a network says of one picture or volume, slice by slice.
+class CaseMeasures {
+ public:
+  /// Of a picture.
+  CaseMeasures(const CaseNames& names, const Segmenter& segmenter, const Image& picture);
+
+  /// Of a volume, which must outlive this.
+  CaseMeasures(const CaseNames& names, const Segmenter& segmenter, const AxialSource& volume);
+
+  /// What is said of the next slice, upright and from the first on; a picture has one.
+  void take(const Image& slice, const SliceResult& result);
+
+  /// Millilitres and the share of the lungs of volumes in HU, and what there is to warn of.
+  CaseSummary finish();
+
+  /// As far as it is known: its classes, from the start.
+  const CaseSummary& summary() const { return summary_; }
+
+ private:
+  void measure();
+
+  std::string model_name_;
+  bool has_typicality_ = false;
+  const AxialSource* volume_ = nullptr;  // null for a picture
+  LungEstimator lungs_;
+  std::vector<double> typicalities_;  // of the slices
+  int64_t slices_ = 0, most_ = 0;
+  CaseSummary summary_;
+};
+
+}  // namespace groundglass
