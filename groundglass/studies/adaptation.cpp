@@ -273,7 +273,7 @@ class AdaptationRunner {
 
   const StudyFile& file_;
   const AdaptationStudyFile& study_;
-  const StudyJob& jobrguments_;
+  const StudyJob& job_;
   const PreparedSet& set_;
   Observer& console_;
   const DomainRows rows_;
