@@ -92,12 +92,12 @@ TEST(SegmentInMemory, GivesTheMaskThatPredictWritesForAPicture) {
   EXPECT_EQ(kept.probabilities.sizes(), (torch::IntArrayRef{1, 60, 80}));
   EXPECT_EQ(kept.summary.lesion_pixels, written.lesion_pixels);
   EXPECT_EQ(kept.summary.size, written.size);
-  EXPECT_TRUE(
-      says(complaint(ErrorKind::data,
-                     [&] {
-                       segment_in_memory(in_memory, Image{picture, Units::gray}, {"x", "b"});
-                     }),
-           {"x: pixels are [60, 80], expected [C,H,W]"}));
+  EXPECT_TRUE(says(
+      complaint(ErrorKind::data,
+                [&] {
+                  segment_in_memory(in_memory, Image{picture, Units::gray, 255, {}}, {"x", "b"});
+                }),
+      {"x: pixels are [60, 80], expected [C,H,W]"}));
 }
 
 TEST(SegmentInMemory, RefusesWhatIsNoVolume) {
