@@ -86,13 +86,6 @@ void check_classes(const ClassifierJob& job) {
 
 }  // namespace
 
-void check_classifier_options(const TrainOptions& options) {
-  if (options.side_weight > 0) {
-    fail(ErrorKind::recipe,
-         "[train] side_weight is set and a classifier has no side outputs to train; set it to 0");
-  }
-}
-
 TrainResult train_classifier(const ClassifierJob& job, Observer& observer) {
   check_classifier_options(job.options);
   check_classes(job);

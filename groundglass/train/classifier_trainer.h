@@ -21,9 +21,6 @@ struct ClassifiedImage {
   std::vector<double> shares;  ///< of each class, softmax
 };
 
-/// Throws Error(recipe) for options that mean nothing to a classifier: a side_weight.
-void check_classifier_options(const TrainOptions& options);
-
 /// Trains with categorical cross-entropy, the mean over a batch, with run_training()'s files and
 /// guarantees; a state that an earlier version wrote is gone on with, too. EpochDone tells the
 /// validation AUC (class 1 against the others, -1 where it is undefined) as `monitor`, and no Dice.

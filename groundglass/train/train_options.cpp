@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "groundglass/core/error.h"
+
 namespace groundglass {
 
 void TrainOptions::check() const {
@@ -12,6 +14,13 @@ void TrainOptions::check() const {
   check_word("train", "sampling", sampling, {"shuffle", "domains", "patients", "small_lesions"});
   check_word("train", "monitor", monitor,
              {"soft_dice", "hard_dice", "domain_dice", "class_dice", "last"});
+}
+
+void check_classifier_options(const TrainOptions& options) {
+  if (options.side_weight > 0) {
+    fail(ErrorKind::recipe,
+         "[train] side_weight is set and a classifier has no side outputs to train; set it to 0");
+  }
 }
 
 double scheduled_rate(const TrainOptions& o, double progress) {

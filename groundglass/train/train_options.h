@@ -87,6 +87,10 @@ struct TrainOptions {
   void check() const;
 };
 
+/// Throws Error(recipe) for options that mean nothing to a classifier of whole images: a
+/// side_weight.
+void check_classifier_options(const TrainOptions& options);
+
 /// The step size of a step.
 ///
 /// progress  epochs done, with fraction: 0 at the first step, `epochs` after the last.
