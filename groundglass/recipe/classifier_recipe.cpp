@@ -11,7 +11,6 @@
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_table.h"
 #include "groundglass/recipe/recipe_writer.h"
-#include "groundglass/train/classifier_trainer.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;

@@ -166,11 +166,11 @@ TEST_F(Adaptation, KnowsTrainedRowsByTheirNamesWithoutTheSource) {
   shared.run = folder / "other";
   shared.target_rows = rows_in(*set, "near");
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { adapt(shared); }), {"4 patients"}));
-  EXPECT_TRUE(ids_in_split(folder / "nowhere", {"train", "val"}).empty());
+  EXPECT_TRUE(RunFolder(folder / "nowhere").split_ids({"train", "val"}).empty());
   write_file(folder / "damaged/split.json", "[");
   EXPECT_TRUE(says(complaint(ErrorKind::checkpoint,
                              [&] {
-                               ids_in_split(folder / "damaged", {"train", "val"});
+                               RunFolder(folder / "damaged").split_ids({"train", "val"});
                              }),
                    {"no JSON object"}));
 }
