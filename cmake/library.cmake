@@ -11,6 +11,7 @@ target_link_libraries(groundglass_face PUBLIC groundglass_base PRIVATE groundgla
 groundglass_pch(groundglass_face NN)
 
 add_library(groundglass_library SHARED $<TARGET_OBJECTS:groundglass_face>)
+add_library(groundglass::library ALIAS groundglass_library)
 get_property(rooms GLOBAL PROPERTY GROUNDGLASS_ROOMS)
 list(REMOVE_ITEM rooms cli)
 foreach(room IN LISTS rooms)
