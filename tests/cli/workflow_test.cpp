@@ -22,7 +22,7 @@ class Workflow : public ProgramTest {
 
 // The weights stay as they are: only the number of views in their note changes.
 TEST_F(Workflow, TheReportShowsTheMeanOfAsManyViewsAsTheRecipeSays) {
-  run("groundglass train r.toml --data data/cases.csv --fold 0 --set evaluate.views=1 --set "
+  run("groundglass train r.toml --data data/cases.csv --set evaluate.views=1 --set "
       "train.epochs=1 -o run -q");
   const auto page = [&] {
     run("groundglass report run -q");
