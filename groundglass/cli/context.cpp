@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <iostream>
 
@@ -92,7 +94,45 @@ class Console final : public Observer {
   double begin_s_ = 0, spoken_s_ = 0;
 };
 
+/// A word as a POSIX shell reads it back: as it is, or in single quotes where it holds more than
+/// letters, digits and _@%+=:,./-
+std::string shell_quoted(const std::string& word) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("_@%+=:,./-").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 }  // namespace
+
+std::string command_text(const CLI::App& verb) {
+  std::string text = verb.get_name();
+  for (const CLI::App* above = verb.get_parent(); above != nullptr; above = above->get_parent()) {
+    text = (above->get_parent() == nullptr ? "groundglass" : above->get_name()) + " " + text;
+  }
+  std::string named;
+  for (const CLI::Option* option : verb.get_options()) {
+    const auto& longs = option->get_lnames();
+    const auto shown = [&](const char* name) { return longs == std::vector<std::string>{name}; };
+    if (option->count() == 0 || shown("json") || shown("quiet") || shown("resume")) continue;
+    if (option->get_positional()) {
+      for (const auto& word : option->results()) text += " " + shell_quoted(word);
+      continue;
+    }
+    const auto& shorts = option->get_snames();
+    const std::string name = shorts.empty() ? "--" + longs.front() : "-" + shorts.front();
+    if (option->get_expected_min() == 0) {
+      named += " " + name;
+      continue;
+    }
+    for (const auto& word : option->results()) named += " " + name + " " + shell_quoted(word);
+  }
+  return text + named;
+}
 
 CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name,
                    const std::string& help, std::function<void()> work) {
@@ -102,7 +142,10 @@ CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name,
   verb->add_flag("-q,--quiet", context.quiet, "no progress");
   verb->add_option("--threads", context.threads, "processors to use (0: all)");
   verb->add_option("--seed", context.seed, "instead of the recipe's");
-  verb->callback([&context, work] { context.work = work; });
+  verb->callback([&context, verb, work] {
+    context.work = work;
+    context.command = command_text(*verb);
+  });
   return verb;
 }
 

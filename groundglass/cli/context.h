@@ -24,7 +24,12 @@ struct Context {
   std::vector<std::string> overrides;
 
   std::function<void()> work;
+  std::string command;  ///< command_text() of the verb that `work` belongs to
 };
+
+/// The command line that a verb was given, quoted for a shell: run again, it gives the same result.
+/// What only says how a run is shown or gone on with (--json, --quiet, --resume) is left out.
+std::string command_text(const CLI::App& verb);
 
 /// A verb with the options that every verb has. `work` runs after parsing.
 CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name,

@@ -12,27 +12,12 @@ struct StudyArguments {
   StudyJob job;
 };
 
-/// The command line again, for captions.
-std::string command_of(const StudyArguments& a, const Context& context) {
-  const StudyJob& job = a.job;
-  std::string text = "groundglass study " + a.file + " --data " + job.data;
-  if (!job.lung_data.empty()) text += " --lung-data " + job.lung_data;
-  if (!job.mode.empty()) text += " --mode " + job.mode;
-  if (job.epochs > 0) text += " --epochs " + std::to_string(job.epochs);
-  if (job.folds > 0) text += " --folds " + std::to_string(job.folds);
-  for (const auto& row : job.rows) text += " --row '" + row + "'";
-  for (const auto& set : context.overrides) text += " --set '" + set + "'";
-  if (context.seed >= 0) text += " --seed " + std::to_string(context.seed);
-  if (context.precision != "auto") text += " --precision " + context.precision;
-  return text + " -o " + a.output;
-}
-
 void run_study_file(const StudyArguments& a, const Context& context) {
   const StudyFile study = read_study_file(a.file);
   if (!a.job.mode.empty()) check_word("study", "--mode", a.job.mode, {"paper", "strict"});
   StudyJob job = a.job;
   job.output = a.output;
-  job.command = command_of(a, context);
+  job.command = context.command;
   job.settings = run_settings(context);
   const StudyResult result = run_study(study, job, *console_observer(context));
   if (context.json) return print_json(result.json);

@@ -31,21 +31,12 @@ RunFolder folder_of(const TrainArguments& a, int64_t fold) {
   return a.fold.empty() ? output : output.fold(fold);
 }
 
-std::string command_of(const TrainArguments& a, const Context& context) {
-  std::string text = "groundglass train " + a.recipe + " --data " + a.data;
-  if (!a.lung_data.empty()) text += " --lung-data " + a.lung_data;
-  if (!a.fold.empty()) text += " --fold " + a.fold;
-  if (a.epochs > 0) text += " --epochs " + std::to_string(a.epochs);
-  for (const auto& set : context.overrides) text += " --set " + set;
-  return text + " -o " + a.output;
-}
-
 void write_table(const TrainArguments& a, const Context& context, const Recipe& recipe,
                  const std::vector<FoldScores>& folds) {
   const TableCaption caption = {
       recipe.paper.title.empty() ? "Cross-validation" : recipe.paper.title,
       recipe.split.mode,
-      command_of(a, context),
+      context.command,
       commit(),
       cpu_name(),
       at::get_num_threads(),

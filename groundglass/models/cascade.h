@@ -41,6 +41,8 @@ class CascadeImpl : public SegmentationModel {
   int64_t out_channels() const override { return infection->out_channels(); }
   std::vector<std::string> layer_names() const override;
 
+  const CascadeOptions& options() const { return options_; }
+
   /// What the second network sees: [N,C,H,W] from the image and the first network's logits.
   torch::Tensor gated(const torch::Tensor& image, const torch::Tensor& lung_logits) const;
 

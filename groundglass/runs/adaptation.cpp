@@ -120,6 +120,14 @@ TrainedModel prepared_teacher(const AdaptJob& job, const fs::path& weights) {
   return teacher;
 }
 
+/// The teacher's notes, but for its temperature: its probabilities change with its statistics.
+WeightsNotes notes_of_start(const Recipe& recipe, const AdaptJob& job,
+                            const TrainedModel& teacher) {
+  WeightsNotes notes = weights_notes(recipe, job.cutoff, teacher.notes);
+  notes.erase("temperature");
+  return notes;
+}
+
 /// One round in its folder: labels, then trains. Returns what was chosen; test.json is without
 /// items.
 SelectionReport one_round(const AdaptJob& job, const fs::path& folder, const fs::path& teacher,
@@ -143,7 +151,7 @@ SelectionReport one_round(const AdaptJob& job, const fs::path& folder, const fs:
   const Recipe recipe = round_recipe(job, start);
   if (!fs::exists(start)) {
     model.model->to(torch::kCPU);
-    write_safetensors(start, {named_weights(*model.model), weights_notes(recipe, job.cutoff)});
+    write_safetensors(start, {named_weights(*model.model), notes_of_start(recipe, job, model)});
   }
   const PreparedSet set(folder / "pseudo.ggset");
   job.train({folder, recipe, &set, pseudo_split(report.parts), job.engine}, observer);
@@ -166,7 +174,7 @@ void only_statistics(const AdaptJob& job, const std::string& fingerprint) {
   recipe.evaluate.threshold_from = "fixed";
   recipe.evaluate.threshold = job.cutoff;
   begin_run({job.run, recipe, job.target, {}, job.engine});
-  auto notes = weights_notes(recipe, job.cutoff);
+  auto notes = notes_of_start(recipe, job, teacher);
   notes["adaptation"] = fingerprint;
   teacher.model->to(torch::kCPU);
   write_safetensors(weights, {named_weights(*teacher.model), notes});

@@ -17,7 +17,6 @@
 #include "groundglass/core/version.h"
 #include "groundglass/losses/distillation_loss.h"
 #include "groundglass/runs/comparable.h"
-#include "groundglass/runs/trained_model.h"
 #include "groundglass/train/trainer.h"
 #include "groundglass/train/training_state.h"
 #include "groundglass/train/weights.h"
@@ -123,8 +122,7 @@ TrainJob train_job(const FoldJob& fold, Observer& observer) {
   job.split = fold.split;
   job.engine = fold.engine;
   job.run = fold.run.path();
-  job.weights_notes = weights_notes(recipe, recipe.evaluate.threshold);
-  job.weights_notes["typicality"] = Typicality::of(*fold.set, rows_seen(fold.split)).json();
+  job.weights_notes = notes_of_training(fold);
   if (recipe.distil) {
     const TrainedModel teacher = load_trained_model(recipe.distil->teacher);
     check_teacher(teacher, fold, *job.model);
@@ -166,6 +164,12 @@ void check_classes_fit(const Recipe& recipe, const PreparedHeader& header, int64
 }
 
 }  // namespace
+
+WeightsNotes notes_of_training(const FoldJob& job) {
+  auto notes = weights_notes(job.recipe, job.recipe.evaluate.threshold);
+  notes["typicality"] = Typicality::of(*job.set, rows_seen(job.split)).json();
+  return notes;
+}
 
 void begin_run(const FoldJob& job) {
   const RunFolder& run = job.run;

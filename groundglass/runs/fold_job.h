@@ -7,6 +7,7 @@
 #include "groundglass/evaluate/cross_validation.h"
 #include "groundglass/recipe/recipe.h"
 #include "groundglass/runs/run_folder.h"
+#include "groundglass/runs/trained_model.h"
 
 namespace groundglass {
 
@@ -24,6 +25,10 @@ struct FoldJob {
 /// Begins a run folder, or finds one that can be gone on with: writes recipe.toml, split.json and
 /// environment.json. Throws Error(usage) if the folder holds a run of another recipe or split.
 void begin_run(const FoldJob& job);
+
+/// What is noted beside the weights of a network that is trained so: weights_notes() and what its
+/// training and validation images look like.
+WeightsNotes notes_of_training(const FoldJob& job);
 
 /// Trains one fold from a recipe in a run folder (going on with what is there), chooses the
 /// threshold if the recipe says so, scores the test rows and keeps their scores in test.json. A

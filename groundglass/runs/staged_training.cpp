@@ -6,7 +6,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
-#include "groundglass/runs/trained_model.h"
+#include "groundglass/models/cascade.h"
 #include "groundglass/train/weights.h"
 
 namespace groundglass {
@@ -60,23 +60,47 @@ std::vector<Entry> with_lungs(const std::vector<Entry>& entries, const PreparedS
   return kept;
 }
 
-/// Writes the images behind the first network's mask; a killed call goes on where it stopped.
-void write_gated(const fs::path& path, const PreparedSet& set, const TrainedModel& lung,
-                 const Engine& engine, Observer& observer) {
+/// The gate of the whole network that the recipe describes.
+const CascadeImpl& cascade_of(const SegmentationModel& whole) {
+  const auto* cascade = dynamic_cast<const CascadeImpl*>(&whole);
+  if (cascade == nullptr) fail(ErrorKind::internal, "a network with stages is no cascade");
+  return *cascade;
+}
+
+/// Says what the gated images were made from.
+std::string gated_fingerprint(const FoldJob& job, const TrainedModel& lung,
+                              const CascadeOptions& gate) {
+  std::string text = job.set->header().fingerprint + lung.weights_sha256;
+  const CascadeOptions usual;  // whose gate has no place in the text, as in sets that stand already
+  if (gate.gate == CascadeGate::soft) text += " soft";
+  if (gate.gate == CascadeGate::hard && gate.threshold != usual.threshold) {
+    text += " " + shortest(gate.threshold);
+  }
+  return sha256(text);
+}
+
+/// Writes the images as the second network sees them, rounded to whole grays; a killed call goes on
+/// where it stopped.
+void write_gated(const fs::path& path, const FoldJob& job, const TrainedModel& lung,
+                 const CascadeImpl& cascade, Observer& observer) {
+  const PreparedSet& set = *job.set;
   PreparedHeader header = set.header();
-  header.fingerprint = sha256(header.fingerprint + lung.weights_sha256);
+  header.fingerprint = gated_fingerprint(job, lung, cascade.options());
   PreparedSetWriter writer(path, header);
-  lung.model->to(engine.device);
+  lung.model->to(job.engine.device);
   std::vector<Entry> entries;
   for (int64_t row = 0; row < set.size(); ++row) entries.push_back({row, 0, 0});
-  ScoreOptions options = lung.recipe.scoring(engine);
+  ScoreOptions options = lung.recipe.scoring(job.engine);
   options.when_stopped = "stopped; run it again to go on";
   for_each_answer(*lung.model, set, entries, options, [&](const Answer& a) {
-    const auto inside = (probabilities(a.logits).sum(1, true) > 0.5).to(torch::kCPU);
+    std::vector<torch::Tensor> images;
+    for (const int64_t row : a.batch.rows) images.push_back(set.image(row));
+    const auto seen =
+        cascade.gated(torch::stack(images).to(torch::kFloat32), a.logits.to(torch::kCPU));
+    const auto grays = seen.round().to(torch::kUInt8);
     for (size_t i = 0; i < a.batch.rows.size(); ++i) {
       const int64_t row = a.batch.rows[i];
-      const auto gate = inside[static_cast<int64_t>(i)].to(torch::kUInt8);
-      if (!writer.has(row)) writer.write(row, set.image(row) * gate, set.mask(row));
+      if (!writer.has(row)) writer.write(row, grays[static_cast<int64_t>(i)], set.mask(row));
     }
     observer.on(Progress{"predicted lungs", a.batch.rows.back() + 1, set.size(), ""});
   });
@@ -92,7 +116,9 @@ void join(const FoldJob& job, const TrainedModel& lung, const TrainedModel& infe
     weights["infection." + name] = tensor;
   }
   load_weights(whole, weights, job.run.string());
-  write_safetensors(job.run.weights(), {weights, weights_notes(job.recipe, infection.threshold)});
+  WeightsNotes notes = notes_of_training(job);
+  notes["threshold"] = shortest(infection.threshold);
+  write_safetensors(job.run.weights(), {weights, notes});
 }
 
 }  // namespace
@@ -126,11 +152,17 @@ FoldScores train_stages(const FoldJob& job, Observer& observer) {
   const FoldScores of_lungs = train_fold(first, observer);
   const TrainedModel lung = load_trained_model(first.run.path());
 
+  const ModelPtr whole = recipe.model.make();
   const fs::path gated = job.run.path() / "gated.ggset";
   if (!fs::exists(gated)) {
-    write_gated(gated, set, lung, job.engine, observer);
+    write_gated(gated, job, lung, cascade_of(*whole), observer);
   }
   const PreparedSet behind(gated);
+  if (behind.header().fingerprint != gated_fingerprint(job, lung, cascade_of(*whole).options())) {
+    fail(ErrorKind::usage, gated.string() +
+                               ": was made with another gate ([model] gate and threshold) or first "
+                               "network; choose another folder");
+  }
   const FoldJob second = {job.run.path() / "infection", stage_recipe(recipe, "infection"), &behind,
                           job.split, job.engine};
   const FoldScores trained = train_fold(second, observer);
@@ -140,7 +172,6 @@ FoldScores train_stages(const FoldJob& job, Observer& observer) {
     return finished;
   }
   const TrainedModel infection = load_trained_model(second.run.path());
-  const ModelPtr whole = recipe.model.make();
   join(job, lung, infection, *whole);
   ScoreOptions options = recipe.scoring(job.engine);
   options.threshold = infection.threshold;

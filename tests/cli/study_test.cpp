@@ -49,6 +49,44 @@ TEST_F(Study, TrainsItsRowsAndWritesOneTable) {
   EXPECT_TRUE(says(paper["caption"].get<std::string>(), {"Split mode paper"}));
 }
 
+/// The command between the backquotes of a caption.
+std::string printed_command(const std::filesystem::path& table) {
+  const std::string text = read_file(table);
+  const size_t begin = text.find("`groundglass ");
+  const size_t end = text.find('`', begin + 1);
+  return begin == std::string::npos ? "none" : text.substr(begin + 1, end - begin - 1);
+}
+
+TEST_F(Study, APrintedCommandRepeatsTheRun) {
+  write_file(folder / "search.toml", R"([search]
+title = "Rates"
+recipe = "r.toml"
+trials = 2
+epochs = 1
+[[parameter]]
+key = "train.learning_rate"
+values = [1e-2, 1e-3]
+)");
+  const std::string common =
+      " --data 'data/cases.csv' --seed 7 --precision fp32 --threads 1 -q -o 'an out' "
+      "--set 'loss.terms=[{name = \"dice\", weight = 0.5}]' --set model.widths='[4, 8]'";
+  struct Case {
+    std::string words, name;
+  };
+  for (const Case& c : {Case{"train r.toml --fold all --epochs 1", "cross_validation"},
+                        Case{"study study.toml --folds 1 --epochs 1 --row both", "study"},
+                        Case{"search search.toml --test", "search"}}) {
+    run("groundglass " + c.words + common);
+    const std::string first = read_file(folder / ("an out/" + c.name + ".csv"));
+    const std::string command = printed_command(folder / ("an out/" + c.name + ".md"));
+    fs::remove_all(folder / "an out");
+    run(command + " -q");
+    EXPECT_EQ(read_file(folder / ("an out/" + c.name + ".csv")), first) << command;
+    EXPECT_EQ(printed_command(folder / ("an out/" + c.name + ".md")), command);
+    fs::remove_all(folder / "an out");
+  }
+}
+
 TEST_F(Study, AFolderPreparedFromOtherDataIsRefused) {
   run("groundglass train r.toml --data data/cases.csv --fold 0 --epochs 1 -o run -q");
   run("groundglass phantom data --cases 5 --slices 5 --side 64 --seed 9 -q");

@@ -224,6 +224,9 @@ TEST_F(Adaptation, CanDoWithNewStatisticsAlone) {
   }
   EXPECT_GT(changed, 4);
   adapt(job("run", options));  // read back
+  const auto source = load_trained_model(folder / "source"),
+             run = load_trained_model(folder / "run");
+  EXPECT_EQ(run.notes.at("typicality"), source.notes.at("typicality"));
   EXPECT_TRUE(says(complaint(ErrorKind::usage,
                              [&] {
                                adapt(job("run", {"adapt.rounds=0", "adapt.batch_norm=target",

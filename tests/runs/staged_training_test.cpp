@@ -118,6 +118,43 @@ TEST_F(StagedTraining, CutsAwayWhatTheFirstNetworkLeavesOut) {
   EXPECT_LT(inside, set.size() * 32 * 32);
 }
 
+TEST_F(StagedTraining, KnowsWhatTypicalImagesLookLike) {
+  train(folder / "run");
+  const auto whole = load_trained_model(folder / "run");
+  ASSERT_TRUE(whole.typicality.has_value());
+  // Of the images themselves, not of what the gate lets through.
+  EXPECT_NE(whole.notes.at("typicality"),
+            load_trained_model(folder / "run/infection").notes.at("typicality"));
+}
+
+TEST_F(StagedTraining, TrainsTheSecondNetworkBehindTheGateOfTheWhole) {
+  for (const std::string gate : {"hard", "soft"}) {
+    recipe = parse_recipe(kStagedRecipe, "r.toml",
+                          {"model.gate=" + gate, "model.threshold=0.3", "train.epochs=1"});
+    const FoldScores scores = train(folder / gate);
+    const PreparedSet set(folder / "set.ggset"), gated(folder / (gate + "/gated.ggset"));
+    const TrainedModel lung = load_trained_model(folder / gate / "lung");
+    const torch::NoGradGuard no_grad;
+    int64_t at_a_half = 0;
+    for (int64_t row = 0; row < set.size(); ++row) {
+      const auto image = set.image(row).to(torch::kFloat32);
+      const auto p = probabilities(lung.model->forward(image.unsqueeze(0) / 255).logits)[0];
+      const auto seen = image * (gate == "soft" ? p : (p > 0.3).to(torch::kFloat32));
+      const auto found = gated.image(row).to(torch::kFloat32);
+      EXPECT_LE((found - seen).abs().max().item<double>(), 1.0) << gate << " " << row;
+      at_a_half += torch::equal(found, image * (p > 0.5));
+    }
+    EXPECT_LT(at_a_half, set.size());
+    const FoldScores second = read_fold_scores(folder / gate / "infection/test.json");
+    for (size_t i = 0; gate == "hard" && i < scores.items.size(); ++i) {
+      EXPECT_EQ(scores.items[i].counts, second.items[i].counts) << scores.items[i].id;
+    }
+  }
+  recipe = parse_recipe(kStagedRecipe, "r.toml", {"model.threshold=0.4", "train.epochs=1"});
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [&] { train(folder / "hard"); }),
+                   {"gated.ggset", "another gate", "another folder"}));
+}
+
 TEST_F(StagedTraining, AFinishedRunIsReadBack) {
   const FoldScores first = train(folder / "run");
   const auto written = fs::last_write_time(folder / "run/infection/weights.safetensors");
