@@ -252,7 +252,8 @@ TEST(Int8File, ComesBackAndIsRefusedWhereItIsDamagedOrForOthers) {
   };
   EXPECT_TRUE(says(refusal(ErrorKind::usage),
                    {"int8.json: is missing", "groundglass quantise --model ", "--data SET.ggset"}));
-  const std::string whole = R"({"weights_sha256": "sha", "ranges": )" + ranges_json(ranges).dump() + "}";
+  const std::string whole =
+      R"({"weights_sha256": "sha", "ranges": )" + ranges_json(ranges).dump() + "}";
   write_file(folder / "int8.json", whole);
   EXPECT_EQ(int8_ranges(folder.path(), "sha"), ranges);
   EXPECT_TRUE(says(complaint(ErrorKind::checkpoint, [&] { int8_ranges(folder.path(), "other"); }),

@@ -21,8 +21,14 @@ const std::vector<CountRow> kCounts = {
     {DecoderKind::unet, EncoderKind::chexnet, {12'059'345, 85'632}, {5'189'137, 6'955'840}},
     {DecoderKind::unet, EncoderKind::densenet121, {12'059'345, 85'632}, {5'189'137, 6'955'840}},
     {DecoderKind::unet, EncoderKind::inception_v3, {29'896'689, 36'416}, {8'145'553, 21'787'552}},
-    {DecoderKind::unet, EncoderKind::resnet50_preact, {32'513'556, 47'558}, {9'058'644, 23'502'470}},
-    {DecoderKind::unet_plus_plus, EncoderKind::chexnet, {14'398'561, 88'448}, {7'528'353, 6'958'656}},
+    {DecoderKind::unet,
+     EncoderKind::resnet50_preact,
+     {32'513'556, 47'558},
+     {9'058'644, 23'502'470}},
+    {DecoderKind::unet_plus_plus,
+     EncoderKind::chexnet,
+     {14'398'561, 88'448},
+     {7'528'353, 6'958'656}},
     {DecoderKind::unet_plus_plus,
      EncoderKind::densenet121,
      {14'398'561, 88'448},
@@ -42,7 +48,8 @@ const std::vector<CountRow> kCounts = {
 };
 
 ModelPtr make(DecoderKind network, const EncoderOptions& encoder) {
-  if (network == DecoderKind::unet) return EncoderUNet(EncoderUNetOptions{.encoder = encoder}).ptr();
+  if (network == DecoderKind::unet)
+    return EncoderUNet(EncoderUNetOptions{.encoder = encoder}).ptr();
   const auto nesting = network == DecoderKind::dla ? Nesting::dla : Nesting::unet_plus_plus;
   return NestedUNet(NestedUNetOptions{.encoder = encoder, .nesting = nesting}).ptr();
 }
