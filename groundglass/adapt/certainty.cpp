@@ -56,8 +56,8 @@ std::string to_string(SliceFate fate) {
 }
 
 double certainty_of(const SliceCertainty& slice, const AdaptOptions& options) {
-  if (options.certainty == "agreement") return slice.agreement;
-  if (options.certainty == "product") return slice.index.index * slice.agreement;
+  if (options.certainty == Certainty::agreement) return slice.agreement;
+  if (options.certainty == Certainty::product) return slice.index.index * slice.agreement;
   return slice.index.index;
 }
 
@@ -88,7 +88,7 @@ Selection select_slices(const std::vector<SliceCertainty>& slices, const AdaptOp
   }
   std::stable_sort(ranked.begin(), ranked.end(),
                    [&](int64_t a, int64_t b) { return certainty(a) > certainty(b); });
-  if (options.spread == "patients") ranked = in_turn(ranked, slices);
+  if (options.spread == Spread::patients) ranked = in_turn(ranked, slices);
   if (static_cast<int64_t>(ranked.size()) > out.asked) {
     ranked.resize(static_cast<size_t>(out.asked));
   }

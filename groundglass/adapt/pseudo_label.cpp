@@ -50,11 +50,11 @@ ClassLimits ConfidenceHistogram::limits(double share) const {
 torch::Tensor pseudo_mask(const torch::Tensor& foreground, double cutoff,
                           const AdaptOptions& options, const ClassLimits& limits, uint64_t key) {
   const auto p = foreground.sum(0);
-  const auto marked = options.labels == "soft" ? drawn(p, key) : p > cutoff;
+  const auto marked = options.labels == PseudoLabels::soft ? drawn(p, key) : p > cutoff;
   auto mask = ((foreground.argmax(0) + 1) * marked).to(torch::kUInt8);
-  if (options.labels == "band") {
+  if (options.labels == PseudoLabels::band) {
     mask.masked_fill_((p > options.band_low) & (p < options.band_high), kIgnoreLabel);
-  } else if (options.labels == "balanced") {
+  } else if (options.labels == PseudoLabels::balanced) {
     const auto unsure = torch::where(marked, p < limits.foreground, (1 - p) < limits.background);
     mask.masked_fill_(unsure, kIgnoreLabel);
   }

@@ -89,7 +89,8 @@ class Writing {
   Writing(const PseudoSetJob& job, const Seen& seen, const Selection& selection)
       : job_(job), limits_(seen.confidences.limits(job.options.balanced_share)) {
     if (job.options.mix_source) add_source(job.source_split.train, parts.source);
-    if (job.options.stop_on == "source") add_source(job.source_split.validation, parts.validation);
+    if (job.options.stop_on == StopOn::source)
+      add_source(job.source_split.validation, parts.validation);
     for (const int64_t i : selection.chosen)
       chosen_.push_back(seen.slices[static_cast<size_t>(i)].row);
     for (size_t i = 0; job.options.entropy_weight > 0 && i < seen.slices.size(); ++i) {
@@ -156,7 +157,7 @@ class Writing {
 };
 
 void check_source(const PseudoSetJob& job) {
-  const bool asked = job.options.mix_source || job.options.stop_on == "source";
+  const bool asked = job.options.mix_source || job.options.stop_on == StopOn::source;
   if (asked && job.source == nullptr) {
     fail(ErrorKind::usage,
          "the source's data is needed to choose the epoch (adapt.stop_on) or to be mixed in "

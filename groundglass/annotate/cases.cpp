@@ -84,7 +84,7 @@ torch::Tensor read_case_mask(const fs::path& path, const AnnotationCase& of,
 }
 
 torch::Tensor stored_mask(const torch::Tensor& labels, const DataOptions& data) {
-  if (data.labels == "classes") return labels;
+  if (data.labels == MaskLabels::classes) return labels;
   return ((labels != 0) * 255).to(torch::kUInt8);
 }
 
@@ -96,7 +96,6 @@ torch::Tensor read_gray(const AnnotationCase& of) {
 
 AnnotationStore begin_project(const std::string& dataset, const std::filesystem::path& project,
                               const DataOptions& data, int64_t threads, Observer& observer) {
-  data.check();
   const Dataset read = read_dataset(dataset, {data.mask});
   for (const auto& text : read.warnings) observer.on(Warning{text});
   return AnnotationStore::create(project, {dataset, data}, cases_of(read, data, threads, observer));

@@ -45,7 +45,7 @@ torch::Tensor exported_labels(const torch::Tensor& labels, const DataOptions& da
 }
 
 int64_t classes_of(const DataOptions& data) {
-  return data.labels == "classes" ? data.classes : 2;
+  return data.labels == MaskLabels::classes ? data.classes : 2;
 }
 
 std::string dataset_json(const DataOptions& data, size_t masks, bool ignores) {

@@ -30,7 +30,7 @@ std::vector<torch::Tensor> labels_of(const Proposer& proposer, const std::vector
 
 /// A network that knows other classes would have its numbers taken for the project's.
 void check_classes(const Proposer& proposer, const DataOptions& data) {
-  if (data.labels != "classes") return;  // all lesions are stored as one
+  if (data.labels != MaskLabels::classes) return;  // all lesions are stored as one
   for (const auto* segmenter : proposer.segmenters) {
     if (segmenter->classes() == data.classes - 1) continue;
     fail(ErrorKind::usage, proposer.name + ": tells " + std::to_string(segmenter->classes()) +

@@ -112,11 +112,11 @@ class Proposing {
   /// Paper-like splits test the same slices in every fold, so patients are dealt strictly here.
   Recipe recipe_of(const NetworkSource& source) const {
     Recipe recipe = read_recipe_for(source.word, job_.epochs, job_.settings);
-    if (recipe.split.mode != "strict" || !recipe.split.train_domains.empty()) {
+    if (recipe.split.mode != SplitMode::strict || !recipe.split.train_domains.empty()) {
       observer_.on(Warning{source.word + ": is trained with split.mode = strict, since proposals "
                                          "must come from patients that the network has not seen"});
     }
-    recipe.split.mode = "strict";
+    recipe.split.mode = SplitMode::strict;
     recipe.split.train_domains.clear();
     if (job_.folds > 0) recipe.split.folds = job_.folds;
     recipe.data = store_.notes().data;
@@ -155,7 +155,7 @@ class Proposing {
   /// Nothing need be held back for a test in stage 2: the test patients of the fold are trained on
   /// as well, and the scores in the run folder are those of the validation patients.
   static Split all_for_training(Split split, const Recipe& recipe) {
-    const int64_t copies = recipe.augment.mode == "offline" ? recipe.augment.copies : 0;
+    const int64_t copies = recipe.augment.mode == AugmentMode::offline ? recipe.augment.copies : 0;
     for (const auto& entry : split.test) {
       for (int64_t copy = 0; copy <= copies; ++copy) split.train.push_back({entry.row, copy});
     }

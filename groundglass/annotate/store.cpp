@@ -37,7 +37,7 @@ void write_schema(Database& database, const ProjectNotes& notes,
   for (const char* table : kSchema) database.run(table);
   for (const auto& [name, value] : {std::pair<std::string, std::string>{"source", notes.source},
                                     {"mask", notes.data.mask},
-                                    {"labels", notes.data.labels},
+                                    {"labels", word_of(notes.data.labels)},
                                     {"classes", std::to_string(notes.data.classes)},
                                     {"begun", utc_now()}}) {
     database.run("INSERT INTO notes VALUES(?, ?)", {name, value});
@@ -134,7 +134,7 @@ void AnnotationStore::load() {
     const std::string name = row.text(0), value = row.text(1);
     if (name == "source") notes_.source = value;
     if (name == "mask") notes_.data.mask = value;
-    if (name == "labels") notes_.data.labels = value;
+    if (name == "labels") notes_.data.labels = value_of<MaskLabels>("data", "labels", value);
     if (name == "classes") notes_.data.classes = std::stoll(value);
   });
   database_->each(

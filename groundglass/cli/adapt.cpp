@@ -82,7 +82,7 @@ void print_text(const AdaptJob& job, const AdaptOutcome& outcome) {
               << r.below_limit << " below the limit)\n";
   }
   print_scores("the target", outcome.before, outcome.after);
-  if (job.recipe.adapt->mode == "strict") {
+  if (job.recipe.adapt->mode == AdaptMode::strict) {
     print_scores("slices without a pseudo-label", not_labelled(outcome.before, outcome),
                  not_labelled(outcome.after, outcome));
   }
@@ -112,7 +112,7 @@ void run_adapt(const AdaptArguments& a, const Context& context) {
   std::unique_ptr<PreparedSet> source;
   const auto& options = *job.recipe.adapt;
   const std::string source_data = source_of(a);
-  const bool wanted = options.mix_source || options.stop_on == "source";
+  const bool wanted = options.mix_source || options.stop_on == StopOn::source;
   if (!source_data.empty() && (wanted || !a.source.empty())) {
     source = std::make_unique<PreparedSet>(
         prepared_path(source_data, fs::path(a.output) / "source", job.recipe, settings, *console));

@@ -118,7 +118,7 @@ void run_status(const std::string& project, const Context& context) {
 
 void add_mask_options(CLI::App* verb, DataOptions& data) {
   verb->add_option("--mask", data.mask, "column of the manual masks in a table");
-  verb->add_option("--labels", data.labels, "mask values: binary, any or classes");
+  add_labels_option(verb, data, "mask values: binary, any or classes");
   verb->add_option("--classes", data.classes, "for --labels classes: how many");
 }
 

@@ -39,7 +39,7 @@ Split split_of(const fs::path& run, const PreparedSet& set, const Recipe& recipe
   if (split.validation.empty()) {
     fail(ErrorKind::data, folder.split().string() +
                               ": holds no validation slices with masks ([split] mode " +
-                              in_quotes(recipe.split.mode) +
+                              in_quotes(word_of(recipe.split.mode)) +
                               "), and the temperature is chosen on them; train with a split that "
                               "has some");
   }
@@ -56,7 +56,7 @@ ordered_json document_of(const TrainedModel& trained, const PreparedSet& set,
       {"model", trained.name},
       {"weights_sha256", trained.weights_sha256},
       {"data", set.header().source},
-      {"split_mode", trained.recipe.split.mode},
+      {"split_mode", word_of(trained.recipe.split.mode)},
       {"bins", ReliabilityBins::kBins},
       {"near_pixels", options.near_pixels},
       {"fit", options.fit == FitRegion::all ? "all" : "near"},

@@ -154,6 +154,15 @@ void add_engine_options(CLI::App* verb, Context& context) {
   verb->add_option("--precision", context.precision, "auto, fp32 or bf16");
 }
 
+void add_labels_option(CLI::App* verb, DataOptions& data, const std::string& help) {
+  verb->add_option_function<std::string>(
+      "--labels",
+      [&data](const std::string& word) {
+        data.labels = value_of<MaskLabels>("data", "labels", word);
+      },
+      help);
+}
+
 void add_override_option(CLI::App* verb, Context& context) {
   verb->add_option("--set", context.overrides, "section.key=value of the recipe")
       ->take_all()

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/events.h"
+#include "groundglass/data/data_options.h"
 #include "groundglass/runs/run_settings.h"
 
 namespace groundglass {
@@ -37,6 +38,9 @@ CLI::App* add_verb(CLI::App& app, Context& context, const std::string& name,
 
 /// --device and --precision for verbs that run a network.
 void add_engine_options(CLI::App* verb, Context& context);
+
+/// --labels, what the values of masks mean. A word that is none is an Error(recipe).
+void add_labels_option(CLI::App* verb, DataOptions& data, const std::string& help);
 
 /// --set for verbs that read a recipe.
 void add_override_option(CLI::App* verb, Context& context);

@@ -13,7 +13,7 @@ namespace {
 
 struct EvaluateArguments {
   std::string predictions, references, output, spacing;
-  DataOptions data{"", "any", 2};
+  DataOptions data{"", MaskLabels::any, 2};
   ShapeOptions shapes;
 };
 
@@ -32,7 +32,6 @@ std::vector<double> spacing_of_words(const std::string& words) {
 }
 
 void run_evaluate(const EvaluateArguments& a, const Context& context) {
-  a.data.check();
   ShapeOptions shapes = a.shapes;
   shapes.picture_spacing_mm = spacing_of_words(a.spacing);
   shapes.check();
@@ -62,8 +61,8 @@ void add_evaluate(CLI::App& app, Context& context) {
       ->required();
   verb->add_option("-o,--output", a->output, "folder for evaluation.json and cases.csv");
   verb->add_option("--mask", a->data.mask, "mask column of the table");
-  verb->add_option("--labels", a->data.labels,
-                   "reference values: any (above 0 is infected), binary or classes");
+  add_labels_option(verb, a->data,
+                    "reference values: any (above 0 is infected), binary or classes");
   verb->add_option("--classes", a->data.classes,
                    "for --labels classes: how many, with the background; each is scored alone too");
   verb->add_option("--spacing-mm", a->spacing,

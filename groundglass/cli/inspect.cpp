@@ -14,7 +14,7 @@ namespace {
 
 struct InspectArguments {
   std::string input, sheet, recipe;
-  DataOptions data{"", "any", 2};
+  DataOptions data{"", MaskLabels::any, 2};
 };
 
 void print_text(const ordered_json& document) {
@@ -68,7 +68,7 @@ void add_inspect(CLI::App& app, Context& context) {
                         [a, &context] { run_inspect(*a, context); });
   verb->add_option("input", a->input, "anything that the other verbs read")->required();
   verb->add_option("--mask", a->data.mask, "mask column of a table");
-  verb->add_option("--labels", a->data.labels, "mask values: any, binary or classes");
+  add_labels_option(verb, a->data, "mask values: any, binary or classes");
   verb->add_option("--classes", a->data.classes, "for --labels classes: how many");
   verb->add_option("--contact-sheet", a->sheet, "prepared sets: PNG of slices and augmentations");
   verb->add_option("--recipe", a->recipe, "whose [augment] the contact sheet shows");

@@ -86,7 +86,7 @@ std::string run_page(const ReportArguments& a, const std::vector<RunFolder>& fol
   }
   const Recipe recipe = read_recipe(folds.front().recipe());
   report.title = recipe.paper.title.empty() ? a.input : recipe.paper.title;
-  report.title += " (" + recipe.split.mode + " split)";
+  report.title += " (" + word_of(recipe.split.mode) + " split)";
   report.class_names = recipe.evaluate.class_names;
   report.recipe = read_file(folds.front().recipe());
   report.environment = read_file(folds.front().environment());

@@ -35,7 +35,7 @@ void write_table(const TrainArguments& a, const Context& context, const Recipe& 
                  const std::vector<FoldScores>& folds) {
   const TableCaption caption = {
       recipe.paper.title.empty() ? "Cross-validation" : recipe.paper.title,
-      recipe.split.mode,
+      word_of(recipe.split.mode),
       context.command,
       commit(),
       cpu_name(),

@@ -55,20 +55,19 @@ class PatientDecks {
 }  // namespace
 
 std::vector<Entry> epoch_order(const std::vector<Entry>& entries,
-                               const std::vector<PreparedRow>& rows, const std::string& sampling,
+                               const std::vector<PreparedRow>& rows, Sampling sampling,
                                uint64_t seed, uint64_t epoch, int64_t draws,
                                const std::vector<bool>& favoured) {
-  check_word("train", "sampling", sampling, {"shuffle", "domains", "patients", "small_lesions"});
-  const bool by_patient = sampling == "patients" || sampling == "small_lesions";
+  const bool by_patient = sampling == Sampling::patients || sampling == Sampling::small_lesions;
   const size_t wanted = draws > 0 ? static_cast<size_t>(draws) : entries.size();
   Rng rng = rng_for(seed, epoch, 0x0bde5);
   std::map<std::string, std::map<std::string, PatientDecks>> decks;  // domain -> patient -> entries
   for (const auto& entry : entries) {
     const auto& row = rows[static_cast<size_t>(entry.row)];
     const bool preferred =
-        sampling == "small_lesions" && favoured.at(static_cast<size_t>(entry.row));
-    decks[sampling == "shuffle" ? "" : row.domain][by_patient ? row.patient : ""].add(entry,
-                                                                                      preferred);
+        sampling == Sampling::small_lesions && favoured.at(static_cast<size_t>(entry.row));
+    decks[sampling == Sampling::shuffle ? "" : row.domain][by_patient ? row.patient : ""].add(
+        entry, preferred);
   }
   std::vector<Entry> order;
   std::map<std::string, std::vector<std::string>> turn;  // patients still to come in each domain

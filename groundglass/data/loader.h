@@ -7,6 +7,8 @@
 #include "groundglass/data/augment/augmentation.h"
 #include "groundglass/data/prepared_set.h"
 #include "groundglass/data/sample.h"
+#include "groundglass/data/sampling.h"
+#include "groundglass/preprocess/preprocess_options.h"
 
 namespace groundglass {
 
@@ -17,21 +19,21 @@ struct LoaderOptions {
   int64_t prefetch = 4;  ///< batches that may wait
   uint64_t seed = 1;
   uint64_t epoch = 0;  ///< keys the online augmentation
-  std::string normalise = "unit";
+  Normalise normalise = Normalise::unit;
   AugmentOptions augment;
   bool vary = false;  ///< online augmentation on (training) or off (validation)
 };
 
 /// The order of one epoch.
 ///
-/// sampling  "shuffle": each entry once. "domains": as many draws, domains in turn. "patients": the
+/// sampling  shuffle: each entry once. domains: as many draws, domains in turn. patients: the
 ///           domains in turn, then the domain's patients in turn. Within a domain or patient the
-///           entries are shuffled anew each time they run out. "small_lesions": as patients, and
+///           entries are shuffled anew each time they run out. small_lesions: as patients, and
 ///           every second draw from a patient is one of its `favoured` rows, if it has any.
 /// draws     length of the order; 0 for as many as there are entries.
 /// favoured  for each row of the set, whether small_lesions prefers it.
 std::vector<Entry> epoch_order(const std::vector<Entry>& entries,
-                               const std::vector<PreparedRow>& rows, const std::string& sampling,
+                               const std::vector<PreparedRow>& rows, Sampling sampling,
                                uint64_t seed, uint64_t epoch, int64_t draws = 0,
                                const std::vector<bool>& favoured = {});
 

@@ -26,7 +26,8 @@ struct Task {
   int64_t first_row = 0;
   int64_t rows = 1;
   bool volume = false;
-  std::string units;  ///< of a volume, as found when it was opened to count its slices
+  UnitsAsked units =
+      UnitsAsked::as_stored;  ///< of a volume, as found when it was opened to count its slices
 };
 
 std::string slice_id(const DataRow& row, int64_t z) {
@@ -42,7 +43,7 @@ class Preparation {
     header_.source = job.dataset.source.filename().string();
     header_.preprocess = job.preprocess_text;
     header_.classes = mask_meaning(job.data, job.class_names);
-    header_.class_count = job.data.labels == "classes" ? job.data.classes : 2;
+    header_.class_count = job.data.labels == MaskLabels::classes ? job.data.classes : 2;
     header_.height = job.preprocess.size[0];
     header_.width = job.preprocess.size[1];
     header_.fingerprint = fingerprint_of(job.dataset, job.data);
@@ -74,16 +75,17 @@ class Preparation {
   void plan() {
     int64_t without_mask = 0;
     for (const auto& row : job_.dataset.rows) {
-      if (job_.data.labels == "classes" && row.mask.empty()) {
+      if (job_.data.labels == MaskLabels::classes && row.mask.empty()) {
         ++without_mask;
         continue;
       }
-      Task task{&row, static_cast<int64_t>(header_.rows.size()), 1, is_volume_name(row.image), ""};
+      Task task{&row, static_cast<int64_t>(header_.rows.size()), 1, is_volume_name(row.image),
+                UnitsAsked::as_stored};
       try {
         if (task.volume) {
           const AxialSource source(row.image, job_.preprocess.units);
           task.rows = source.depth();
-          task.units = source.info().units == Units::hu ? "hu" : "gray";
+          task.units = source.info().units == Units::hu ? UnitsAsked::hu : UnitsAsked::gray;
         }
       } catch (const Error& e) {
         problems_.add(e.what());
@@ -132,8 +134,9 @@ class Preparation {
   void write(int64_t row, const Image& image, const torch::Tensor& stored,
              PreparedSetWriter& writer) {
     const NetworkSlice slice = to_network_grid(image, job_.preprocess);
-    const auto mask =
-        job_.data.labels == "threshold_lungs" ? lungs_by_threshold(image, stored) : stored;
+    const auto mask = job_.data.labels == MaskLabels::threshold_lungs
+                          ? lungs_by_threshold(image, stored)
+                          : stored;
     writer.write(row, slice.pixels,
                  mask.defined() ? mask_to_network_grid(mask, slice.box, job_.preprocess) : mask);
   }
@@ -155,7 +158,7 @@ class Preparation {
 }  // namespace
 
 std::string fingerprint_of(const Dataset& dataset, const DataOptions& data) {
-  std::string text = data.labels + "/" + std::to_string(data.classes);
+  std::string text = word_of(data.labels) + "/" + std::to_string(data.classes);
   const auto add = [&](const fs::path& path) {
     if (path.empty()) return;
     std::error_code ignored;
@@ -171,9 +174,9 @@ std::string fingerprint_of(const Dataset& dataset, const DataOptions& data) {
 
 std::string mask_meaning(const DataOptions& data, const std::vector<std::string>& names) {
   std::string text = "0 background";
-  if (data.labels != "classes") {
+  if (data.labels != MaskLabels::classes) {
     return text + ", 1 " + (names.empty() ? "foreground" : names.front()) + " (labels " +
-           in_quotes(data.labels) + ")";
+           in_quotes(word_of(data.labels)) + ")";
   }
   for (int64_t label = 1; label < data.classes; ++label) {
     text += ", " + std::to_string(label) + " " + class_name(names, label);

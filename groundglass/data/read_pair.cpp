@@ -34,8 +34,8 @@ class SeenLabels {
 
   /// Throws Error(data) for values that `options` do not know.
   void check(const DataOptions& options, const std::string& name) const {
-    const bool binary = options.labels == "binary";
-    if (!binary && options.labels != "classes") return;
+    const bool binary = options.labels == MaskLabels::binary;
+    if (!binary && options.labels != MaskLabels::classes) return;
     const bool any_above_one = std::find(seen_.begin() + 2, seen_.end(), 1) != seen_.end();
     std::vector<std::string> unknown;
     for (int64_t v = 1; v < 256; ++v) {
@@ -70,7 +70,7 @@ class SeenLabels {
 /// Checked values as class numbers: with labels 'classes' as they are, else all but 0 are 1.
 torch::Tensor class_numbers(const torch::Tensor& stored, const DataOptions& options) {
   const auto source = stored.contiguous();
-  if (options.labels == "classes") return source;
+  if (options.labels == MaskLabels::classes) return source;
   auto labels = torch::empty_like(source);
   const auto* value = source.data_ptr<uint8_t>();
   auto* label = labels.data_ptr<uint8_t>();
@@ -106,7 +106,7 @@ PicturePair read_picture_pair(const DataRow& row, const DataOptions& options) {
   return pair;
 }
 
-VolumePair::VolumePair(const DataRow& row, const DataOptions& options, const std::string& units)
+VolumePair::VolumePair(const DataRow& row, const DataOptions& options, UnitsAsked units)
     : image_(row.image, units), options_(options) {
   if (row.mask.empty()) return;
   auto reader = open_label_volume(row.mask);
@@ -132,8 +132,7 @@ PicturePair VolumePair::slice(int64_t k) {
 }
 
 std::vector<std::string> find_problems(const Dataset& dataset, const DataOptions& options,
-                                       const std::string& units, int64_t threads,
-                                       Observer& observer) {
+                                       UnitsAsked units, int64_t threads, Observer& observer) {
   Problems problems;
   std::mutex speaking;
   std::atomic<int64_t> done{0};

@@ -31,7 +31,7 @@ class VolumePair {
  public:
   /// units as in open_volume(). Throws Error(data): unreadable files, a mask of another size or
   /// grid, unknown labels.
-  VolumePair(const DataRow& row, const DataOptions& options, const std::string& units);
+  VolumePair(const DataRow& row, const DataOptions& options, UnitsAsked units);
 
   const VolumeInfo& info() const { return image_.info(); }
   int64_t depth() const { return image_.depth(); }
@@ -47,7 +47,7 @@ class VolumePair {
 
 /// Reads every image and mask of a data set and returns what is wrong, a line for each, sorted.
 std::vector<std::string> find_problems(const Dataset& dataset, const DataOptions& options,
-                                       const std::string& units, int64_t threads,
+                                       UnitsAsked units, int64_t threads,
                                        Observer& observer = silent_observer());
 
 }  // namespace groundglass

@@ -215,11 +215,9 @@ std::array<uint64_t, 4> difference_hash(const torch::Tensor& image) {
 }  // namespace
 
 void SplitOptions::check() const {
-  check_word("split", "mode", mode, {"paper", "strict", "stratified", "slices", "shares"});
-  check_word("split", "rows", rows, {"all", "with_lesion"});
-  if (train_share < 1 && mode != "strict") {
-    fail(ErrorKind::recipe,
-         "[split] train_share is set, expected mode 'strict' with it, found " + in_quotes(mode));
+  if (train_share < 1 && mode != SplitMode::strict) {
+    fail(ErrorKind::recipe, "[split] train_share is set, expected mode 'strict' with it, found " +
+                                in_quotes(word_of(mode)));
   }
 }
 
@@ -234,8 +232,8 @@ std::vector<Split> make_splits(const std::vector<PreparedRow>& rows, const Split
     return splits;
   }
   if (options.lacks_validation()) return stratified_splits(rows, options);
-  if (options.mode == "shares") return shares_splits(rows, options, copies);
-  if (options.mode == "paper") {
+  if (options.mode == SplitMode::shares) return shares_splits(rows, options, copies);
+  if (options.mode == SplitMode::paper) {
     return paper_splits(static_cast<int64_t>(rows.size()), options, copies);
   }
   return options.train_domains.empty() ? strict_splits(rows, options, copies)
@@ -260,7 +258,7 @@ std::vector<int64_t> chosen_rows(const PreparedSet& set, const SplitOptions& opt
   options.check();
   Rows chosen;
   for (int64_t row = 0; row < set.size(); ++row) {
-    if (options.rows == "all" || has_lesion(set.mask(row))) chosen.push_back(row);
+    if (options.rows == SplitRows::all || has_lesion(set.mask(row))) chosen.push_back(row);
   }
   if (chosen.empty()) {
     fail(ErrorKind::data, "none of the " + std::to_string(set.size()) +

@@ -9,9 +9,25 @@
 
 namespace groundglass {
 
+/// What stays together when rows are shared out; SplitOptions says it of each.
+enum class SplitMode { paper, strict, stratified, slices, shares };
+inline Words<SplitMode> words_of(SplitMode) {
+  return {{"paper", SplitMode::paper},
+          {"strict", SplitMode::strict},
+          {"stratified", SplitMode::stratified},
+          {"slices", SplitMode::slices},
+          {"shares", SplitMode::shares}};
+}
+
+/// Which rows take part.
+enum class SplitRows { all, with_lesion };
+inline Words<SplitRows> words_of(SplitRows) {
+  return {{"all", SplitRows::all}, {"with_lesion", SplitRows::with_lesion}};
+}
+
 /// How rows are shared out between training, validation and test.
 struct SplitOptions {
-  std::string mode = "strict";
+  SplitMode mode = SplitMode::strict;
   int64_t folds = 5;
   double test_fraction = 0.2;
   double validation_fraction = 0.2;
@@ -19,17 +35,17 @@ struct SplitOptions {
   int64_t seed = 20260101;
   std::vector<std::string> train_domains;
   std::vector<std::string> balance_labels;
-  std::string rows = "all";
+  SplitRows rows = SplitRows::all;
 
   template <class V>
   void fields(V& v) {
-    v.field(
+    v.choice(
         {"mode",
          "'paper' (slices at random, one test set for all folds, copies made before the folds), "
          "'strict' (patients apart, each fold its own test patients), 'stratified' (images "
          "apart, equal shares of each label, no validation), 'slices' (slices apart at random, no "
          "validation) or 'shares' (patients apart, each fold drawn anew, train_domains alone)"},
-        mode);
+        mode, words_of(mode));
     v.field({"folds", "number of folds", 2, 100}, folds);
     v.field({"test_fraction",
              "paper mode: share of the slices kept for the test; shares: of the patients", 0, 0.9},
@@ -53,15 +69,17 @@ struct SplitOptions {
              "stored augmentations are made of training rows with these labels alone, until they "
              "are as many as the others"},
             balance_labels);
-    v.field({"rows", "'all', or 'with_lesion': rows whose mask is not empty, the others unused"},
-            rows);
+    v.choice({"rows", "'all', or 'with_lesion': rows whose mask is not empty, the others unused"},
+             rows, words_of(rows));
   }
 
-  /// Throws Error(recipe) for a mode or a choice of rows that is none of these.
+  /// Throws Error(recipe) for a train_share in another mode than strict.
   void check() const;
 
   /// Whether the test images of a fold stand in for its validation, so that nothing may be chosen.
-  bool lacks_validation() const { return mode == "stratified" || mode == "slices"; }
+  bool lacks_validation() const {
+    return mode == SplitMode::stratified || mode == SplitMode::slices;
+  }
 };
 
 /// One fold. In strict mode no patient stands in two of the lists.

@@ -20,9 +20,9 @@ bool among(const std::vector<std::string>& words, const std::string& word) {
 std::vector<Split> stratified_splits(const std::vector<PreparedRow>& rows, const SplitOptions& o) {
   std::map<std::string, std::vector<int64_t>> by_label;
   for (size_t i = 0; i < rows.size(); ++i) {
-    by_label[o.mode == "slices" ? "" : rows[i].label].push_back(static_cast<int64_t>(i));
+    by_label[o.mode == SplitMode::slices ? "" : rows[i].label].push_back(static_cast<int64_t>(i));
   }
-  if (o.mode != "slices" && by_label.size() == 1 && by_label.begin()->first.empty()) {
+  if (o.mode != SplitMode::slices && by_label.size() == 1 && by_label.begin()->first.empty()) {
     fail(ErrorKind::data,
          "no row has a label, and folds are to have equal shares of each; add a "
          "column 'label' to the table, or use [split] mode = \"strict\"");
@@ -31,7 +31,8 @@ std::vector<Split> stratified_splits(const std::vector<PreparedRow>& rows, const
   Rng rng = rng_for(static_cast<uint64_t>(o.seed), 0, 4);
   for (const auto& [label, members] : by_label) {
     if (static_cast<int64_t>(members.size()) < o.folds) {
-      const std::string what = o.mode == "slices" ? "the data" : "label " + in_quotes(label);
+      const std::string what =
+          o.mode == SplitMode::slices ? "the data" : "label " + in_quotes(label);
       fail(ErrorKind::data, what + " has " + std::to_string(members.size()) +
                                 " images and the recipe asks for " + std::to_string(o.folds) +
                                 " folds; use fewer folds");

@@ -106,7 +106,7 @@ torch::Tensor read_probability(const fs::path& path) {
 /// Where classes are told apart the prediction must know them; elsewhere everything above zero is
 /// foreground, whatever the prediction calls it.
 void check_classes(const torch::Tensor& labels, const DataOptions& data, const std::string& name) {
-  if (data.labels != "classes") return;
+  if (data.labels != MaskLabels::classes) return;
   if ((labels == kIgnoreLabel).any().item<bool>()) {
     fail(ErrorKind::data, name + ": holds the value 255, expected class numbers below " +
                               std::to_string(data.classes) +
@@ -139,7 +139,8 @@ ScoredItem score_pair(const MaskPair& pair, const DataOptions& data, const Shape
   const auto truth = known_labels(reference.labels, data, pair.reference.string());
   ScoredItem item{pair.id, pair.case_id, pair.patient, pair.domain, {}, {}, false};
   item.counts = count_foreground(prediction.labels, truth);
-  for (int64_t k = 1; k < data.classes && data.labels == "classes" && data.classes > 2; ++k) {
+  for (int64_t k = 1; k < data.classes && data.labels == MaskLabels::classes && data.classes > 2;
+       ++k) {
     item.classes.push_back(count(prediction.labels, truth, k));
   }
   const auto spacing = spacing_of(pair, reference, shapes);

@@ -12,6 +12,7 @@
 #include "groundglass/data/split.h"
 #include "groundglass/infer/plan/plan.h"
 #include "groundglass/models/segmentation_model.h"
+#include "groundglass/preprocess/preprocess_options.h"
 
 namespace groundglass {
 
@@ -28,7 +29,7 @@ QuantiseRows quantise_rows(const PreparedSet& set, const std::optional<Split>& s
 
 /// How images reach the network, and what its pixels are held against.
 struct QuantiseOptions {
-  std::string normalise = "unit";
+  Normalise normalise = Normalise::unit;
   double threshold = 0.5;
 };
 

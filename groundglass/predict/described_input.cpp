@@ -95,7 +95,7 @@ ordered_json describe_dataset(const std::string& input, const DataOptions& optio
     cases.insert({row.domain, row.case_id});
     masks += row.mask.empty() ? 0 : 1;
   }
-  const auto problems = find_problems(dataset, options, "auto", threads, observer);
+  const auto problems = find_problems(dataset, options, UnitsAsked::as_stored, threads, observer);
   return {{"kind", "data set"},
           {"layout", dataset.layout},
           {"images", dataset.rows.size()},

@@ -5,6 +5,7 @@
 
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/preprocess/axial.h"
+#include "groundglass/preprocess/preprocess_options.h"
 
 namespace groundglass {
 
@@ -13,7 +14,7 @@ namespace groundglass {
 class AxialSource {
  public:
   /// units as in open_volume. Throws Error(data) as it does.
-  AxialSource(const std::filesystem::path& path, const std::string& units);
+  AxialSource(const std::filesystem::path& path, UnitsAsked units);
 
   /// The slices of `reader` as another volume on the same grid is viewed: a mask beside its image.
   AxialSource(std::unique_ptr<VolumeReader> reader, const AxialView& view);

@@ -5,12 +5,6 @@
 namespace groundglass {
 
 void PreprocessOptions::check() const {
-  check_word("preprocess", "units", units, {"auto", "hu", "gray"});
-  check_word("preprocess", "crop", crop, {"none", "body", "lungs"});
-  check_word("preprocess", "gray_window", gray_window, {"as_is", "tissue"});
-  check_word("preprocess", "contrast", contrast, {"clahe", "none"});
-  check_word("preprocess", "resize", resize, {"linear", "area"});
-  check_word("preprocess", "normalise", normalise, {"unit", "zscore", "minmax"});
   if (window_hu.size() != 2 || window_hu[0] >= window_hu[1]) {
     fail(ErrorKind::recipe, "[preprocess] window_hu must be two rising numbers, e.g. [-1024, 600]");
   }

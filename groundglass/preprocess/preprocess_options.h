@@ -8,41 +8,78 @@
 
 namespace groundglass {
 
+/// What stored numbers are taken for: what the file says, HU or gray values.
+enum class UnitsAsked { as_stored, hu, gray };
+inline Words<UnitsAsked> words_of(UnitsAsked) {
+  return {{"auto", UnitsAsked::as_stored}, {"hu", UnitsAsked::hu}, {"gray", UnitsAsked::gray}};
+}
+
+/// What of a slice is kept: all, the box around the body, or around the lungs.
+enum class Crop { none, body, lungs };
+inline Words<Crop> words_of(Crop) {
+  return {{"none", Crop::none}, {"body", Crop::body}, {"lungs", Crop::lungs}};
+}
+
+/// Grays as they are, or spread from the darkest percent to the median soft tissue.
+enum class GrayWindow { as_is, tissue };
+inline Words<GrayWindow> words_of(GrayWindow) {
+  return {{"as_is", GrayWindow::as_is}, {"tissue", GrayWindow::tissue}};
+}
+
+/// Whether contrast is equalised tile by tile.
+enum class Contrast { clahe, none };
+inline Words<Contrast> words_of(Contrast) {
+  return {{"clahe", Contrast::clahe}, {"none", Contrast::none}};
+}
+
+/// How a slice comes to the size of the network's input.
+enum class Resize { linear, area };
+inline Words<Resize> words_of(Resize) {
+  return {{"linear", Resize::linear}, {"area", Resize::area}};
+}
+
+/// How gray values become the network's numbers, each slice by itself.
+enum class Normalise { unit, zscore, minmax };
+inline Words<Normalise> words_of(Normalise) {
+  return {{"unit", Normalise::unit}, {"zscore", Normalise::zscore}, {"minmax", Normalise::minmax}};
+}
+
 /// From a slice as stored to the network's input. The steps run in the order of the fields.
 struct PreprocessOptions {
-  std::string units = "auto";
+  UnitsAsked units = UnitsAsked::as_stored;
   std::vector<double> window_hu = {-1024, 600};
-  std::string crop = "none";
-  std::string gray_window = "as_is";
-  std::string contrast = "clahe";
+  Crop crop = Crop::none;
+  GrayWindow gray_window = GrayWindow::as_is;
+  Contrast contrast = Contrast::clahe;
   double clahe_clip = 2.0;
   int64_t clahe_tiles = 8;
   std::vector<int64_t> size = {256, 256};
-  std::string resize = "linear";
-  std::string normalise = "unit";
+  Resize resize = Resize::linear;
+  Normalise normalise = Normalise::unit;
 
   template <class V>
   void fields(V& v) {
-    v.field({"units", "'auto' (as the file says), 'hu' or 'gray'"}, units);
+    v.choice({"units", "'auto' (as the file says), 'hu' or 'gray'"}, units, words_of(units));
     v.field({"window_hu", "HU shown as black and as white, for images in HU"}, window_hu);
-    v.field(
+    v.choice(
         {"crop",
          "'none', 'body' (to the box around the largest bright piece) or 'lungs' (CT: to the box "
          "around what a threshold finds of them)"},
-        crop);
-    v.field({"gray_window",
-             "'as_is', or 'tissue' (darkest percent is black, the median soft tissue is bright)"},
-            gray_window);
-    v.field({"contrast", "'clahe' or 'none'"}, contrast);
+        crop, words_of(crop));
+    v.choice({"gray_window",
+              "'as_is', or 'tissue' (darkest percent is black, the median soft tissue is bright)"},
+             gray_window, words_of(gray_window));
+    v.choice({"contrast", "'clahe' or 'none'"}, contrast, words_of(contrast));
     v.field({"clahe_clip", "CLAHE: clip limit, multiples of the mean bin", 0.1, 100}, clahe_clip);
     v.field({"clahe_tiles", "CLAHE: tiles per side", 1, 64}, clahe_tiles);
     v.field({"size", "height and width of the network's input, pixels", 8, 4096}, size);
-    v.field({"resize", "'linear' or 'area' (mean of the covered pixels, when shrinking)"}, resize);
-    v.field({"normalise", "'unit' (divide by 255), 'zscore' or 'minmax', each slice by itself"},
-            normalise);
+    v.choice({"resize", "'linear' or 'area' (mean of the covered pixels, when shrinking)"}, resize,
+             words_of(resize));
+    v.choice({"normalise", "'unit' (divide by 255), 'zscore' or 'minmax', each slice by itself"},
+             normalise, words_of(normalise));
   }
 
-  /// Throws Error(recipe) for a word that is not one of the above, a window that is not two rising
+  /// Throws Error(recipe) for a window that is not two rising
   /// numbers, or a size that is not two numbers.
   void check() const;
 };

@@ -31,9 +31,10 @@ torch::Tensor window_hu(const torch::Tensor& hu, double low, double high) {
 
 torch::Tensor to_gray(const Image& image, const PreprocessOptions& options) {
   const bool hu = image.units == Units::hu;
-  if ((options.units == "hu" && !hu) || (options.units == "gray" && hu)) {
+  if ((options.units == UnitsAsked::hu && !hu) || (options.units == UnitsAsked::gray && hu)) {
     fail(ErrorKind::data, "the image is in " + to_string(image.units) +
-                              " and the recipe's [preprocess] units are '" + options.units + "'");
+                              " and the recipe's [preprocess] units are '" +
+                              word_of(options.units) + "'");
   }
   if (hu) return window_hu(image.pixels, options.window_hu[0], options.window_hu[1]);
   if (image.pixels.scalar_type() == torch::kUInt8) return image.pixels;
@@ -115,17 +116,17 @@ NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& option
   const auto gray = to_gray(image, options).contiguous();
   NetworkSlice out{torch::empty({gray.size(0), options.size[0], options.size[1]}, torch::kUInt8),
                    {0, 0, gray.size(1), gray.size(2)}};
-  if (options.crop != "none") out.box = body_box(gray[0]);
-  if (options.crop == "lungs") out.box = lung_box(image, out.box);
+  if (options.crop != Crop::none) out.box = body_box(gray[0]);
+  if (options.crop == Crop::lungs) out.box = lung_box(image, out.box);
   for (int64_t c = 0; c < gray.size(0); ++c) {
     auto channel = cropped(gray[c], out.box);
-    if (options.gray_window == "tissue") channel = tissue_window(channel);
-    if (options.contrast == "clahe") {
+    if (options.gray_window == GrayWindow::tissue) channel = tissue_window(channel);
+    if (options.contrast == Contrast::clahe) {
       channel = clahe(channel, {options.clahe_clip, options.clahe_tiles});
     }
     cv::Mat resized = as_mat(out.pixels[c]);
     cv::resize(as_mat(channel), resized, network_size(options), 0, 0,
-               options.resize == "area" ? cv::INTER_AREA : cv::INTER_LINEAR);
+               options.resize == Resize::area ? cv::INTER_AREA : cv::INTER_LINEAR);
   }
   return out;
 }

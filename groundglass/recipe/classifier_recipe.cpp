@@ -86,19 +86,19 @@ ClassifierRecipe parse_classifier_recipe(const std::string& text, const std::str
   recipe.cutoff = read_options<CutoffOptions>(recipe_section(table, "evaluate"), "evaluate").cutoff;
   try {
     recipe.preprocess.check();
-    recipe.augment.check();
     recipe.split.check();
-    check_word("train", "monitor", recipe.train.monitor, {"auc", "last"});
-    check_word("train", "sampling", recipe.train.sampling, {"shuffle", "domains", "patients"});
+    check_word("train", "monitor", word_of(recipe.train.monitor), {"auc", "last"});
+    check_word("train", "sampling", word_of(recipe.train.sampling),
+               {"shuffle", "domains", "patients"});
     TrainOptions others = recipe.train;
-    others.monitor = "last";
+    others.monitor = Monitor::last;
     others.check();
     check_classifier_options(recipe.train);
     if (recipe.labels.positive.empty()) {
       fail(ErrorKind::recipe, "[labels] has no positive = [\"...\"]");
     }
-    if (recipe.split.lacks_validation() && recipe.train.monitor != "last") {
-      fail(ErrorKind::recipe, "[split] mode " + in_quotes(recipe.split.mode) +
+    if (recipe.split.lacks_validation() && recipe.train.monitor != Monitor::last) {
+      fail(ErrorKind::recipe, "[split] mode " + in_quotes(word_of(recipe.split.mode)) +
                                   " has no validation rows to choose by; expected [train] monitor "
                                   "'last'");
     }

@@ -176,7 +176,7 @@ ExpectOptions read_expect_section(const toml::table& recipe) {
 /// Throws Error(recipe) unless every foreground class has a name, or none has.
 void check_class_names(const Recipe& recipe) {
   const auto names = static_cast<int64_t>(recipe.evaluate.class_names.size());
-  const int64_t classes = recipe.data.labels == "classes" ? recipe.data.classes : 2;
+  const int64_t classes = recipe.data.labels == MaskLabels::classes ? recipe.data.classes : 2;
   if (names == 0 || names == classes - 1) return;
   fail(ErrorKind::recipe, "[evaluate] class_names holds " + std::to_string(names) +
                               " names and [data] has " + std::to_string(classes) +
@@ -324,21 +324,16 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
   }
   recipe.expect = read_expect_section(table);
   try {
-    check_word("paper", "follows", recipe.paper.follows, {"text", "code"});
-    check_word("evaluate", "threshold_from", recipe.evaluate.threshold_from,
-               {"fixed", "validation"});
     if (recipe.evaluate.views == 3) {
       fail(ErrorKind::recipe, "[evaluate] views is 3, expected 1, 2 or 4");
     }
-    recipe.data.check();
     check_class_names(recipe);
     recipe.preprocess.check();
-    recipe.augment.check();
     recipe.split.check();
     recipe.train.check();
-    if (recipe.cascade && recipe.preprocess.normalise != "unit") {
+    if (recipe.cascade && recipe.preprocess.normalise != Normalise::unit) {
       fail(ErrorKind::recipe, "[preprocess] normalise is " +
-                                  in_quotes(recipe.preprocess.normalise) +
+                                  in_quotes(word_of(recipe.preprocess.normalise)) +
                                   ", expected 'unit' with [cascade]: what the first network cuts "
                                   "away must stay 0");
     }
@@ -348,8 +343,9 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
     }
     if (recipe.adapt) recipe.adapt->check();
     if (recipe.split.lacks_validation() &&
-        (recipe.train.monitor != "last" || recipe.evaluate.threshold_from != "fixed")) {
-      fail(ErrorKind::recipe, "[split] mode " + in_quotes(recipe.split.mode) +
+        (recipe.train.monitor != Monitor::last ||
+         recipe.evaluate.threshold_from != ThresholdFrom::fixed)) {
+      fail(ErrorKind::recipe, "[split] mode " + in_quotes(word_of(recipe.split.mode)) +
                                   " has no validation rows to choose by; expected [train] monitor "
                                   "'last' and [evaluate] threshold_from 'fixed'");
     }

@@ -18,12 +18,24 @@
 
 namespace groundglass {
 
+/// Which wins where a paper and its code differ.
+enum class Follows { text, code };
+inline Words<Follows> words_of(Follows) {
+  return {{"text", Follows::text}, {"code", Follows::code}};
+}
+
+/// Whether the cut-off is the recipe's or chosen on validation rows.
+enum class ThresholdFrom { fixed, validation };
+inline Words<ThresholdFrom> words_of(ThresholdFrom) {
+  return {{"fixed", ThresholdFrom::fixed}, {"validation", ThresholdFrom::validation}};
+}
+
 /// Where a recipe comes from and where it departs from it.
 struct PaperOptions {
   std::string number;
   std::string title;
   std::string link;
-  std::string follows = "text";
+  Follows follows = Follows::text;
   std::vector<std::string> differs;
 
   template <class V>
@@ -31,14 +43,15 @@ struct PaperOptions {
     v.field({"number", "our number of the paper, '000' to '004', or empty"}, number);
     v.field({"title", "title of the paper, or of the recipe"}, title);
     v.field({"link", "where to read it"}, link);
-    v.field({"follows", "'text' or 'code': which wins where they differ"}, follows);
+    v.choice({"follows", "'text' or 'code': which wins where they differ"}, follows,
+             words_of(follows));
     v.field({"differs", "every known departure"}, differs);
   }
 };
 
 /// How predictions become labels and scores.
 struct EvaluateOptions {
-  std::string threshold_from = "fixed";
+  ThresholdFrom threshold_from = ThresholdFrom::fixed;
   double threshold = 0.5;
   int64_t views = 1;
   std::vector<std::string> class_names;
@@ -46,11 +59,11 @@ struct EvaluateOptions {
 
   template <class V>
   void fields(V& v) {
-    v.field(
+    v.choice(
         {"threshold_from",
          "'fixed', or 'validation' (the best domain mean of Dice on the validation patients, or "
          "nearly that nearer to one half)"},
-        threshold_from);
+        threshold_from, words_of(threshold_from));
     v.field({"threshold",
              "probability from which a pixel is infected; none applies to a softmax of "
              "three or more classes, where the likeliest wins",
@@ -84,13 +97,14 @@ struct MemberOptions {
 /// How the networks of a cascade are trained, one after the other.
 struct StagedOptions {
   std::string lung_mask = "lung";
-  std::string lung_labels = "any";
+  MaskLabels lung_labels = MaskLabels::any;
   int64_t lung_epochs = 0;
 
   template <class V>
   void fields(V& v) {
     v.field({"lung_mask", "column with the masks of the first network"}, lung_mask);
-    v.field({"lung_labels", "what these mean, as in [data] labels"}, lung_labels);
+    v.choice({"lung_labels", "what these mean, as in [data] labels"}, lung_labels,
+             words_of(lung_labels));
     v.field({"lung_epochs", "of the first network; 0 for as many as the second", 0, 100000},
             lung_epochs);
   }

@@ -134,8 +134,6 @@ SearchParameter read_parameter(const toml::table& table, const std::filesystem::
 }  // namespace
 
 void SearchOptions::check() const {
-  check_word("search", "strategy", strategy, {"random", "halving"});
-  check_word("search", "first", first, {"drawn", "recipe"});
   if (folds.empty() || std::set<int64_t>(folds.begin(), folds.end()).size() != folds.size()) {
     fail(ErrorKind::recipe, "[search] folds are none, or one stands there twice");
   }

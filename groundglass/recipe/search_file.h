@@ -9,11 +9,23 @@
 
 namespace groundglass {
 
+/// Whether every trial is trained to its end, or the best alone go on.
+enum class Strategy { random, halving };
+inline Words<Strategy> words_of(Strategy) {
+  return {{"random", Strategy::random}, {"halving", Strategy::halving}};
+}
+
+/// What trial 0 is: drawn as the others, or the recipe as it is.
+enum class FirstTrial { drawn, recipe };
+inline Words<FirstTrial> words_of(FirstTrial) {
+  return {{"drawn", FirstTrial::drawn}, {"recipe", FirstTrial::recipe}};
+}
+
 /// What a search of hyper-parameters tries, and how long.
 struct SearchOptions {
   std::string title, caption, recipe;
-  std::string strategy = "random";
-  std::string first = "drawn";
+  Strategy strategy = Strategy::random;
+  FirstTrial first = FirstTrial::drawn;
   int64_t trials = 9;
   int64_t seed = 20260101;
   int64_t epochs = 0;
@@ -27,9 +39,10 @@ struct SearchOptions {
     v.field({"title", "of the table"}, title);
     v.field({"caption", "what a reader of the table must know besides"}, caption);
     v.field({"recipe", "that all trials begin with, relative to this file"}, recipe);
-    v.field({"strategy", "'random' (every trial to its end) or 'halving' (the best go on)"},
-            strategy);
-    v.field({"first", "'drawn', or 'recipe' (trial 0 is the recipe as it is)"}, first);
+    v.choice({"strategy", "'random' (every trial to its end) or 'halving' (the best go on)"},
+             strategy, words_of(strategy));
+    v.choice({"first", "'drawn', or 'recipe' (trial 0 is the recipe as it is)"}, first,
+             words_of(first));
     v.field({"trials", "how many are drawn", 1, 100000}, trials);
     v.field({"seed", "of the draws; the recipe's own seed trains"}, seed);
     v.field({"epochs", "of a whole training; 0 for the recipe's", 0, 100000}, epochs);
@@ -41,7 +54,7 @@ struct SearchOptions {
     v.field({"set", "section.key=value, what all trials change in the recipe"}, set);
   }
 
-  /// Throws Error(recipe) for a strategy or `first` that is not known, and for folds that are none
+  /// Throws Error(recipe) for folds that are none
   /// or stand there twice.
   void check() const;
 };

@@ -17,7 +17,7 @@ void CurveDrawer::on(const EpochDone& e) {
 
 void write_augmentation(const std::filesystem::path& run, const PreparedSet& set,
                         const AugmentOptions& options, uint64_t seed) {
-  if (options.mode == "none") return;
+  if (options.mode == AugmentMode::none) return;
   write_png(run / "augmentation.png", augmentation_sheet(set, options, 6, 7, seed));
 }
 

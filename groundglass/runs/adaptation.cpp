@@ -47,7 +47,7 @@ void check_patients_apart(const AdaptJob& job, Observer& observer) {
   const std::string what = std::to_string(shared.size()) +
                            " patients of the target were trained on, first " +
                            in_quotes(shared.begin()->second);
-  if (job.recipe.adapt->mode == "paper") return observer.on(Warning{what});
+  if (job.recipe.adapt->mode == AdaptMode::paper) return observer.on(Warning{what});
   fail(ErrorKind::data, what +
                             "; in strict mode patients stay apart: leave them out (--domain), or "
                             "set adapt.mode=paper");
@@ -100,7 +100,7 @@ Recipe round_recipe(const AdaptJob& job, const fs::path& start) {
   Recipe recipe = job.recipe;
   recipe.distil.reset();
   recipe.start = {start.string(), WeightsLayout::groundglass};
-  recipe.evaluate.threshold_from = "fixed";
+  recipe.evaluate.threshold_from = ThresholdFrom::fixed;
   recipe.evaluate.threshold = job.cutoff;
   std::erase_if(recipe.loss, [](const auto& term) { return term.second.name == "entropy"; });
   if (recipe.adapt->entropy_weight > 0) {
@@ -113,7 +113,7 @@ Recipe round_recipe(const AdaptJob& job, const fs::path& start) {
 TrainedModel prepared_teacher(const AdaptJob& job, const fs::path& weights) {
   TrainedModel teacher = load_trained_model(weights);
   const auto& o = *job.recipe.adapt;
-  if (o.batch_norm == "target") {
+  if (o.batch_norm == NormStatistics::target) {
     reestimate_batch_norm(*teacher.model, *job.target, job.target_rows, score_options(job).loader,
                           job.engine, o.batch_norm_mix);
   }
@@ -171,7 +171,7 @@ void only_statistics(const AdaptJob& job, const std::string& fingerprint) {
   }
   const TrainedModel teacher = prepared_teacher(job, job.teacher);
   Recipe recipe = job.recipe;
-  recipe.evaluate.threshold_from = "fixed";
+  recipe.evaluate.threshold_from = ThresholdFrom::fixed;
   recipe.evaluate.threshold = job.cutoff;
   begin_run({job.run, recipe, job.target, {}, job.engine});
   auto notes = notes_of_start(recipe, job, teacher);
@@ -272,7 +272,7 @@ ordered_json adaptation_json(const AdaptJob& job, const AdaptOutcome& outcome) {
   for (const auto& round : outcome.rounds) document["rounds"].push_back(selection_json(round));
   document["before"] = scores_json(outcome.before);
   document["after"] = scores_json(outcome.after);
-  if (job.recipe.adapt->mode == "strict") {
+  if (job.recipe.adapt->mode == AdaptMode::strict) {
     document["not_labelled"] = {{"before", scores_json(not_labelled(outcome.before, outcome))},
                                 {"after", scores_json(not_labelled(outcome.after, outcome))}};
   }

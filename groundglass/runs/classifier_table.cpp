@@ -109,8 +109,8 @@ ClassifierTable classifier_table(const std::vector<ClassifierFold>& folds,
   table.json["recipe"] = recipe_name;
   table.json["mode"] = recipe.split.mode;
   table.json["commit"] = commit();
-  table.markdown = "# " + recipe.paper.title + "\n\nSplit mode " + recipe.split.mode + ", " +
-                   std::to_string(folds.size()) + " folds, commit " + commit() + ", " +
+  table.markdown = "# " + recipe.paper.title + "\n\nSplit mode " + word_of(recipe.split.mode) +
+                   ", " + std::to_string(folds.size()) + " folds, commit " + commit() + ", " +
                    human_seconds(seconds) + ".\n\n" + cells.markdown() +
                    "\nWarning: " + kSourceWarning + ".\n";
   table.csv = cells.csv();

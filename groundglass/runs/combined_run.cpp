@@ -27,9 +27,10 @@ Recipe recipe_of(const TrainedModel& trained, size_t members) {
 /// What runs must have in common, by name.
 std::vector<std::pair<std::string, std::string>> common_ground(const TrainedModel& trained) {
   const Recipe recipe = recipe_of(trained, 1);
-  return {{"network", recipe.model.name + "\n" + recipe.model.fields},
-          {"preparation", preprocess_text(recipe.preprocess) + recipe.preprocess.normalise},
-          {"split", read_file(RunFolder(trained.path).split())}};
+  return {
+      {"network", recipe.model.name + "\n" + recipe.model.fields},
+      {"preparation", preprocess_text(recipe.preprocess) + word_of(recipe.preprocess.normalise)},
+      {"split", read_file(RunFolder(trained.path).split())}};
 }
 
 void check_alike(const TrainedModel& first, const TrainedModel& other) {

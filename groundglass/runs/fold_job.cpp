@@ -134,7 +134,7 @@ TrainJob train_job(const FoldJob& fold, Observer& observer) {
 
 /// One number of classes in the masks, the recipe and the network, and a loss that takes it.
 void check_classes_fit(const Recipe& recipe, const PreparedHeader& header, int64_t channels) {
-  const int64_t classes = recipe.data.labels == "classes" ? recipe.data.classes : 2;
+  const int64_t classes = recipe.data.labels == MaskLabels::classes ? recipe.data.classes : 2;
   const auto with_background = [](int64_t n) {
     return std::to_string(n) + " classes with the background";
   };
@@ -146,14 +146,14 @@ void check_classes_fit(const Recipe& recipe, const PreparedHeader& header, int64
   if (channels != classes && !(classes == 2 && channels == 1)) {
     fail(ErrorKind::recipe,
          "[model] out_channels is " + std::to_string(channels) + " and [data] labels " +
-             in_quotes(recipe.data.labels) + " have " + with_background(classes) +
+             in_quotes(word_of(recipe.data.labels)) + " have " + with_background(classes) +
              "; expected out_channels = " + std::to_string(classes) +
              (classes == 2 ? " or 1" : "") +
              (channels > 2
                   ? ", or [data] labels = 'classes' and classes = " + std::to_string(channels)
                   : ""));
   }
-  if (channels > 2 && recipe.evaluate.threshold_from == "validation") {
+  if (channels > 2 && recipe.evaluate.threshold_from == ThresholdFrom::validation) {
     fail(ErrorKind::recipe, "[evaluate] threshold_from is 'validation', and a softmax of " +
                                 std::to_string(channels) +
                                 " classes has no threshold to choose: the likeliest class wins; "
@@ -198,7 +198,7 @@ void begin_run(const FoldJob& job) {
 FoldScores score_fold(const FoldJob& job, SegmentationModel& model, int64_t best_epoch) {
   ScoreOptions options = job.recipe.scoring(job.engine);
   const auto& rows = job.set->rows();
-  if (job.recipe.evaluate.threshold_from == "validation") {
+  if (job.recipe.evaluate.threshold_from == ThresholdFrom::validation) {
     options.threshold =
         best_threshold(score_entries(model, *job.set, job.split.validation, options), rows);
     change_weights_notes(job.run.weights(), {{"threshold", shortest(options.threshold)}});

@@ -196,12 +196,12 @@ std::string Search::caption() const {
   const Recipe& recipe = call_.plan.recipe();
   std::vector<std::string> folds;
   for (const int64_t fold : o.folds) folds.push_back(std::to_string(fold));
-  return "Split mode " + recipe.split.mode + ", fold " + listed(folds) + " of " +
+  return "Split mode " + word_of(recipe.split.mode) + ", fold " + listed(folds) + " of " +
          std::to_string(recipe.split.folds) + ". Command `" + call_.command + "`, commit " +
          commit() + ", " + cpu_name() + ", " + std::to_string(at::get_num_threads()) +
-         " threads. " + std::to_string(o.trials) + " trials, strategy " + o.strategy + ", " +
-         std::to_string(call_.plan.epochs()) + " epochs in all. A trial's score is the highest " +
-         recipe.train.monitor +
+         " threads. " + std::to_string(o.trials) + " trials, strategy " + word_of(o.strategy) +
+         ", " + std::to_string(call_.plan.epochs()) +
+         " epochs in all. A trial's score is the highest " + word_of(recipe.train.monitor) +
          " of its epochs on the validation rows; no test row was looked at for it." +
          (o.caption.empty() ? "" : " " + o.caption);
 }

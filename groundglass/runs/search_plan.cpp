@@ -104,7 +104,8 @@ Trial read_trial(const SearchFile& file, int64_t number, const std::vector<std::
   trial.number = number;
   std::vector<std::string> all = file.options.set;
   all.insert(all.end(), overrides.begin(), overrides.end());
-  if (number > 0 || file.options.first == "drawn") trial.values = drawn_values(file, number);
+  if (number > 0 || file.options.first == FirstTrial::drawn)
+    trial.values = drawn_values(file, number);
   for (const auto& value : trial.values) {
     all.insert(all.end(), value.overrides.begin(), value.overrides.end());
   }
@@ -120,7 +121,7 @@ Trial read_trial(const SearchFile& file, int64_t number, const std::vector<std::
 }
 
 void check_comparable(const SearchFile& file, const Recipe& recipe) {
-  if (recipe.train.monitor == "last") {
+  if (recipe.train.monitor == Monitor::last) {
     fail(ErrorKind::recipe, file.path.string() +
                                 ": the recipe's [train] monitor is 'last', which is no score; "
                                 "expected 'soft_dice', 'hard_dice' or 'domain_dice'");
@@ -160,7 +161,7 @@ std::vector<SearchValue> drawn_values(const SearchFile& file, int64_t trial) {
 
 std::vector<Rung> search_rungs(const SearchFile& file, int64_t epochs) {
   const SearchOptions& o = file.options;
-  if (o.strategy == "random") return {{epochs, o.trials}};
+  if (o.strategy == Strategy::random) return {{epochs, o.trials}};
   if (o.min_epochs > epochs) {
     fail(ErrorKind::recipe, file.options_where + ": min_epochs is " + std::to_string(o.min_epochs) +
                                 ", and a whole training has " + std::to_string(epochs));

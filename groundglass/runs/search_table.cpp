@@ -96,11 +96,14 @@ SearchTable search_table(const SearchPlan& plan, const SearchStanding& standing)
   for (const auto& rung : plan.rungs) table.trials.head.push_back(epochs_text(rung.epochs));
   table.trials.head.insert(table.trials.head.end(), {"best epoch", "note"});
   table.rungs.head = {"epochs", "trials", "failed", "best score"};
-  table.json = {
-      {"title", plan.file.options.title},       {"strategy", plan.file.options.strategy},
-      {"monitor", plan.recipe().train.monitor}, {"folds", plan.file.options.folds},
-      {"epochs_planned", plan.epochs()},        {"epochs_done", epochs_done(plan, standing)},
-      {"finished", standing.finished},          {"trials", ordered_json::array()}};
+  table.json = {{"title", plan.file.options.title},
+                {"strategy", plan.file.options.strategy},
+                {"monitor", word_of(plan.recipe().train.monitor)},
+                {"folds", plan.file.options.folds},
+                {"epochs_planned", plan.epochs()},
+                {"epochs_done", epochs_done(plan, standing)},
+                {"finished", standing.finished},
+                {"trials", ordered_json::array()}};
   for (size_t i = 0; i < standing.ranking.size(); ++i) {
     const auto& trial = standing.trials[static_cast<size_t>(standing.ranking[i])];
     table.trials.rows.push_back(trial_cells(plan, trial, i + 1));
@@ -116,9 +119,9 @@ std::string best_recipe_text(const SearchPlan& plan, const SearchStanding& stand
   const auto number = static_cast<size_t>(standing.winner());
   const auto& best = standing.trials[number];
   return "# Trial " + std::to_string(number) + " of " + std::to_string(plan.trials.size()) +
-         " of the search '" + plan.file.options.title + "': " + plan.recipe().train.monitor + " " +
-         fixed(*best.rungs.back().score, 4) + " on the validation rows.\n\n" +
-         plan.trials[number].recipe.resolved();
+         " of the search '" + plan.file.options.title +
+         "': " + word_of(plan.recipe().train.monitor) + " " + fixed(*best.rungs.back().score, 4) +
+         " on the validation rows.\n\n" + plan.trials[number].recipe.resolved();
 }
 
 int64_t epochs_done(const SearchPlan& plan, const SearchStanding& standing) {

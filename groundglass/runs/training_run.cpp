@@ -62,7 +62,7 @@ class EventLog final : public Observer {
 /// Strict splits only: the others share patients as they are meant to.
 void warn_of_shared_patients(const PreparedSet& set, const Recipe& recipe, const Split& split,
                              Observer& observer) {
-  if (recipe.split.mode != "strict" && recipe.split.mode != "shares") return;
+  if (recipe.split.mode != SplitMode::strict && recipe.split.mode != SplitMode::shares) return;
   const auto names = shared_patients(split, set.rows());
   if (names.empty()) return;
   observer.on(
@@ -144,12 +144,12 @@ Recipe read_recipe_for(const fs::path& path, int64_t epochs, const RunSettings& 
 
 std::vector<Split> splits_of(const Recipe& recipe, const PreparedSet& set) {
   return make_splits(set.rows(), chosen_rows(set, recipe.split), recipe.split,
-                     recipe.augment.mode == "offline" ? recipe.augment.copies : 0);
+                     recipe.augment.mode == AugmentMode::offline ? recipe.augment.copies : 0);
 }
 
 RunFolder shared_set_folder(const Recipe& recipe, const fs::path& output) {
   const std::string key =
-      preprocess_text(recipe.preprocess) + recipe.data.mask + "/" + recipe.data.labels;
+      preprocess_text(recipe.preprocess) + recipe.data.mask + "/" + word_of(recipe.data.labels);
   return output / ("prepared_" + sha256(key).substr(0, 8));
 }
 

@@ -156,7 +156,7 @@ class AdaptationRunner {
     add(job_.settings.overrides);
     Recipe recipe = read_recipe_for(file_.beside(study_.options.recipe), job_.epochs, with_study);
     recipe.adapt = recipe.adapt.value_or(AdaptOptions{});
-    recipe.adapt->mode = study_.mode;
+    recipe.adapt->mode = value_of<AdaptMode>("adapt", "mode", study_.mode);
     return recipe;
   }
 

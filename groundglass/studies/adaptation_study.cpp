@@ -47,7 +47,6 @@ AdaptationStudyFile read_adaptation_study(const StudyFile& file, const StudyJob&
   check_sections(file, {"adaptation", "ablation", "expect"});
   AdaptationStudyFile study;
   study.options = read_options<AdaptationStudy>(file.section("adaptation"), "adaptation");
-  check_word("adaptation", "slices", study.options.slices, {"infected", "all"});
   study.ablation = read_ablation(file, job);
   study.mode = job.mode.empty() ? "strict" : job.mode;
   if (job.folds > 0) study.options.seeds = std::min(study.options.seeds, job.folds);
@@ -93,7 +92,7 @@ DomainRows domain_rows(const PreparedSet& set, const AdaptationStudy& o) {
                                 std::to_string(rows[name].size()) +
                                 " slices, so nothing can be learned or scored there");
     }
-    out[name] = o.slices == "infected" ? infected[name] : rows[name];
+    out[name] = o.slices == SlicesUsed::infected ? infected[name] : rows[name];
   }
   return out;
 }

@@ -9,6 +9,12 @@
 
 namespace groundglass {
 
+/// Which slices of a domain take part.
+enum class SlicesUsed { infected, all };
+inline Words<SlicesUsed> words_of(SlicesUsed) {
+  return {{"infected", SlicesUsed::infected}, {"all", SlicesUsed::all}};
+}
+
 /// [adaptation]: the table of domains, and where the ablation is run.
 struct AdaptationStudy {
   std::string recipe;
@@ -16,7 +22,7 @@ struct AdaptationStudy {
   std::vector<std::string> adapt_set;
   std::vector<std::string> domains;
   int64_t seeds = 5;
-  std::string slices = "infected";
+  SlicesUsed slices = SlicesUsed::infected;
   std::vector<std::string> paper_names;
   std::vector<std::string> ablation_pairs;
   int64_t ablation_seeds = 1;
@@ -29,7 +35,8 @@ struct AdaptationStudy {
     v.field({"adapt_set", "what it changes besides for retraining"}, adapt_set);
     v.field({"domains", "that are compared; empty for all of the data"}, domains);
     v.field({"seeds", "splits of each source, drawn with seeds 0, 1, ...", 1, 100}, seeds);
-    v.field({"slices", "'infected' (those with a lesion, as in the paper) or 'all'"}, slices);
+    v.choice({"slices", "'infected' (those with a lesion, as in the paper) or 'all'"}, slices,
+             words_of(slices));
     v.field({"paper_names", "domain=letter of the paper's sets in [expect], e.g. coronacases=A"},
             paper_names);
     v.field({"ablation_pairs", "source>target pairs of the ablation; empty for all"},

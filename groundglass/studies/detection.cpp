@@ -77,12 +77,12 @@ std::vector<std::string> chosen_rows(const DetectionOptions& options, const Stud
 Recipe recipe_of(const StudyFile& study, const std::string& row, const DetectionOptions& options,
                  const std::string& mode, const StudyJob& job) {
   Recipe recipe = read_recipe_for(study.beside("../" + row + ".toml"), job.epochs, job.settings);
-  recipe.split.mode = mode == "paper" ? "stratified" : "strict";
+  recipe.split.mode = mode == "paper" ? SplitMode::stratified : SplitMode::strict;
   recipe.split.balance_labels = options.positive;
   // The mean Dice of the domains says nothing where some domains have no infection, so epoch and
   // threshold are chosen by the Dice of all validation pixels together.
-  recipe.train.monitor = mode == "paper" ? "last" : "hard_dice";
-  recipe.evaluate.threshold_from = "fixed";  // in strict mode detect_fold() chooses it
+  recipe.train.monitor = mode == "paper" ? Monitor::last : Monitor::hard_dice;
+  recipe.evaluate.threshold_from = ThresholdFrom::fixed;  // in strict mode detect_fold() chooses it
   const auto& mends = options.mends;
   std::erase_if(recipe.paper.differs, [&](const std::string& line) {
     return std::find(mends.begin(), mends.end(), line) != mends.end();
@@ -98,7 +98,7 @@ DetectionFold detect_fold(const FoldJob& job, const FoldScores& trained,
   const TrainedModel model = load_trained_model(job.run.path());
   model.model->to(job.engine.device);
   const auto& rows = job.set->rows();
-  const bool strict = job.recipe.split.mode == "strict";
+  const bool strict = job.recipe.split.mode == SplitMode::strict;
   ScoreOptions scoring = job.recipe.scoring(job.engine);
   scoring.threshold = trained.threshold;
   double cutoff = trained.threshold;

@@ -54,7 +54,7 @@ Recipe recipe_of(const StudyFile& study, const StudyRowSpec& spec, const StudyJo
   RunSettings with_row = job.settings;  // the study's own changes, then the command line's
   with_row.overrides = spec.set;
   if (!job.mode.empty()) {
-    const std::string own = read_recipe_for(path, job.epochs, with_row).split.mode;
+    const std::string own = word_of(read_recipe_for(path, job.epochs, with_row).split.mode);
     const bool printed =
         job.mode == "paper" && own != "strict";  // papers differ in their protocols
     with_row.overrides.push_back("split.mode=" + (printed ? own : job.mode));
@@ -142,7 +142,7 @@ StudyResult run_rows_study(const StudyFile& study, const StudyJob& job, Observer
   std::set<std::string> modes;
   for (const auto& spec : specs) {
     recipes.push_back(recipe_of(study, spec, job));
-    modes.insert(recipes.back().split.mode);
+    modes.insert(word_of(recipes.back().split.mode));
   }
   make_folder(job.output);
   const std::string caption = study_caption(study, job, modes);

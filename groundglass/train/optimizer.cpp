@@ -138,7 +138,8 @@ class Sgd final : public Optimizer {
 
 std::unique_ptr<Optimizer> make_optimizer(std::vector<torch::Tensor> parameters,
                                           const TrainOptions& options) {
-  if (options.optimizer == "sgd") return std::make_unique<Sgd>(std::move(parameters), options);
+  if (options.optimizer == OptimizerKind::sgd)
+    return std::make_unique<Sgd>(std::move(parameters), options);
   return std::make_unique<Adam>(std::move(parameters), options);
 }
 

@@ -9,10 +9,7 @@
 namespace groundglass {
 
 void TrainOptions::check() const {
-  check_word("train", "optimizer", optimizer, {"adam", "sgd"});
-  check_word("train", "schedule", schedule, {"constant", "step", "cosine", "poly"});
-  check_word("train", "sampling", sampling, {"shuffle", "domains", "patients", "small_lesions"});
-  check_word("train", "monitor", monitor,
+  check_word("train", "monitor", word_of(monitor),
              {"soft_dice", "hard_dice", "domain_dice", "class_dice", "last"});
 }
 
@@ -26,11 +23,11 @@ void check_classifier_options(const TrainOptions& options) {
 double scheduled_rate(const TrainOptions& o, double progress) {
   const double share = std::clamp(progress / static_cast<double>(o.epochs), 0.0, 1.0);
   double rate = o.learning_rate;
-  if (o.schedule == "step") {
+  if (o.schedule == Schedule::step) {
     rate *= std::pow(o.step_factor, std::floor(progress / static_cast<double>(o.step_epochs)));
-  } else if (o.schedule == "cosine") {
+  } else if (o.schedule == Schedule::cosine) {
     rate *= 0.5 * (1 + std::cos(std::numbers::pi * share));
-  } else if (o.schedule == "poly") {
+  } else if (o.schedule == Schedule::poly) {
     rate *= std::pow(1 - share, 0.9);
   }
   const auto warmup = static_cast<double>(o.warmup_epochs);

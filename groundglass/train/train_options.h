@@ -5,14 +5,41 @@
 #include <vector>
 
 #include "groundglass/core/field.h"
+#include "groundglass/data/sampling.h"
 
 namespace groundglass {
+
+/// The rule of a step.
+enum class OptimizerKind { adam, sgd };
+inline Words<OptimizerKind> words_of(OptimizerKind) {
+  return {{"adam", OptimizerKind::adam}, {"sgd", OptimizerKind::sgd}};
+}
+
+/// How the step size changes over a training.
+enum class Schedule { constant, step, cosine, poly };
+inline Words<Schedule> words_of(Schedule) {
+  return {{"constant", Schedule::constant},
+          {"step", Schedule::step},
+          {"cosine", Schedule::cosine},
+          {"poly", Schedule::poly}};
+}
+
+/// What the best epoch has most of; TrainOptions says it of each. auc is for classifiers alone.
+enum class Monitor { soft_dice, hard_dice, domain_dice, class_dice, last, auc };
+inline Words<Monitor> words_of(Monitor) {
+  return {{"soft_dice", Monitor::soft_dice},
+          {"hard_dice", Monitor::hard_dice},
+          {"domain_dice", Monitor::domain_dice},
+          {"class_dice", Monitor::class_dice},
+          {"last", Monitor::last},
+          {"auc", Monitor::auc}};
+}
 
 /// How a network is trained.
 struct TrainOptions {
   int64_t epochs = 50;
   int64_t batch_size = 16;
-  std::string optimizer = "adam";
+  OptimizerKind optimizer = OptimizerKind::adam;
   double learning_rate = 1e-4;
   double adam_beta1 = 0.9;
   double adam_beta2 = 0.999;
@@ -20,13 +47,13 @@ struct TrainOptions {
   double momentum = 0.9;
   double weight_decay = 0;
   double clip_norm = 0;
-  std::string schedule = "constant";
+  Schedule schedule = Schedule::constant;
   int64_t step_epochs = 10;
   double step_factor = 0.5;
   int64_t warmup_epochs = 0;
-  std::string sampling = "shuffle";
+  Sampling sampling = Sampling::shuffle;
   int64_t steps_per_epoch = 0;
-  std::string monitor = "soft_dice";
+  Monitor monitor = Monitor::soft_dice;
   int64_t patience = 0;
   double ema_decay = 0;
   double side_weight = 0;
@@ -38,7 +65,7 @@ struct TrainOptions {
   void fields(V& v) {
     v.field({"epochs", "passes over the training entries", 1, 100000}, epochs);
     v.field({"batch_size", "slices per step", 1, 4096}, batch_size);
-    v.field({"optimizer", "'adam' or 'sgd'"}, optimizer);
+    v.choice({"optimizer", "'adam' or 'sgd'"}, optimizer, words_of(optimizer));
     v.field({"learning_rate", "initial step size", 0, 100}, learning_rate);
     v.field({"adam_beta1", "decay of the mean gradient", 0, 1}, adam_beta1);
     v.field({"adam_beta2", "decay of the mean squared gradient", 0, 1}, adam_beta2);
@@ -48,24 +75,24 @@ struct TrainOptions {
             weight_decay);
     v.field({"clip_norm", "largest norm of all gradients together; 0 for no limit", 0, 1e6},
             clip_norm);
-    v.field({"schedule", "'constant', 'step', 'cosine' (to zero) or 'poly' (power 0.9, to zero)"},
-            schedule);
+    v.choice({"schedule", "'constant', 'step', 'cosine' (to zero) or 'poly' (power 0.9, to zero)"},
+             schedule, words_of(schedule));
     v.field({"step_epochs", "step: epochs between two steps", 1, 100000}, step_epochs);
     v.field({"step_factor", "step: factor of each step", 0, 1}, step_factor);
     v.field({"warmup_epochs", "epochs over which the step size rises from zero", 0, 1000},
             warmup_epochs);
-    v.field({"sampling",
-             "'shuffle' (each entry once), 'domains' or 'patients' (drawn evenly), "
-             "'small_lesions' (patients, and every second slice of one with little infection)"},
-            sampling);
+    v.choice({"sampling",
+              "'shuffle' (each entry once), 'domains' or 'patients' (drawn evenly), "
+              "'small_lesions' (patients, and every second slice of one with little infection)"},
+             sampling, words_of(sampling));
     v.field({"steps_per_epoch", "0 for as many as the entries fill", 0, 1000000}, steps_per_epoch);
-    v.field({"monitor",
-             "what the best epoch has most of: 'soft_dice' or 'hard_dice' (pooled over validation "
-             "pixels), 'domain_dice' (mean of the domains' pooled hard Dice), 'class_dice' (mean "
-             "of the "
-             "classes' pooled hard Dice) or 'last' (nothing: the last epoch is kept); all but "
-             "'class_dice' take the classes as one"},
-            monitor);
+    v.choice({"monitor",
+              "what the best epoch has most of: 'soft_dice' or 'hard_dice' (pooled over validation "
+              "pixels), 'domain_dice' (mean of the domains' pooled hard Dice), 'class_dice' (mean "
+              "of the "
+              "classes' pooled hard Dice) or 'last' (nothing: the last epoch is kept); all but "
+              "'class_dice' take the classes as one"},
+             monitor, words_of(monitor));
     v.field({"patience", "epochs without a better monitor before it stops; 0 for never", 0, 100000},
             patience);
     v.field(
@@ -83,7 +110,7 @@ struct TrainOptions {
     v.field({"seed", "of weights, order, augmentation and dropout"}, seed);
   }
 
-  /// Throws Error(recipe) for an optimizer, schedule, sampling or monitor that is not known.
+  /// Throws Error(recipe) for a monitor that is a classifier's.
   void check() const;
 };
 

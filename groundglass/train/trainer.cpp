@@ -59,11 +59,11 @@ class SegmentationTask final : public TrainingTask {
 
  private:
   double monitor_of(const Scores& scores, const EpochDone& done) const {
-    const std::string& monitor = job_.options.monitor;
-    if (monitor == "soft_dice") return done.soft_dice;
-    if (monitor == "hard_dice") return done.hard_dice;
-    if (monitor == "class_dice") return class_mean_dice(scores);
-    if (monitor == "last") return static_cast<double>(done.epoch);
+    const Monitor monitor = job_.options.monitor;
+    if (monitor == Monitor::soft_dice) return done.soft_dice;
+    if (monitor == Monitor::hard_dice) return done.hard_dice;
+    if (monitor == Monitor::class_dice) return class_mean_dice(scores);
+    if (monitor == Monitor::last) return static_cast<double>(done.epoch);
     return domain_mean_dice(scores, job_.set->rows());
   }
 

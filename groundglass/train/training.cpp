@@ -38,8 +38,8 @@ class Training {
     loader_.seed = static_cast<uint64_t>(job_.options.seed);
     loader_.normalise = job_.normalise;
     loader_.augment = job_.augment;
-    loader_.vary = job_.augment.mode == "online";
-    if (job_.options.sampling == "small_lesions") {
+    loader_.vary = job_.augment.mode == AugmentMode::online;
+    if (job_.options.sampling == Sampling::small_lesions) {
       small_lesions_ = rows_with_small_lesions(*job_.set);
     }
     if (state_exists(job_.run)) {
@@ -144,7 +144,7 @@ class Training {
     done.epoch = state_.epoch + 1;
     done.epochs = job_.options.epochs;
     task_.validate(plain, engine_, done);
-    done.best = job_.options.monitor == "last" || state_.best_epoch == 0 ||
+    done.best = job_.options.monitor == Monitor::last || state_.best_epoch == 0 ||
                 done.monitor > state_.best_monitor;
     done.seconds = now_s() - begin;
     done.rss_mib = rss_mib();

@@ -10,6 +10,7 @@
 #include "groundglass/data/loader.h"
 #include "groundglass/data/split.h"
 #include "groundglass/models/nn.h"
+#include "groundglass/preprocess/preprocess_options.h"
 #include "groundglass/train/train_options.h"
 
 namespace groundglass {
@@ -18,7 +19,7 @@ namespace groundglass {
 struct TrainingJob {
   TrainOptions options;
   AugmentOptions augment;
-  std::string normalise = "unit";
+  Normalise normalise = Normalise::unit;
   const PreparedSet* set = nullptr;
   Split split;
   Engine engine;

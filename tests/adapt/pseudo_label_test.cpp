@@ -22,7 +22,7 @@ TEST(PseudoMask, IsHardAboveTheCutoff) {
 
 TEST(PseudoMask, LeavesMiddlingProbabilitiesOutOfTheBand) {
   AdaptOptions options;
-  options.labels = "band";
+  options.labels = PseudoLabels::band;
   EXPECT_EQ(labelled(foreground({0.2, 0.3, 0.4, 0.6, 0.7, 0.9}), options),
             (std::vector<int64_t>{0, 0, kIgnoreLabel, kIgnoreLabel, 1, 1}));
 }
@@ -41,14 +41,14 @@ TEST(PseudoMask, KeepsTheSurestPixelsOfEachClass) {
   EXPECT_NEAR(limits.foreground, 0.801, 1e-9);
   EXPECT_NEAR(limits.background, 0.851, 1e-9);
   AdaptOptions options;
-  options.labels = "balanced";
+  options.labels = PseudoLabels::balanced;
   const int64_t x = kIgnoreLabel;
   EXPECT_EQ(labelled(p, options, 0.5, limits), (std::vector<int64_t>{x, x, 1, 1, 0, 0, x, x}));
 }
 
 TEST(PseudoMask, DrawsSoftLabelsWithTheirProbability) {
   AdaptOptions options;
-  options.labels = "soft";
+  options.labels = PseudoLabels::soft;
   const auto p = torch::full({1, 300, 300}, 0.3, torch::kFloat64);
   const auto mask = pseudo_mask(p, 0.5, options, {}, 5);
   EXPECT_NEAR(mask.to(torch::kFloat64).mean().item<double>(), 0.3, 0.01);

@@ -112,7 +112,7 @@ TEST(PseudoSet, AsksForTheSourceItNeeds) {
   job.source = nullptr;
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [&] { make_pseudo_set(job); }),
                    {"--source", "adapt.stop_on=pseudo"}));
-  job.options.stop_on = "pseudo";
+  job.options.stop_on = StopOn::pseudo;
   EXPECT_EQ(make_pseudo_set(job).parts.validation, 0);
 }
 

@@ -13,7 +13,7 @@ TEST(ProposedClasses, AreThoseOfTheProjectOrTheNetworkIsRefused) {
   const ScratchFolder folder;
   const auto table = write_made_up_set(folder / "data");
   AnnotationStore store =
-      AnnotationStore::create(folder / "project", {table.string(), {"", "classes", 3}},
+      AnnotationStore::create(folder / "project", {table.string(), {"", MaskLabels::classes, 3}},
                               cases_of(read_dataset(table), {}, 1));
   const Round round = store.begin_round(1, 1, {"bright", "gray"});
   const auto cases = cases_of_stage(store, 1);

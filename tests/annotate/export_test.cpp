@@ -105,7 +105,7 @@ TEST(ExportOfClasses, KeepsNumbersAndNamesAnIgnoreLabel) {
   write_png(folder / "a.png", square(0, 0));
   write_png(folder / "a_mask.png", labels);
   write_file(folder / "t.csv", "image,mask\na.png,a_mask.png\n");
-  const DataOptions data{"", "classes", 3};
+  const DataOptions data{"", MaskLabels::classes, 3};
   auto store = AnnotationStore::create(folder / "p", {"t", data},
                                        cases_of(read_dataset(folder / "t.csv"), data, 1));
   export_masks(store, final_masks(store, "", Unreviewed::keep_manual).masks, folder / "out",

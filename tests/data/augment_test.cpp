@@ -187,12 +187,5 @@ TEST(DrawAugmentation, IsKeyedAndNothingElse) {
   EXPECT_FALSE(torch::equal(first, apply(draw_augmentation(o, c), s).image));
 }
 
-TEST(AugmentOptions, RefusesAnUnknownMode) {
-  AugmentOptions o;
-  o.mode = "ofline";
-  EXPECT_TRUE(
-      says(complaint(ErrorKind::recipe, [&] { o.check(); }), {"ofline", "offline", "none"}));
-}
-
 }  // namespace
 }  // namespace groundglass

@@ -49,7 +49,7 @@ TEST(ClassMasks, KeepTheirNumbersThroughResizeAndAugmentation) {
   EXPECT_EQ(set.header().class_count, 3);
   LoaderOptions options;
   options.vary = true;
-  options.augment.mode = "online";
+  options.augment.mode = AugmentMode::online;
   options.augment.affine_probability = options.augment.warp_probability = 1;
   options.augment.rotate_deg = 20;
   options.augment.scale = 0.3;
@@ -75,13 +75,14 @@ TEST(ClassMasks, AreNotTakenForEmptyWhereThereIsNone) {
   job.output = folder / "none.ggset";
   EXPECT_TRUE(
       says(complaint(ErrorKind::data, [&] { prepare(job); }), {"1 of 1 images", "no mask"}));
-  job.data = {"", "any", 2};  // of two classes a missing mask is an empty one, as ever
+  job.data = {"", MaskLabels::any, 2};  // of two classes a missing mask is an empty one, as ever
   EXPECT_EQ(prepare(job), 1);
 }
 
 TEST(ClassMasks, AreSaidToMeanWhatTheRecipeCallsThem) {
   EXPECT_EQ(mask_meaning(kThreeClasses, {}), "0 background, 1 class 1, 2 class 2; 255 ignored");
-  EXPECT_EQ(mask_meaning({"", "any", 2}, {}), "0 background, 1 foreground (labels 'any')");
+  EXPECT_EQ(mask_meaning({"", MaskLabels::any, 2}, {}),
+            "0 background, 1 foreground (labels 'any')");
 }
 
 TEST(ClassMasks, AreRefusedIfTheyHoldOtherNumbersOrAreOfTwoClasses) {

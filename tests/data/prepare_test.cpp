@@ -102,7 +102,7 @@ TEST(Prepare, ListsAllThatIsWrongAtOnce) {
       text, {"5 problems", "z000.png: is empty", "z001.png: is truncated",
              "z002_infection.png: is 64 x 60 and its image is 64 x 64",
              "z003_infection.png: holds the label 37", "0 and 255", "z004.png: is no picture"}));
-  const auto found = find_problems(job.dataset, job.data, "auto", 2);
+  const auto found = find_problems(job.dataset, job.data, UnitsAsked::as_stored, 2);
   EXPECT_EQ(found.size(), 5U);
   EXPECT_FALSE(fs::exists(folder / "set.ggset"));
 }
@@ -145,7 +145,7 @@ TEST(Prepare, CountsTheAxialSlicesOfAVolumeThatIsStoredOtherwise) {
   EXPECT_EQ(prepare(job), 5);
   const PreparedSet set(folder / "set.ggset");
   ASSERT_EQ(set.size(), 5);
-  AxialSource source(folder / "v.nii.gz", "hu");
+  AxialSource source(folder / "v.nii.gz", UnitsAsked::hu);
   const auto masks = source.view().apply(read_label_volume(folder / "m.nii.gz").labels);
   for (int64_t z = 0; z < 5; ++z) {
     const NetworkSlice slice = to_network_grid(source.read(z), job.preprocess);
@@ -176,17 +176,17 @@ TEST(Prepare, RefusesAVolumeWhoseMaskIsUnknownInItsLastSliceBeforeItWritesTheFir
 
 TEST(KnownLabels, KnowsWhatValuesMean) {
   const auto mask = torch::tensor({0, 1, 2, 255}, torch::kUInt8);
-  EXPECT_TRUE(torch::equal(known_labels(mask, {"", "any", 2}, "m"),
+  EXPECT_TRUE(torch::equal(known_labels(mask, {"", MaskLabels::any, 2}, "m"),
                            torch::tensor({0, 1, 1, 1}, torch::kUInt8)));
-  EXPECT_TRUE(torch::equal(known_labels(mask, {"", "classes", 3}, "m"), mask));
+  EXPECT_TRUE(torch::equal(known_labels(mask, {"", MaskLabels::classes, 3}, "m"), mask));
   EXPECT_TRUE(says(complaint(ErrorKind::data,
                              [&] {
-                               known_labels(mask, {"", "classes", 2}, "m.png");
+                               known_labels(mask, {"", MaskLabels::classes, 2}, "m.png");
                              }),
                    {"m.png", "label 2", "below 2"}));
   EXPECT_TRUE(says(complaint(ErrorKind::data,
                              [&] {
-                               known_labels(mask, {"", "binary", 2}, "m.png");
+                               known_labels(mask, {"", MaskLabels::binary, 2}, "m.png");
                              }),
                    {"labels 1 and 2", "0 and 255"}));
   const auto ones = torch::tensor({0, 1}, torch::kUInt8);

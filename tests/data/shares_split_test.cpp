@@ -21,7 +21,7 @@ void add_patients(std::vector<PreparedRow>& rows, const std::string& domain, int
 
 SplitOptions sixty_ten_thirty() {
   SplitOptions options;
-  options.mode = "shares";
+  options.mode = SplitMode::shares;
   options.test_fraction = 0.3;
   options.validation_fraction = 0.1;
   options.seed = 0;

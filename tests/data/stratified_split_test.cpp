@@ -34,7 +34,7 @@ int64_t with_label(const std::vector<Entry>& entries, const std::vector<Prepared
 
 SplitOptions stratified() {
   SplitOptions options;
-  options.mode = "stratified";
+  options.mode = SplitMode::stratified;
   return options;
 }
 

@@ -26,12 +26,12 @@ TEST(PairMasks, FollowsTheTablesRelativePaths) {
   const auto pairs = pair_masks(folder / "out", folder / "data/t.csv");
   ASSERT_EQ(pairs.size(), 1U);
   EXPECT_EQ(pairs[0].domain, "d");
-  const auto items = score_pairs(pairs, {"", "any", 2}, 1);
+  const auto items = score_pairs(pairs, {"", MaskLabels::any, 2}, 1);
   EXPECT_EQ(items[0].counts, (Counts{2, 1, 1, 0}));
   EXPECT_FALSE(items[0].has_soft);
   write_png(folder / "out/a/1_probability.png", torch::tensor({{0.25F, 1.0F}, {0.5F, 1.0F}}));
   const auto soft =
-      score_pairs(pair_masks(folder / "out", folder / "data/t.csv"), {"", "any", 2}, 1);
+      score_pairs(pair_masks(folder / "out", folder / "data/t.csv"), {"", MaskLabels::any, 2}, 1);
   ASSERT_TRUE(soft[0].has_soft);
   EXPECT_NEAR(soft[0].soft.overlap, 2.5, 1e-4);
   EXPECT_NEAR(soft[0].soft.probability, 2.75, 1e-4);
@@ -76,7 +76,7 @@ TEST(ScorePairs, RefusesMasksOfAnotherSizeOrGrid) {
   ASSERT_EQ(pairs.size(), 2U);
   EXPECT_TRUE(says(complaint(ErrorKind::data,
                              [&] {
-                               score_pairs(pairs, {"", "any", 2}, 2);
+                               score_pairs(pairs, {"", MaskLabels::any, 2}, 2);
                              }),
                    {"2 problems", "[2, 1]", "[2, 2]", "another grid"}));
 }
@@ -100,19 +100,19 @@ TEST(ScorePairs, MeasuresVolumesByTheirOwnSpacing) {
   write_label_volume(folder / "out/v_mask.nii.gz", moved);
   const auto pairs = pair_masks(folder / "out", folder / "ref");
   WarningListener listener;
-  const auto items = score_pairs(pairs, {"", "any", 2}, 1, listener);
+  const auto items = score_pairs(pairs, {"", MaskLabels::any, 2}, 1, listener);
   EXPECT_NEAR(*hausdorff95_mm(items[0].shapes->surfaces), std::sqrt(64 + 16 + 2.25), 1e-5);
   EXPECT_EQ(items[0].shapes->lesions, (LesionCounts{1, 0, 1, 1}));
   EXPECT_TRUE(listener.warnings.empty());
   ShapeOptions speck;
   speck.smallest_lesion_mm3 = 8.1;  // a voxel takes up 8
-  const auto without = score_pairs(pairs, {"", "any", 2}, 1, listener, speck);
+  const auto without = score_pairs(pairs, {"", MaskLabels::any, 2}, 1, listener, speck);
   EXPECT_EQ(without[0].shapes->lesions, LesionCounts{});
   ShapeOptions flat;
   flat.picture_spacing_mm = {1, 1};
   EXPECT_TRUE(says(complaint(ErrorKind::usage,
                              [&] {
-                               score_pairs(pairs, {"", "any", 2}, 1, listener, flat);
+                               score_pairs(pairs, {"", MaskLabels::any, 2}, 1, listener, flat);
                              }),
                    {"given for pictures", "every mask is a volume"}));
 }
@@ -125,7 +125,7 @@ TEST(ScorePairs, WarnsOfVoxelsOfOneMillimetre) {
     write_label_volume(folder / ("out/" + std::string(name) + "_mask.nii.gz"), map);
   }
   WarningListener listener;
-  score_pairs(pair_masks(folder / "out", folder / "ref"), {"", "any", 2}, 2, listener);
+  score_pairs(pair_masks(folder / "out", folder / "ref"), {"", MaskLabels::any, 2}, 2, listener);
   ASSERT_EQ(listener.warnings.size(), 1U);
   EXPECT_TRUE(says(listener.warnings[0], {".nii.gz and 1 more", "1 x 1 x 1 mm", "not known"}));
 }
@@ -135,20 +135,21 @@ TEST(ScorePairs, MeasuresPicturesOnlyWithAGivenSpacing) {
   write_png(folder / "ref/a.png", mask_of({1, 0, 0, 0, 0, 0}));
   write_png(folder / "out/a_mask.png", mask_of({0, 0, 0, 0, 0, 255}));  // a row, two columns away
   const auto pairs = pair_masks(folder / "out", folder / "ref");
-  const auto blind = score_pairs(pairs, {"", "any", 2}, 1);
+  const auto blind = score_pairs(pairs, {"", MaskLabels::any, 2}, 1);
   EXPECT_EQ(blind[0].shapes->with_spacing, 0);
   EXPECT_FALSE(hausdorff95_mm(blind[0].shapes->surfaces));
   EXPECT_EQ(blind[0].shapes->lesions, (LesionCounts{1, 0, 1, 1}));
   ShapeOptions options;
   options.picture_spacing_mm = {3, 2};
-  const auto measured = score_pairs(pairs, {"", "any", 2}, 1, silent_observer(), options);
+  const auto measured = score_pairs(pairs, {"", MaskLabels::any, 2}, 1, silent_observer(), options);
   EXPECT_NEAR(*hausdorff95_mm(measured[0].shapes->surfaces), 5, 1e-6);
   options.smallest_lesion_mm3 = 10;
-  EXPECT_TRUE(says(complaint(ErrorKind::usage,
-                             [&] {
-                               score_pairs(pairs, {"", "any", 2}, 1, silent_observer(), options);
-                             }),
-                   {"a.png: is a picture", "for volumes", "in pixels"}));
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::usage,
+                     [&] {
+                       score_pairs(pairs, {"", MaskLabels::any, 2}, 1, silent_observer(), options);
+                     }),
+           {"a.png: is a picture", "for volumes", "in pixels"}));
 }
 
 TEST(ScorePairs, CountsClassByClass) {
@@ -156,12 +157,13 @@ TEST(ScorePairs, CountsClassByClass) {
   write_png(folder / "ref/a.png", mask_of({0, 1, 2, 2, 255, 1}));
   write_png(folder / "out/a_mask.png", mask_of({1, 1, 2, 1, 2, 0}));
   const auto pairs = pair_masks(folder / "out", folder / "ref");
-  const auto items = score_pairs(pairs, {"", "classes", 3}, 1);
+  const auto items = score_pairs(pairs, {"", MaskLabels::classes, 3}, 1);
   EXPECT_EQ(items[0].counts, (Counts{3, 1, 1, 0}));
   ASSERT_EQ(items[0].classes.size(), 2U);
   EXPECT_EQ(items[0].classes[0], (Counts{1, 2, 1, 1}));
   EXPECT_EQ(items[0].classes[1], (Counts{1, 0, 1, 3}));
-  const std::vector<DataOptions> without = {{"", "any", 2}, {"", "any", 3}, {"", "classes", 64}};
+  const std::vector<DataOptions> without = {
+      {"", MaskLabels::any, 2}, {"", MaskLabels::any, 3}, {"", MaskLabels::classes, 64}};
   EXPECT_TRUE(score_pairs(pairs, without[0], 1)[0].classes.empty());
   EXPECT_TRUE(score_pairs(pairs, without[1], 1)[0].classes.empty());
   EXPECT_EQ(score_pairs(pairs, without[2], 1)[0].classes.size(), 63U);
@@ -171,7 +173,8 @@ TEST(ScorePairs, CountsASingleClassOnce) {
   const ScratchFolder folder;
   write_png(folder / "ref/a.png", mask_of({0, 1, 1, 0}));
   write_png(folder / "out/a_mask.png", mask_of({0, 1, 0, 0}));
-  const auto items = score_pairs(pair_masks(folder / "out", folder / "ref"), {"", "classes", 2}, 1);
+  const auto items =
+      score_pairs(pair_masks(folder / "out", folder / "ref"), {"", MaskLabels::classes, 2}, 1);
   EXPECT_EQ(items[0].counts, (Counts{1, 0, 1, 2}));
   EXPECT_TRUE(items[0].classes.empty());
 }
@@ -181,8 +184,8 @@ TEST(ScorePairs, TakesClassNumbersAndMasksOfOneClassForOneForeground) {
   write_png(folder / "ref/a.png", mask_of({0, 255, 255, 0}));
   write_png(folder / "out/a_mask.png", mask_of({0, 1, 2, 1}));
   const auto pairs = pair_masks(folder / "out", folder / "ref");
-  EXPECT_EQ(score_pairs(pairs, {"", "any", 2}, 1)[0].counts, (Counts{2, 1, 0, 1}));
-  EXPECT_EQ(score_pairs(pairs, {"", "binary", 2}, 1)[0].counts, (Counts{2, 1, 0, 1}));
+  EXPECT_EQ(score_pairs(pairs, {"", MaskLabels::any, 2}, 1)[0].counts, (Counts{2, 1, 0, 1}));
+  EXPECT_EQ(score_pairs(pairs, {"", MaskLabels::binary, 2}, 1)[0].counts, (Counts{2, 1, 0, 1}));
 }
 
 TEST(ScorePairs, RefusesPredictionsThatKnowNoClasses) {
@@ -191,7 +194,7 @@ TEST(ScorePairs, RefusesPredictionsThatKnowNoClasses) {
   const auto refusal = [&](const std::vector<int64_t>& predicted) {
     write_png(folder / "out/a_mask.png", mask_of(predicted));
     return complaint(ErrorKind::data, [&] {
-      score_pairs(pair_masks(folder / "out", folder / "ref"), {"", "classes", 3}, 1);
+      score_pairs(pair_masks(folder / "out", folder / "ref"), {"", MaskLabels::classes, 3}, 1);
     });
   };
   const std::string binary = refusal({0, 255, 255, 0});

@@ -21,7 +21,7 @@ inline Segmenter bright_segmenter(int64_t side = 64) {
   SegmenterOptions options;
   options.model = std::make_shared<BrightIsLesion>();
   options.preprocess.window_hu = {-1000, 0};
-  options.preprocess.contrast = "none";
+  options.preprocess.contrast = Contrast::none;
   options.preprocess.size = {side, side};
   options.batch_size = 4;
   options.threads = 2;

@@ -62,7 +62,7 @@ TEST(TissueWindow, LeavesAFlatSliceAlone) {
 
 TEST(ToNetworkGrid, ResizesLinearlyWithHalfPixelCentres) {
   PreprocessOptions options;
-  options.contrast = "none";
+  options.contrast = Contrast::none;
   options.size = {8, 8};
   const auto ramp = (torch::arange(16).view({1, 16}) * 10).expand({16, 16}).to(torch::kUInt8);
   const auto out = to_network_grid(image_of(ramp), options).pixels;
@@ -72,7 +72,7 @@ TEST(ToNetworkGrid, ResizesLinearlyWithHalfPixelCentres) {
 
 TEST(ToNetworkGrid, BringsEveryDepthToEightBits) {
   PreprocessOptions options;
-  options.contrast = "none";
+  options.contrast = Contrast::none;
   options.size = {16, 16};
   const Image sixteen{torch::full({1, 16, 16}, 65535.0F / 2), Units::gray, 65535, {}};
   EXPECT_EQ(to_network_grid(sixteen, options).pixels[0][0][0].item<int>(), 128);
@@ -94,8 +94,8 @@ TEST(BodyBox, LeavesOutTheTableAndTheAir) {
 
 TEST(ToNetworkGrid, GoesThereAndBackThroughACrop) {
   PreprocessOptions options;
-  options.contrast = "none";
-  options.crop = "body";
+  options.contrast = Contrast::none;
+  options.crop = Crop::body;
   options.size = {50, 60};
   auto slice = torch::zeros({100, 120}, torch::kUInt8);
   slice.narrow(0, 20, 50).narrow(1, 30, 60).fill_(100);
@@ -110,7 +110,7 @@ TEST(ToNetworkGrid, GoesThereAndBackThroughACrop) {
 
 TEST(ToNetworkGrid, RefusesUnitsThatTheRecipeDoesNotTake) {
   PreprocessOptions options;
-  options.units = "hu";
+  options.units = UnitsAsked::hu;
   EXPECT_TRUE(
       says(complaint(ErrorKind::data,
                      [&] {
@@ -155,13 +155,6 @@ TEST(PreprocessOptions, RefusesWordsAndNumbersThatMeanNothing) {
     change(options);
     return complaint(ErrorKind::recipe, [&] { options.check(); });
   };
-  EXPECT_TRUE(
-      says(refuse([](auto& o) { o.contrast = "clache"; }), {"contrast", "clache", "clahe"}));
-  EXPECT_TRUE(says(refuse([](auto& o) { o.gray_window = "x"; }), {"gray_window", "tissue"}));
-  EXPECT_TRUE(says(refuse([](auto& o) { o.crop = "lung"; }), {"crop", "body", "lungs"}));
-  EXPECT_TRUE(says(refuse([](auto& o) { o.units = "HU"; }), {"units", "hu"}));
-  EXPECT_TRUE(says(refuse([](auto& o) { o.resize = "cubic"; }), {"resize", "area"}));
-  EXPECT_TRUE(says(refuse([](auto& o) { o.normalise = "x"; }), {"normalise", "zscore"}));
   EXPECT_TRUE(says(refuse([](auto& o) { o.window_hu = {5, 5}; }), {"window_hu", "rising"}));
   EXPECT_TRUE(says(refuse([](auto& o) { o.size = {5}; }), {"size", "height and width"}));
 }

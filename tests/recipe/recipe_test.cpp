@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
 #include "groundglass/recipe/recipe.h"
 #include "tests/complaint.h"
 #include "tests/scratch_folder.h"
@@ -44,7 +45,7 @@ TEST(Recipe, SaysHowItScores) {
   EXPECT_EQ(o.loader.batch_size, 3);
   EXPECT_EQ(o.loader.seed, 5U);
   EXPECT_EQ(o.loader.threads, 2);
-  EXPECT_EQ(o.loader.normalise, "zscore");
+  EXPECT_EQ(o.loader.normalise, Normalise::zscore);
   EXPECT_EQ(o.loader.augment.rotate_deg, 7);
   EXPECT_FALSE(o.loader.vary);
   EXPECT_EQ(o.threshold, 0.3);
@@ -151,8 +152,39 @@ TEST(Recipe, PointsAtTheLineAndSaysWhatItWanted) {
             "r.toml:8:1: unknown section [trian]; did you mean 'train'?");
   EXPECT_TRUE(says(refusal_of_recipe(s + "[train\n"), {"r.toml:8:", "expected"}));
   EXPECT_TRUE(says(refusal_of_recipe(s + "[split]\nmode = \"fair\"\n"),
-                   {"r.toml", "[split] mode is 'fair'"}));
+                   {"r.toml:9:8: 'mode' is 'fair', expected one of paper, strict"}));
   EXPECT_TRUE(says(refusal_of_recipe("train = 3\n" + s), {"r.toml:1:9", "'train' is no section"}));
+}
+
+TEST(Recipe, RefusesWordsThatStandForNothingAndListsThoseThatDo) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"preprocess", "units", "HU", "hu"},
+      {"preprocess", "crop", "lung", "lungs"},
+      {"preprocess", "gray_window", "x", "tissue"},
+      {"preprocess", "contrast", "clache", "clahe"},
+      {"preprocess", "resize", "cubic", "area"},
+      {"preprocess", "normalise", "half", "zscore"},
+      {"augment", "mode", "ofline", "offline"},
+      {"split", "mode", "random", "strict"},
+      {"split", "rows", "infected", "with_lesion"},
+      {"data", "labels", "class", "classes"},
+      {"train", "optimizer", "lamb", "adam"},
+      {"train", "schedule", "cos", "cosine"},
+      {"train", "sampling", "fair", "domains"},
+      {"train", "monitor", "loss", "soft_dice"},
+      {"evaluate", "threshold_from", "test", "validation"},
+      {"paper", "follows", "figure", "code"},
+      {"adapt", "mode", "loose", "strict"},
+      {"adapt", "certainty", "entropy", "agreement"},
+      {"adapt", "spread", "domains", "patients"},
+      {"adapt", "labels", "fuzzy", "balanced"},
+      {"adapt", "stop_on", "target", "pseudo"},
+      {"adapt", "batch_norm", "drop", "keep"}};
+  for (const auto& word : wrong) {
+    EXPECT_TRUE(says(
+        refusal_of_recipe("[" + word[0] + "]\n" + word[1] + " = \"" + word[2] + "\"\n" + kSmall),
+        {"r.toml:2:", in_quotes(word[1]) + " is " + in_quotes(word[2]), word[3]}));
+  }
 }
 
 TEST(Recipe, NamesTheNearestModelAndLoss) {
@@ -190,7 +222,7 @@ TEST(Recipe, TakesOverrides) {
                                 {"train.epochs=3", "split.mode=paper", "preprocess.size=[64, 96]",
                                  "evaluate.threshold=0.25"});
   EXPECT_EQ(r.train.epochs, 3);
-  EXPECT_EQ(r.split.mode, "paper");
+  EXPECT_EQ(r.split.mode, SplitMode::paper);
   EXPECT_EQ(r.preprocess.size, (std::vector<int64_t>{64, 96}));
   EXPECT_EQ(r.evaluate.threshold, 0.25);
   EXPECT_TRUE(says(refusal_of_recipe(kSmall, {"train.epohcs=3"}),

@@ -37,7 +37,7 @@ TEST(ShippedStudies, TheLossStudyHasTheFourteenRowsOfTheTable) {
     const Recipe recipe = read_recipe(study.beside(row.recipe));
     EXPECT_EQ(recipe.model.name, row.name.starts_with("A-") ? "a_segnet" : "segnet") << row.name;
     EXPECT_EQ(recipe.expect.table, "Table 1") << row.name;
-    EXPECT_EQ(recipe.train.optimizer, "sgd");
+    EXPECT_EQ(recipe.train.optimizer, OptimizerKind::sgd);
     EXPECT_EQ(recipe.train.step_epochs, 10);
   }
 }

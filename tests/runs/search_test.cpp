@@ -217,7 +217,7 @@ TEST(SearchPlan, ASectionsValuesAndTheRecipeItself) {
 
 TEST(SearchRungs, AreThoseOfSuccessiveHalving) {
   SearchFile file;
-  file.options.strategy = "halving";
+  file.options.strategy = Strategy::halving;
   file.options.trials = 27;
   const auto text = [&](int64_t epochs) {
     std::string line;
@@ -234,7 +234,7 @@ TEST(SearchRungs, AreThoseOfSuccessiveHalving) {
   file.options.eta = 2;
   EXPECT_EQ(text(12), "5x3 2x6 1x12 ");
   EXPECT_EQ(text(3), "5x3 ");
-  file.options.strategy = "random";
+  file.options.strategy = Strategy::random;
   EXPECT_EQ(text(12), "5x12 ");
 }
 

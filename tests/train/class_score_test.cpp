@@ -66,7 +66,7 @@ TEST(ClassScores, LeaveOutAClassThatIsNeitherThereNorCalled) {
 
 TEST(ClassScores, MayChooseTheBestEpoch) {
   TrainOptions options;
-  options.monitor = "class_dice";
+  options.monitor = Monitor::class_dice;
   EXPECT_NO_THROW(options.check());
 }
 

@@ -44,7 +44,7 @@ class ClassifierTrainer : public testing::Test {
     j.options.epochs = epochs;
     j.options.batch_size = 6;
     j.options.learning_rate = 1e-3;
-    j.options.monitor = "last";
+    j.options.monitor = Monitor::last;
     j.options.checkpoint_minutes = 1000;
     j.set = &set;
     j.classes = disc_classes(set);
@@ -113,7 +113,7 @@ TEST_F(ClassifierTrainer, GoesOnWithTheStateOfAnEarlierVersion) {
 
 TEST_F(ClassifierTrainer, StopsWhenPatienceIsOver) {
   auto j = job("patient", 9);
-  j.options.monitor = "auc";
+  j.options.monitor = Monitor::auc;
   j.options.learning_rate = 0;  // nothing gets better, but for the statistics of batch norm
   j.options.patience = 1;
   const auto result = train_classifier(j);
@@ -157,7 +157,7 @@ TEST_F(ClassifierTrainer, LaysItsKernelsChannelsLastInBfloat16) {
 TEST_F(ClassifierTrainer, LearnsTheTrainingImages) {
   auto j = job("learns", 8);
   j.split.validation = j.split.train;
-  j.options.monitor = "auc";
+  j.options.monitor = Monitor::auc;
   const auto result = train_classifier(j);
   EXPECT_GT(result.best_monitor, 0.9);
   LoaderOptions loading;
@@ -209,7 +209,7 @@ TEST(ClassifierRecipes, OfThePaperReadAndReadBack) {
     EXPECT_EQ(recipe.network.encoder.encoder, preset.options.encoder.encoder);
     EXPECT_EQ(recipe.train.epochs, 10);
     EXPECT_DOUBLE_EQ(recipe.train.learning_rate, 1e-5);
-    EXPECT_EQ(recipe.split.mode, "stratified");
+    EXPECT_EQ(recipe.split.mode, SplitMode::stratified);
     EXPECT_EQ(parse_classifier_recipe(recipe.resolved(), "again.toml").resolved(),
               recipe.resolved());
   }

@@ -160,7 +160,7 @@ TEST(Train, OverfitsFourSlicesOfAPhantom) {
   job.options.steps_per_epoch = 150;
   job.options.batch_size = 4;
   job.options.ema_decay = 0;
-  job.augment.mode = "none";
+  job.augment.mode = AugmentMode::none;
   Collector seen;
   train(job, seen);
   EXPECT_GT(seen.epochs.back().hard_dice, 0.95);

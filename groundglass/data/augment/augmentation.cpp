@@ -60,10 +60,6 @@ void draw_later_options(const AugmentOptions& o, Rng& rng, Augmentation& a) {
 
 }  // namespace
 
-void AugmentOptions::check() const {
-  check_word("augment", "mode", mode, {"online", "offline", "none"});
-}
-
 Augmentation draw_augmentation(const AugmentOptions& o, Rng& rng) {
   Augmentation a;
   a.flip = rng.chance(o.flip_probability);

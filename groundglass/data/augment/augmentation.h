@@ -9,9 +9,17 @@
 
 namespace groundglass {
 
+/// When slices are varied: anew each epoch, in stored copies, or never.
+enum class AugmentMode { online, offline, none };
+inline Words<AugmentMode> words_of(AugmentMode) {
+  return {{"online", AugmentMode::online},
+          {"offline", AugmentMode::offline},
+          {"none", AugmentMode::none}};
+}
+
 /// How slices are varied. The defaults are those of the library the paper names.
 struct AugmentOptions {
-  std::string mode = "online";
+  AugmentMode mode = AugmentMode::online;
   int64_t copies = 1;
   double flip_probability = 0.5;
   double affine_probability = 0.5;
@@ -40,7 +48,8 @@ struct AugmentOptions {
 
   template <class V>
   void fields(V& v) {
-    v.field({"mode", "'online' (anew each epoch), 'offline' (stored copies) or 'none'"}, mode);
+    v.choice({"mode", "'online' (anew each epoch), 'offline' (stored copies) or 'none'"}, mode,
+             words_of(mode));
     v.field({"copies", "offline: augmented copies of each slice", 1, 100}, copies);
     v.field({"flip_probability", "left-right flip", 0, 1}, flip_probability);
     v.field({"affine_probability", "shift, scale and rotate together", 0, 1}, affine_probability);
@@ -76,9 +85,6 @@ struct AugmentOptions {
              0, 3},
             curve);
   }
-
-  /// Throws Error(recipe) for a mode that is none of the three.
-  void check() const;
 };
 
 enum class WarpKind { none, elastic, grid, optical };
