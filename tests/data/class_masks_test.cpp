@@ -14,7 +14,7 @@
 namespace groundglass {
 namespace {
 
-const DataOptions kThreeClasses{"classes", "classes", 3};
+const DataOptions kThreeClasses{"classes", MaskLabels::classes, 3};
 
 /// A picture whose mask holds 0 and 2 in stripes of three pixels: a blend of both would be 1.
 PrepareJob striped_job(const ScratchFolder& folder) {

@@ -56,7 +56,7 @@ TEST(AdaptSection, IsWrittenOnlyWhereARecipeHasOne) {
   const Recipe again = parse_recipe(recipe.resolved(), "again.toml");
   EXPECT_EQ(again.resolved(), recipe.resolved());
   ASSERT_TRUE(again.adapt.has_value());
-  EXPECT_EQ(again.adapt->labels, "band");
+  EXPECT_EQ(again.adapt->labels, PseudoLabels::band);
   EXPECT_EQ(again.adapt->rounds, 3);
   Recipe without = recipe;
   without.adapt.reset();
@@ -150,7 +150,7 @@ TEST_F(Adaptation, KeepsPatientsApartInStrictMode) {
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { adapt(shared); }),
                    {"4 patients", "trained on", "adapt.mode=paper"}));
   EXPECT_FALSE(fs::exists(folder / "run"));
-  shared.recipe.adapt->mode = "paper";
+  shared.recipe.adapt->mode = AdaptMode::paper;
   WarningCollector warnings;
   adapt(shared, warnings);
   EXPECT_TRUE(says(warnings.all, {"4 patients", "trained on"}));

@@ -65,9 +65,9 @@ TEST(Sgd, GathersVelocity) {
 }
 
 TEST(Optimizers, LeaveParametersWithoutAGradientAlone) {
-  for (const char* name : {"adam", "sgd"}) {
+  for (const auto& [name, kind] : words_of(OptimizerKind{})) {
     TrainOptions options;
-    options.optimizer = name;
+    options.optimizer = kind;
     options.weight_decay = 0.1;
     auto p = parameter({1}, {1});
     auto frozen = torch::ones({2}, torch::kFloat64);
@@ -78,9 +78,9 @@ TEST(Optimizers, LeaveParametersWithoutAGradientAlone) {
 }
 
 TEST(Optimizers, GoOnFromTheirState) {
-  for (const char* name : {"adam", "sgd"}) {
+  for (const auto& [name, kind] : words_of(OptimizerKind{})) {
     TrainOptions options;
-    options.optimizer = name;
+    options.optimizer = kind;
     auto a = parameter({1, 2}, {0.3, -0.4}), b = parameter({1, 2}, {0.3, -0.4});
     const auto one = make_optimizer({a}, options);
     one->step(0.1);
