@@ -117,14 +117,23 @@ PreparedSet::PreparedSet(const fs::path& path) {
   }
 }
 
+const uint8_t* PreparedSet::block_of(int64_t row) const {
+  if (row < 0 || row >= size()) {
+    fail(ErrorKind::internal, "row " + std::to_string(row) +
+                                  " of a prepared set was asked for, expected 0 to " +
+                                  std::to_string(size() - 1));
+  }
+  return file_->data() + begin_ + block_ * static_cast<size_t>(row);
+}
+
 torch::Tensor PreparedSet::image(int64_t row) const {
-  const uint8_t* block = file_->data() + begin_ + block_ * static_cast<size_t>(row);
+  const uint8_t* block = block_of(row);
   return torch::from_blob(const_cast<uint8_t*>(block),
                           {header_.channels, header_.height, header_.width}, torch::kUInt8);
 }
 
 torch::Tensor PreparedSet::mask(int64_t row) const {
-  const uint8_t* block = file_->data() + begin_ + block_ * static_cast<size_t>(row);
+  const uint8_t* block = block_of(row);
   const auto offset = static_cast<size_t>(header_.channels * header_.height * header_.width);
   return torch::from_blob(const_cast<uint8_t*>(block + offset), {header_.height, header_.width},
                           torch::kUInt8);

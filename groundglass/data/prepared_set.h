@@ -49,6 +49,7 @@ class PreparedSet {
   const std::vector<PreparedRow>& rows() const { return header_.rows; }
   int64_t size() const { return static_cast<int64_t>(header_.rows.size()); }
 
+  // Of a row that the set does not hold: Error(internal).
   torch::Tensor image(int64_t row) const;  ///< [C,H,W] uint8, a view of the file: do not write
   torch::Tensor mask(int64_t row) const;   ///< [H,W] uint8 class numbers, a view of the file
 
@@ -57,6 +58,8 @@ class PreparedSet {
 
  private:
   PreparedHeader header_;
+  const uint8_t* block_of(int64_t row) const;
+
   std::unique_ptr<MappedFile> file_;
   size_t begin_ = 0, block_ = 0;
 };

@@ -89,10 +89,11 @@ TEST(Loader, GivesAStoredCopyTheSameFaceInEveryEpoch) {
 TEST(Loader, HandsOnTheErrorOfItsThread) {
   const ScratchFolder folder;
   const PreparedSet set = made_up_set(folder);
-  const LoaderOptions options;
-  EXPECT_TRUE(
-      says(complaint(ErrorKind::recipe, [&] { all_batches(set, all_entries(set), options); }),
-           {"nonsense"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::internal,
+                             [&] {
+                               all_batches(set, {{99, 0, 0}}, {});
+                             }),
+                   {"row 99 of a prepared set was asked for", "expected 0 to"}));
 }
 
 TEST(EpochOrder, ShufflesEveryEntryOnce) {
