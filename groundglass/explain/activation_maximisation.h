@@ -11,7 +11,7 @@ namespace groundglass {
 /// places, weighs that layer's maps; what is negative is dropped, the rest is up-sampled bilinearly
 /// and stretched to [0,1].
 ///
-/// Punn, Agarwal, "CHS-Net", https://arxiv.org/abs/2012.07079, Fig. 11, names "activation
+/// Punn, Agarwal, "CHS-Net", https://arxiv.org/abs/2012.07079, Fig. 14, names "activation
 /// maximisation loss" of its attention layer; this is that loss's map as the keras-vis package
 /// draws it. Differs: the paper prints no formula.
 ///

@@ -45,7 +45,7 @@ torch::Tensor grad_cam(SegmentationModel& model, const torch::Tensor& image,
 /// The same of a classifier: how much each place of the encoder's coarsest map (1/32 of the image)
 /// speaks for a class, before the softmax.
 ///
-/// Degerli et al., https://arxiv.org/abs/2009.12698, Section III-D: alpha_k = (1/Z) sum dm_c/dA_k,
+/// Degerli et al., https://arxiv.org/abs/2009.12698, Section III-C: alpha_k = (1/Z) sum dm_c/dA_k,
 /// L = relu(sum_k alpha_k A_k), m_c the class's value before the softmax.
 /// Differs: nothing known. The paper does not name the map; it is the last one here.
 ///

@@ -41,8 +41,10 @@ struct AttentionUNetOptions {
 /// ones up, an additive gate on every skip connection.
 ///
 /// Bakheet, Youssef et al., Sci Rep 2026, 16:1551, PMC12800136, Table 1 (11,883,022 parameters).
-/// Differs: nothing known. The layout is the only one that keeps Keras' defaults and gives the
-/// printed total; text and figure leave it open.
+/// Differs: the text has the strided convolutions widen the maps and calls the bottleneck a deeper
+/// block. Of the layouts with Table 1's total and Keras' defaults only this one has the stated 1x1
+/// convolution in its gate: strided convolutions keep the number of channels, the next block widens
+/// them, and the bottleneck is one block like all others.
 ///
 /// encode: [N,C,H,W] -> map i is [N, widths[i], H/2^i, W/2^i], after dropout.
 /// decode: those maps -> logits [N,K,H,W].

@@ -22,7 +22,7 @@ struct EncoderClassifierOptions {
 
 /// Tells images apart as a whole: encoder, mean over all places, one linear layer.
 ///
-/// Degerli et al., https://arxiv.org/abs/2009.12698, Section III-D: infected or not, beside
+/// Degerli et al., https://arxiv.org/abs/2009.12698, Section III-C: infected or not, beside
 /// Grad-CAM. Differs: the paper leaves open how the map becomes a vector; the mean is the usual
 /// way. Keras' Glorot start, bias zero.
 ///

@@ -90,7 +90,9 @@ RAIUNetOptions raiu_net_rib_hp_options();    ///< and hybrid pooling; attention 
 /// equation of the paper; the default keeps all of them and has 4,045,526. Channels double per
 /// scale, as eq. 10 to 12 demand (the text says half as many more). In `pool = max` the inception
 /// blocks pool by maximum, too. The plain blocks' batch norm and widths are ours: the paper does
-/// not describe its baseline.
+/// not describe its baseline. The ReLU after the spectral half of a hybrid pool is that of the
+/// authors' later code, not of the paper (`spectral_activation`). Global spectral pooling keeps one
+/// frequency and is the mean, so that it cannot do better than the average pooling it replaces.
 ///
 /// encode: [N,C,H,W] -> map i is [N, widths[i], H/2^i, W/2^i].
 /// decode: those maps -> logits [N,K,H,W].

@@ -11,7 +11,7 @@ torch::Tensor hsv_to_rgb(const torch::Tensor& hsv);
 /// Infection map: hue and saturation of the probability in jet colours, brightness of the X-ray.
 /// Pixels with a probability below 1/255 keep the X-ray's gray.
 ///
-/// Degerli et al., https://arxiv.org/abs/2009.12698, Section III-B. Differs: the paper keeps the
+/// Degerli et al., https://arxiv.org/abs/2009.12698, Section II-D. Differs: the paper keeps the
 /// X-ray where the probability is zero, which a sigmoid never is.
 ///
 /// gray        [H,W] uint8.

@@ -17,7 +17,11 @@ inline Words<AugmentMode> words_of(AugmentMode) {
           {"none", AugmentMode::none}};
 }
 
-/// How slices are varied. The defaults are those of the library the paper names.
+/// How slices are varied. Flip, shift, scale, rotation, brightness, grid and optical distortion
+/// have the defaults of albumentations, the library that paper 000 names. The elastic transform has
+/// not: the library's are alpha 1, sigma 50 and corners shifted by up to 50 pixels
+/// (`alpha_affine`), ours 120, 6 and 3.6. The library applies each of the three warps with a
+/// probability of its own; here one of them is drawn.
 struct AugmentOptions {
   AugmentMode mode = AugmentMode::online;
   int64_t copies = 1;
@@ -119,11 +123,13 @@ struct Augmentation {
 /// Draws the eight transforms of the paper (flip, shift, scale, rotate, brightness, and one of
 /// elastic, grid, optical), and ours on gray values if the options ask for them.
 ///
-/// Bakheet, Youssef et al., Sci Rep 2026, 16:1551, "Data augmentation"; names and defaults of
-/// albumentations 1.3 (Buslaev et al., Information 11 (2020) 125).
-/// Differs: the paper prints no parameters. Up-down flip and shear are paper 003's; windows and
-/// curves are ours, after Zhou et al., "Models Genesis", MICCAI 2019, whose curve is a Bezier's.
-/// They are drawn after everything else, so that recipes without them draw what they always drew.
+/// Bakheet, Youssef et al., Sci Rep 2026, 16:1551, "Data augmentation"; names of albumentations 1.3
+/// (Buslaev et al., Information 11 (2020) 125), whose defaults AugmentOptions has but for elastic.
+/// Differs: the paper prints no parameters. Its introduction also names saturation, which changes
+/// nothing on gray, and contrast, which is among ours (`contrast`). Up-down flip and shear are
+/// paper 003's; windows and curves are ours, after Zhou et al., "Models Genesis", MICCAI 2019,
+/// whose curve is a Bezier's. They are drawn after everything else, so that recipes without them
+/// draw what they always drew.
 Augmentation draw_augmentation(const AugmentOptions& options, Rng& rng);
 
 }  // namespace groundglass

@@ -27,7 +27,8 @@ torch::Tensor max_pool_2x2(const torch::Tensor& x, PoolPadding padding);
 ///
 /// Punn, Agarwal, "CHS-Net", https://arxiv.org/abs/2012.07079, sec. 3.
 /// Differs: the transform runs over height and width, as eq. 2 says; the code that the authors
-/// published for a later network transforms width and channels.
+/// published for a later network transforms width and channels. The ReLU after the spectral half is
+/// of that code, too; the paper has none (SpectralActivation::none).
 ///
 /// x [N,in,H,W] -> [N,out,H/2,W/2], or [N,out,H,W] for `same`.
 class HybridPoolImpl final : public torch::nn::Module {
