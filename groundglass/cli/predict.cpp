@@ -15,7 +15,7 @@ namespace groundglass {
 namespace {
 
 struct PredictArguments {
-  std::string input, output, model, part;
+  std::string input, output, model, part, dicom;
   RunnerFlags runner;
   double threshold = -1, temperature = -1;
   int64_t batch = 0, memory_mib = 0;
@@ -42,6 +42,8 @@ void run_predict(const PredictArguments& a, const Context& context) {
   job.save_probabilities = a.save_probabilities;
   job.overlay = a.overlay;
   job.class_numbers = a.classes;
+  job.dicom = parse_dicom_outputs(a.dicom);
+  if (job.dicom.any()) check_are_dicom(job.inputs);
   const ModalityChoice by_modality =
       a.model.empty() ? choose_by_modality(chosen) : ModalityChoice{a.model, "named"};
   if (a.model.empty()) {
@@ -59,6 +61,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   if (a.temperature > 0) options.temperature = a.temperature;
   options.batch_size = 0;  // what the job's pace hands over
   Segmenter segmenter(std::move(options));
+  name_maker(job, segmenter);
   const PredictSummary summary = predict(segmenter, job, *observer);
   if (context.json) {
     std::cout << summary_json(summary, job, segmenter);
@@ -115,6 +118,10 @@ void add_predict(CLI::App& app, Context& context) {
   verb->add_flag("--overlay", a->overlay, "_overlay.png beside the masks, a colour for each class");
   verb->add_flag("--classes", a->classes,
                  "pictures: class numbers instead of 0 and 255 (volumes always have them)");
+  verb->add_option(
+      "--dicom", a->dicom,
+      "DICOM series: objects beside the masks, of seg (_seg.dcm), sr (_sr.dcm, and a seg), "
+      "sc (_sc.dcm, key slices) and pdf (_report.dcm), with commas between");
   verb->add_option("--part", a->part,
                    "k/n: only the k-th of n shares of the inputs; slurm: as the job array says");
   add_engine_options(verb, context);

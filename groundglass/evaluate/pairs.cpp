@@ -13,6 +13,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/data/problems.h"
 #include "groundglass/data/read_pair.h"
+#include "groundglass/io/dicom_seg_reader.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
 
@@ -20,8 +21,8 @@ namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-const std::vector<const char*> kMaskEndings = {".png",  ".nii.gz", ".nii",  ".mha",
-                                               ".nrrd", ".tif",    ".tiff", ".bmp"};
+const std::vector<const char*> kMaskEndings = {".png", ".nii.gz", ".nii", ".mha", ".nrrd",
+                                               ".tif", ".tiff",   ".bmp", ".dcm"};
 
 /// The first file that is there: stem + suffix + ending.
 fs::path existing(const fs::path& stem, const char* suffix) {
@@ -32,15 +33,33 @@ fs::path existing(const fs::path& stem, const char* suffix) {
   return {};
 }
 
-bool is_mask_file(const fs::path& path) {
-  return is_picture_name(path) || is_volume_name(path);
+bool is_dicom_name(const fs::path& path) {
+  return ends_with(path.string(), ".dcm");
 }
 
-/// Name of a mask without folder, ending and "_mask".
+bool is_mask_file(const fs::path& path) {
+  return is_picture_name(path) || is_volume_name(path) ||
+         (is_dicom_name(path) && dicom_object_kind(path) == "SEG");
+}
+
+/// True for masks with a grid of their own.
+bool has_grid(const fs::path& path) {
+  return is_volume_name(path) || is_dicom_name(path);
+}
+
+/// Name of a mask without folder, ending and "_mask", or "_seg" of DICOM.
 std::string bare_name(const fs::path& path) {
   std::string name = without_ending(path);
   if (ends_with(name, "_mask")) name.resize(name.size() - 5);
+  if (is_dicom_name(path) && ends_with(name, "_seg")) name.resize(name.size() - 4);
   return name;
+}
+
+/// A segmentation beside the mask that it was made of, which is taken instead.
+bool stands_beside_its_mask(const fs::path& path) {
+  if (!is_dicom_name(path)) return false;
+  const fs::path mask = existing(path.parent_path() / bare_name(path.filename()), "_mask");
+  return !mask.empty() && mask != path;
 }
 
 std::vector<MaskPair> pair_with_dataset(const fs::path& predictions, const Dataset& dataset,
@@ -57,6 +76,7 @@ std::vector<MaskPair> pair_with_dataset(const fs::path& predictions, const Datas
                   row.patient,
                   row.domain};
     if (pair.prediction.empty()) pair.prediction = existing(stem, "");
+    if (pair.prediction.empty()) pair.prediction = existing(stem, "_seg");
     if (pair.prediction.empty()) {
       problems.add(row.mask.string() + ": has no prediction " + stem.string() + "_mask");
       continue;
@@ -72,13 +92,15 @@ std::vector<MaskPair> pair_with_folder(const fs::path& predictions, const fs::pa
   for (const auto& entry : fs::recursive_directory_iterator(predictions)) {
     const std::string stem = without_ending(entry.path());
     const bool other = ends_with(stem, "_overlay") || ends_with(stem, "_probability");
-    if (entry.is_regular_file() && is_mask_file(entry.path()) && !other) {
+    if (entry.is_regular_file() && is_mask_file(entry.path()) && !other &&
+        !stands_beside_its_mask(entry.path())) {
       predicted[bare_name(fs::relative(entry.path(), predictions))] = entry.path();
     }
   }
   std::vector<MaskPair> pairs;
   for (const auto& entry : fs::recursive_directory_iterator(references)) {
     if (!entry.is_regular_file() || !is_mask_file(entry.path())) continue;
+    if (stands_beside_its_mask(entry.path())) continue;
     const std::string name = bare_name(fs::relative(entry.path(), references));
     const auto found = predicted.find(name);
     if (found == predicted.end()) {
@@ -95,6 +117,48 @@ std::vector<MaskPair> pair_with_folder(const fs::path& predictions, const fs::pa
 LabelMap read_mask(const fs::path& path) {
   if (is_volume_name(path)) return read_label_volume(path);
   return {read_mask_picture(path), {}};
+}
+
+LabelMap on_grid(const StoredSegmentation& segmentation, const Geometry& grid,
+                 const std::array<int64_t, 3>& shape, const DataOptions& data) {
+  const auto labels = labels_on_grid(segmentation, grid, shape,
+                                     data.labels == "classes" ? Overlap::refused : Overlap::any);
+  auto map = torch::empty({shape[0], shape[1], shape[2]}, torch::kUInt8);
+  std::copy(labels.begin(), labels.end(), map.data_ptr<uint8_t>());
+  return {map, grid};
+}
+
+/// Two masks on one grid. A segmentation says where its frames lie and not how many slices its
+/// series has: it is laid on the other mask's grid, and two of them on the smallest that holds
+/// both.
+struct TwoMasks {
+  LabelMap prediction, reference;
+};
+
+TwoMasks read_masks(const MaskPair& pair, const DataOptions& data) {
+  const bool predicted = is_dicom_name(pair.prediction), referred = is_dicom_name(pair.reference);
+  if (!predicted && !referred) return {read_mask(pair.prediction), read_mask(pair.reference)};
+  const auto shape_of = [](const LabelMap& map) -> std::array<int64_t, 3> {
+    if (map.labels.dim() != 3) return {1, map.labels.size(0), map.labels.size(1)};
+    return {map.labels.size(0), map.labels.size(1), map.labels.size(2)};
+  };
+  if (!referred) {
+    LabelMap reference = read_mask(pair.reference);
+    return {on_grid(read_dicom_segmentation(pair.prediction), reference.geometry,
+                    shape_of(reference), data),
+            reference};
+  }
+  const StoredSegmentation reference = read_dicom_segmentation(pair.reference);
+  if (!predicted) {
+    LabelMap prediction = read_mask(pair.prediction);
+    return {prediction, on_grid(reference, prediction.geometry, shape_of(prediction), data)};
+  }
+  const StoredSegmentation prediction = read_dicom_segmentation(pair.prediction);
+  StoredSegmentation both = reference;
+  both.frames.insert(both.frames.end(), prediction.frames.begin(), prediction.frames.end());
+  std::array<int64_t, 3> shape{};
+  const Geometry grid = grid_of_frames(both, shape);
+  return {on_grid(prediction, grid, shape, data), on_grid(reference, grid, shape, data)};
 }
 
 torch::Tensor read_probability(const fs::path& path) {
@@ -118,14 +182,14 @@ void check_classes(const torch::Tensor& labels, const DataOptions& data, const s
 /// mm along the axes of the label map; empty if not known.
 std::vector<double> spacing_of(const MaskPair& pair, const LabelMap& reference,
                                const ShapeOptions& shapes) {
-  if (!is_volume_name(pair.reference)) return shapes.picture_spacing_mm;
+  if (!has_grid(pair.reference)) return shapes.picture_spacing_mm;
   const auto& mm = reference.geometry.spacing_mm;  // of columns, rows, slices
   return {mm[2], mm[1], mm[0]};
 }
 
 ScoredItem score_pair(const MaskPair& pair, const DataOptions& data, const ShapeOptions& shapes,
                       bool& unit_voxels) {
-  const LabelMap prediction = read_mask(pair.prediction), reference = read_mask(pair.reference);
+  const auto [prediction, reference] = read_masks(pair, data);
   if (prediction.labels.sizes() != reference.labels.sizes()) {
     fail(ErrorKind::data, pair.prediction.string() + ": is " + shape_text(prediction.labels) +
                               " and its reference is " + shape_text(reference.labels));
@@ -159,9 +223,8 @@ ScoredItem score_pair(const MaskPair& pair, const DataOptions& data, const Shape
 /// Options that mean nothing to these masks are refused, not passed over.
 void check_shapes(const std::vector<MaskPair>& pairs, const ShapeOptions& shapes) {
   shapes.check();
-  const auto picture = std::find_if(pairs.begin(), pairs.end(), [](const MaskPair& pair) {
-    return !is_volume_name(pair.reference);
-  });
+  const auto picture = std::find_if(pairs.begin(), pairs.end(),
+                                    [](const MaskPair& pair) { return !has_grid(pair.reference); });
   if (picture != pairs.end() && shapes.smallest_lesion_mm3 > 0) {
     fail(ErrorKind::usage, picture->reference.string() +
                                ": is a picture, and a smallest lesion in mm3 is for volumes; give "

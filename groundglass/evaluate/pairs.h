@@ -19,16 +19,19 @@ struct MaskPair {
 };
 
 /// Pairs a folder of predictions with a data set (by the relative path of the image) or with a
-/// folder of masks (by name; "_mask" at the end of a name does not count). Throws Error(data) that
+/// folder of masks (by name; "_mask" at the end of a name does not count, nor "_seg" of a DICOM
+/// segmentation, which is taken where no other mask of that name is there). Throws Error(data) that
 /// lists every reference without a prediction: none is skipped silently.
 std::vector<MaskPair> pair_masks(const std::filesystem::path& predictions,
                                  const std::filesystem::path& references,
                                  const DatasetOptions& options = {});
 
-/// Counts each pair on the reference's grid, on all processors. Soft scores where probabilities lie
-/// beside the prediction; class by class where the labels are more than two classes. Distances in
-/// mm are those of volumes by their own spacing, and of pictures if `shapes` has one; a volume of
-/// 1 x 1 x 1 mm is warned of, since files that do not know their voxel size say the same.
+/// Counts each pair on the reference's grid, on all processors. A DICOM segmentation is laid on the
+/// other mask's grid, frame by frame, as class numbers its segments' own numbers. Soft scores where
+/// probabilities lie beside the prediction; class by class where the labels are more than two
+/// classes. Distances in mm are those of volumes by their own spacing, and of pictures if `shapes`
+/// has one; a volume of 1 x 1 x 1 mm is warned of, since files that do not know their voxel size
+/// say the same.
 ///
 /// Throws Error(data) listing every unreadable file, every pair of different size or grid and every
 /// prediction that holds no class numbers where `data` expects them; Error(usage) for options that

@@ -1,20 +1,44 @@
 #include "groundglass/predict/case_measures.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace groundglass {
 namespace {
 
-/// Spacing in the order of the upright slices.
-Geometry turned(const Geometry& g, const AxialView& view) {
+/// The grid of the upright slices.
+Geometry turned(const VolumeInfo& info, const AxialView& view) {
+  const Geometry& g = info.geometry;
+  const std::array<int64_t, 3> size = {info.width, info.height, info.depth};
   Geometry out = g;
+  std::array<double, 3> first{};  // index of the first upright voxel on the stored grid
   for (size_t axis = 0; axis < 3; ++axis) {
-    out.spacing_mm[2 - axis] = g.spacing_mm[2 - static_cast<size_t>(view.order[axis])];
+    const size_t from = 2 - static_cast<size_t>(view.order[axis]), to = 2 - axis;
+    const double sign = view.reversed[axis] ? -1 : 1;
+    out.spacing_mm[to] = g.spacing_mm[from];
+    for (size_t row = 0; row < 3; ++row) {
+      out.direction[3 * row + to] = sign * g.direction[3 * row + from];
+    }
+    if (view.reversed[axis]) first[from] = static_cast<double>(size[from] - 1);
   }
+  out.origin_mm = to_patient_mm(g, first);
   return out;
 }
 
 }  // namespace
+
+void CaseMeasures::Sums::add(const torch::Tensor& voxels_hu) {
+  const auto values = voxels_hu.to(torch::kFloat64);
+  n += static_cast<double>(values.numel());
+  hu += values.sum().item<double>();
+  hu_squared += values.square().sum().item<double>();
+}
+
+std::optional<Attenuation> CaseMeasures::Sums::attenuation() const {
+  if (n == 0) return std::nullopt;
+  const double mean = hu / n;
+  return Attenuation{mean, std::sqrt(std::max(0.0, hu_squared / n - mean * mean))};
+}
 
 CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter, const Image& picture)
     : model_name_(names.model), has_typicality_(segmenter.options().typicality.has_value()) {
@@ -42,7 +66,15 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
   typicalities_.push_back(result.typicality);
   const int64_t lesion = summary_.add(result.labels);
   if (volume_ != nullptr) {
-    if (slice.units == Units::hu) lungs_.add_slice(slice.pixels[0], result.labels);
+    if (slice.units == Units::hu) {
+      lungs_.add_slice(slice.pixels[0], result.labels);
+      if (lesion > 0) any_lesion_.add(slice.pixels[0].masked_select(result.labels != 0));
+      of_classes_.resize(summary_.classes.size());
+      for (size_t c = 0; lesion > 0 && c < of_classes_.size(); ++c) {
+        of_classes_[c].add(
+            slice.pixels[0].masked_select(result.labels == summary_.classes[c].label));
+      }
+    }
     if (lesion > most_) {
       most_ = lesion;
       summary_.top_slice = slices_;
@@ -69,7 +101,12 @@ void CaseMeasures::measure() {
   if (volume_->info().units != Units::hu) return;
   summary_.lesion_ml = static_cast<double>(summary_.lesion_pixels) * voxel_ml;
   for (auto& c : summary_.classes) c.ml = static_cast<double>(c.pixels) * voxel_ml;
-  const LungEstimate lungs = lungs_.finish(turned(geometry, volume_->view()));
+  summary_.attenuation = any_lesion_.attenuation();
+  for (size_t c = 0; c < of_classes_.size(); ++c) {
+    summary_.classes[c].attenuation = of_classes_[c].attenuation();
+  }
+  const LungEstimate lungs = lungs_.finish(turned(volume_->info(), volume_->view()));
+  summary_.severity = severity_of_zones(lungs.found ? lungs.cells : LungCells{});
   if (!lungs.found) {
     summary_.warnings.push_back(summary_.input +
                                 ": no lungs were found (air inside the body), "

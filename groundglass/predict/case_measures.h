@@ -37,12 +37,21 @@ class CaseMeasures {
   const CaseSummary& summary() const { return summary_; }
 
  private:
+  /// Sums over the voxels of a lesion.
+  struct Sums {
+    double n = 0, hu = 0, hu_squared = 0;
+    void add(const torch::Tensor& hu);
+    std::optional<Attenuation> attenuation() const;
+  };
+
   void measure();
 
   std::string model_name_;
   bool has_typicality_ = false;
   const AxialSource* volume_ = nullptr;  // null for a picture
   LungEstimator lungs_;
+  Sums any_lesion_;
+  std::vector<Sums> of_classes_;
   std::vector<double> typicalities_;  // of the slices
   int64_t slices_ = 0, most_ = 0;
   CaseSummary summary_;

@@ -15,6 +15,74 @@ std::optional<double> optional_of(const ordered_json& value) {
   return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
 }
 
+ordered_json attenuation_json(const std::optional<Attenuation>& a) {
+  if (!a) return nullptr;
+  return {{"mean_hu", a->mean_hu}, {"deviation_hu", a->deviation_hu}};
+}
+
+std::optional<Attenuation> attenuation_of(const ordered_json& j) {
+  if (j.is_null()) return std::nullopt;
+  return Attenuation{j.at("mean_hu"), j.at("deviation_hu")};
+}
+
+ordered_json whole_json(const std::optional<int>& value) {
+  return value ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+std::optional<int> whole_of(const ordered_json& j) {
+  return j.is_null() ? std::nullopt : std::optional<int>(j.get<int>());
+}
+
+ordered_json severity_json(const std::optional<Severity>& severity) {
+  if (!severity) return nullptr;
+  auto regions = ordered_json::array();
+  for (const auto& r : severity->regions) {
+    regions.push_back({{"region", r.region},
+                       {"infected_voxels", r.count.infected},
+                       {"voxels", r.count.voxels},
+                       {"points", whole_json(r.points)}});
+  }
+  return {
+      {"scale", severity->scale},
+      {"score", whole_json(severity->score)},
+      {"most", severity->most},
+      {"reason", severity->reason.empty() ? ordered_json(nullptr) : ordered_json(severity->reason)},
+      {"regions", regions}};
+}
+
+std::optional<Severity> severity_of(const ordered_json& j) {
+  if (j.is_null()) return std::nullopt;
+  Severity s{j.at("scale"), whole_of(j.at("score")), j.at("most"), {}, {}};
+  if (!j.at("reason").is_null()) s.reason = j.at("reason");
+  for (const auto& r : j.at("regions")) {
+    s.regions.push_back(
+        {r.at("region"), {r.at("infected_voxels"), r.at("voxels")}, whole_of(r.at("points"))});
+  }
+  return s;
+}
+
+ordered_json objects_json(const std::vector<DicomObject>& objects) {
+  auto all = ordered_json::array();
+  for (const auto& o : objects) {
+    all.push_back({{"kind", o.kind},
+                   {"file", o.file},
+                   {"sop_class_uid", o.sop_class},
+                   {"sop_instance_uid", o.sop_instance},
+                   {"series_instance_uid", o.series},
+                   {"sha256", o.sha256}});
+  }
+  return all;
+}
+
+std::vector<DicomObject> objects_of(const ordered_json& j) {
+  std::vector<DicomObject> objects;
+  for (const auto& o : j) {
+    objects.push_back({o.at("kind"), o.at("file"), o.at("sop_class_uid"), o.at("sop_instance_uid"),
+                       o.at("series_instance_uid"), o.at("sha256")});
+  }
+  return objects;
+}
+
 }  // namespace
 
 int64_t CaseSummary::add(const torch::Tensor& labels) {
@@ -56,7 +124,8 @@ ordered_json case_json(const CaseSummary& c) {
     classes.push_back({{"class", amount.label},
                        {"name", amount.name},
                        {"pixels", amount.pixels},
-                       {"ml", optional_json(amount.ml)}});
+                       {"ml", optional_json(amount.ml)},
+                       {"attenuation", attenuation_json(amount.attenuation)}});
   }
   return {{"input", c.input},
           {"output", c.output},
@@ -69,6 +138,9 @@ ordered_json case_json(const CaseSummary& c) {
           {"top_slice", c.top_slice < 0 ? ordered_json(nullptr) : ordered_json(c.top_slice)},
           {"classes", classes},
           {"typicality", optional_json(c.typicality)},
+          {"attenuation", attenuation_json(c.attenuation)},
+          {"severity", severity_json(c.severity)},
+          {"dicom_objects", objects_json(c.objects)},
           {"warnings", c.warnings}};
 }
 
@@ -84,10 +156,13 @@ CaseSummary case_summary_of(const ordered_json& j) {
   c.lung_ml = optional_of(j.at("lung_ml"));
   c.top_slice = j.at("top_slice").is_null() ? -1 : j.at("top_slice").get<int64_t>();
   c.typicality = optional_of(j.at("typicality"));
+  c.attenuation = attenuation_of(j.at("attenuation"));
+  c.severity = severity_of(j.at("severity"));
+  c.objects = objects_of(j.at("dicom_objects"));
   c.warnings = j.at("warnings").get<std::vector<std::string>>();
   for (const auto& amount : j.at("classes")) {
-    c.classes.push_back(
-        {amount.at("class"), amount.at("name"), amount.at("pixels"), optional_of(amount.at("ml"))});
+    c.classes.push_back({amount.at("class"), amount.at("name"), amount.at("pixels"),
+                         optional_of(amount.at("ml")), attenuation_of(amount.at("attenuation"))});
   }
   return c;
 }

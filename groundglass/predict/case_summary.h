@@ -8,7 +8,16 @@
 
 #include <torch/types.h>
 
+#include "groundglass/io/dicom_maker.h"
+#include "groundglass/predict/severity.h"
+
 namespace groundglass {
+
+/// Attenuation of the voxels of a lesion: mean and standard deviation (of these voxels, not an
+/// estimate for others), HU.
+struct Attenuation {
+  double mean_hu = 0, deviation_hu = 0;
+};
 
 /// How much of one class was found.
 struct ClassAmount {
@@ -16,6 +25,7 @@ struct ClassAmount {
   std::string name;  ///< as class_name() says it
   int64_t pixels = 0;
   std::optional<double> ml;  ///< volumes in HU
+  std::optional<Attenuation> attenuation = {};
 };
 
 /// What was found in one input.
@@ -30,6 +40,9 @@ struct CaseSummary {
   std::vector<ClassAmount> classes = {};  ///< of networks that tell several lesions apart
   /// See Typicality; of volumes the median of the slices. Nothing if the model carries none.
   std::optional<double> typicality = {};
+  std::optional<Attenuation> attenuation = {};  ///< of any lesion, volumes in HU
+  std::optional<Severity> severity = {};        ///< volumes in HU
+  std::vector<DicomObject> objects = {};        ///< that --dicom wrote
 
   /// Adds what labels [..] (class numbers) hold of any lesion and of each class. Returns the number
   /// of pixels of any lesion.

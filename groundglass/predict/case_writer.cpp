@@ -29,6 +29,9 @@ class AxialSink final : public SliceSink {
         writer_(path, {source.info().depth, source.info().height, source.info().width},
                 source.info().geometry) {}
 
+  AxialSink(Writer writer, const AxialSource& source)
+      : source_(source), writer_(std::move(writer)) {}
+
   void write(const torch::Tensor& slice) override {
     if (source_.streams()) {
       writer_.write_slice(source_.view().undo_on_slice(slice).contiguous());
@@ -48,6 +51,14 @@ class AxialSink final : public SliceSink {
   const AxialSource& source_;
   Writer writer_;
   std::vector<torch::Tensor> kept_;
+};
+
+/// Slices on their way into DICOM objects, which are written when all is measured.
+struct DicomWriter {
+  std::shared_ptr<DicomCase> objects;
+
+  void write_slice(const torch::Tensor& labels) const { objects->add_slice(labels); }
+  void commit() const {}
 };
 
 CaseNames names_of(const CaseOutputs& outputs, const PredictInput& input) {
@@ -80,6 +91,10 @@ void CaseWriter::open_sinks() {
               ? std::unique_ptr<SliceSink>(
                     std::make_unique<AxialSink<LabelVolumeWriter>>(path("_mask.nii.gz"), *volume_))
               : std::make_unique<PictureSink>(path("_mask.png"));
+  if (volume_ != nullptr && outputs_.dicom.any()) {
+    dicom_ = open_dicom_case(outputs_.dicom, volume_->reader(), measures_.summary());
+    dicom_mask_ = std::make_unique<AxialSink<DicomWriter>>(DicomWriter{dicom_}, *volume_);
+  }
   if (!outputs_.save_probabilities) return;
   probability_ = probability_sink("_probability");
   for (const auto& c : measures_.summary().classes) {
@@ -99,6 +114,7 @@ std::string CaseWriter::path(const std::string& ending) const {
 void CaseWriter::take(const Image& slice, const SliceResult& result) {
   const bool numbers = volume_ != nullptr || outputs_.class_numbers;
   mask_->write(numbers ? result.labels : ((result.labels != 0) * 255).to(torch::kUInt8));
+  if (dicom_mask_) dicom_mask_->write(result.labels);
   if (probability_) probability_->write(result.probability.sum(0).clamp(0, 1));
   for (size_t c = 0; c < class_probability_.size(); ++c) {
     class_probability_[c]->write(result.probability[static_cast<int64_t>(c)]);
@@ -117,6 +133,10 @@ CaseSummary CaseWriter::finish() {
   CaseSummary summary = measures_.finish();
   summary.output = input_.stem + (volume_ != nullptr ? "_mask.nii.gz" : "_mask.png");
   if (outputs_.overlay) write_overlay(summary);
+  if (dicom_) {
+    dicom_mask_->finish();
+    summary.objects = dicom_->write(outputs_.output, input_.stem, summary);
+  }
   return summary;
 }
 

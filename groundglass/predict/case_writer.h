@@ -7,6 +7,7 @@
 
 #include "groundglass/io/image.h"
 #include "groundglass/predict/case_measures.h"
+#include "groundglass/predict/dicom_outputs.h"
 #include "groundglass/predict/inputs.h"
 #include "groundglass/predict/segmenter.h"
 #include "groundglass/preprocess/axial_source.h"
@@ -21,6 +22,7 @@ struct CaseOutputs {
   bool overlay = false;
   bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255
   std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for "class 1"
+  DicomOutputs dicom = {};                    ///< of DICOM series, besides
 };
 
 /// Files that take slices one after the other.
@@ -67,6 +69,8 @@ class CaseWriter {
   const AxialSource* volume_ = nullptr;  // null for a picture
   std::unique_ptr<SliceSink> mask_, probability_;
   std::vector<std::unique_ptr<SliceSink>> class_probability_;
+  std::shared_ptr<DicomCase> dicom_;
+  std::unique_ptr<SliceSink> dicom_mask_;
   CaseMeasures measures_;
   std::vector<torch::Tensor> tiles_;  // of the overlay
   int64_t slices_ = 0;

@@ -1,5 +1,6 @@
 #include "groundglass/predict/described_input.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -7,6 +8,9 @@
 #include "groundglass/core/text.h"
 #include "groundglass/data/prepared_set.h"
 #include "groundglass/data/read_pair.h"
+#include "groundglass/io/dicom_seg_reader.h"
+#include "groundglass/io/dicom_slice.h"
+#include "groundglass/io/dicom_sr_reader.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/safetensors.h"
 #include "groundglass/io/volume_reader.h"
@@ -41,6 +45,57 @@ ordered_json describe_volume(const fs::path& path) {
           {"origin_mm", info.geometry.origin_mm},
           {"middle_slice_range", {middle.min().item<double>(), middle.max().item<double>()}},
           {"warnings", info.warnings}};
+}
+
+ordered_json describe_segmentation(const fs::path& path) {
+  const StoredSegmentation s = read_dicom_segmentation(path);
+  const auto pixels = static_cast<std::ptrdiff_t>(s.rows * s.columns);
+  auto segments = ordered_json::array();
+  for (const auto& segment : s.segments) {
+    int64_t frames = 0, voxels = 0;
+    for (size_t f = 0; f < s.frames.size(); ++f) {
+      if (s.frames[f].segment != segment.number) continue;
+      const auto first = s.pixels.begin() + static_cast<std::ptrdiff_t>(f) * pixels;
+      ++frames;
+      voxels += std::count(first, first + pixels, uint8_t{1});
+    }
+    segments.push_back({{"number", segment.number},
+                        {"label", segment.label},
+                        {"category", segment.category},
+                        {"type", segment.type},
+                        {"frames", frames},
+                        {"voxels", voxels}});
+  }
+  return {{"kind", "DICOM segmentation"},
+          {"maker", s.maker},
+          {"sop_instance_uid", s.sop_instance},
+          {"source_series_uid", s.source_series},
+          {"size", {s.frames.size(), s.rows, s.columns}},
+          {"spacing_mm", {s.spacing_mm[1], s.spacing_mm[0], s.slice_distance_mm}},
+          {"segments", segments}};
+}
+
+ordered_json describe_report(const fs::path& path) {
+  const StoredReport report = read_dicom_report(path);
+  auto numbers = ordered_json::array();
+  for (const auto& q : report.quantities) {
+    numbers.push_back({{"group", q.group},
+                       {"name", q.name},
+                       {"derivation", q.derivation},
+                       {"site", q.site},
+                       {"value", q.value},
+                       {"unit", q.unit}});
+  }
+  return {{"kind", "DICOM structured report"},
+          {"title", report.title},
+          {"template", report.template_id},
+          {"maker", report.maker},
+          {"sop_instance_uid", report.sop_instance},
+          {"completion", report.completion},
+          {"verification", report.verification},
+          {"evidence_series_uids", report.source_series},
+          {"numbers", numbers},
+          {"remarks", report.remarks}};
 }
 
 ordered_json describe_prepared(const fs::path& path) {
@@ -141,6 +196,11 @@ ordered_json described_input(const std::string& input, const DataOptions& option
     return describe_weights(path / "weights.safetensors");
   if (fs::is_directory(path)) return describe_folder(path);
   if (ends_with(input, ".safetensors")) return describe_weights(path);
+  if (has_dicom_mark(path)) {
+    const std::string object = dicom_object_kind(path);
+    if (object == "SEG") return describe_segmentation(path);
+    if (object == "SR") return describe_report(path);
+  }
   const PredictInput found = find_inputs(path).front();
   return found.volume ? describe_volume(path) : describe_picture(path);
 }

@@ -6,6 +6,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/io/dicom_seg_reader.h"
 #include "groundglass/io/dicom_slice.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
@@ -27,7 +28,8 @@ bool is_our_output(const fs::path& path) {
   const size_t end = stem.find_last_not_of("0123456789");  // "a_probability_2", of class 2
   const std::string without_class = end == std::string::npos ? stem : stem.substr(0, end + 1);
   return ends_with(stem, "_mask") || ends_with(stem, "_overlay") ||
-         ends_with(stem, "_probability") || ends_with(without_class, "_probability_");
+         ends_with(stem, "_probability") || ends_with(without_class, "_probability_") ||
+         (ends_with(path.string(), ".dcm") && ends_with(stem, "_sc"));
 }
 
 }  // namespace
@@ -67,7 +69,8 @@ std::vector<PredictInput> find_inputs(const fs::path& input) {
       if (!is_our_output(path)) found.push_back({path, stem, false});
     } else if (is_volume_name(path)) {
       if (!is_our_output(path)) found.push_back({path, stem, true});
-    } else if (has_dicom_mark(path)) {
+    } else if (!series.contains(path.parent_path()) && has_dicom_mark(path) &&
+               !is_our_output(path) && dicom_object_kind(path).empty()) {
       series.insert(path.parent_path());
     }
   }

@@ -15,7 +15,8 @@ struct PredictInput {
 
 /// Finds what there is to segment in a picture, a volume, a DICOM file or folder, or a folder of
 /// any of these (searched through; the relative paths are kept). Our own outputs (names that end in
-/// _mask, _overlay, _probability or _probability_2, of class 2) are left out.
+/// _mask, _overlay, _probability or _probability_2, of class 2) are left out, and so are folders
+/// whose DICOM files are segmentations, reports and documents alone.
 /// Throws Error(data) if there is nothing.
 std::vector<PredictInput> find_inputs(const std::filesystem::path& input);
 

@@ -39,6 +39,7 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                       {"overlay", job.overlay},
                       {"class_numbers", job.class_numbers},
                       {"class_names", job.class_names},
+                      {"dicom", job.dicom.words()},
                       {"version", commit()}}
       .dump();
 }
@@ -68,6 +69,9 @@ std::optional<CaseSummary> PredictJournal::finished(const PredictInput& input) c
   if (entry.at("stamp") != stamp_of(input.path)) return std::nullopt;
   CaseSummary summary = case_summary_of(entry.at("case"));
   if (!fs::exists(folder_ / summary.output)) return std::nullopt;
+  for (const auto& object : summary.objects) {
+    if (!fs::exists(folder_ / object.file)) return std::nullopt;
+  }
   return summary;
 }
 

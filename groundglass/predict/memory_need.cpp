@@ -41,9 +41,13 @@ MemoryNeed need_of_volume(const AxialSource& source, const Segmenter& segmenter,
   const int64_t depth = source.depth(), pixels = voxels / std::max<int64_t>(depth, 1);
   MemoryNeed need = need_of_slices(pixels, stored, segmenter, outputs);
   need.whole += pixels * kDecoding;
-  if (info.units == Units::hu) {  // two bits for each coarse voxel, in a vector that doubles
+  if (info.units == Units::hu) {  // bits for each coarse voxel, in vectors that double, and nine
+                                  // bytes for each one with lesion: at most a sixteenth of them
     constexpr int64_t kCoarse = LungEstimator::kCoarseness * LungEstimator::kCoarseness;
-    need.whole += 3 * voxels / kCoarse / 4;
+    need.whole += 3 * voxels / kCoarse * 15 / 16;
+  }
+  if (outputs.dicom) {  // bits as collected, packed, in the object and in its digest; key slices
+    need.whole += 4 * voxels / 8 * segmenter.classes() + 12 * 3 * 3 * pixels;
   }
   if (outputs.overlay) need.whole += source.tiles() * 3 * pixels + kBesides;
   need.turned = !source.streams();

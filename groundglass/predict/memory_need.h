@@ -9,6 +9,7 @@ namespace groundglass {
 /// What is written besides masks.
 struct ExtraOutputs {
   bool probabilities = false, overlay = false;
+  bool dicom = false;  ///< masks and pictures as DICOM objects
 };
 
 /// Bytes that segmenting takes besides what the process holds, at most.

@@ -10,6 +10,7 @@
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
+#include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/data/problems.h"
 #include "groundglass/io/picture.h"
@@ -161,6 +162,16 @@ class Run {
 PredictSummary predict(Segmenter& segmenter, const PredictJob& job, Observer& observer) {
   check_outputs_differ(job.inputs);
   return Run(segmenter, job, observer).run();
+}
+
+void name_maker(PredictJob& job, const Segmenter& segmenter) {
+  DicomMaker& maker = job.dicom.maker;
+  maker.model = job.model_name;
+  maker.weights_sha256 = job.weights_sha256;
+  maker.caution = job.caution;
+  maker.options = "threshold " + shortest(segmenter.options().threshold) + ", precision " +
+                  segmenter.runner().precision();
+  set_to_now(maker);
 }
 
 std::string summary_json(const PredictSummary& summary, const PredictJob& job,

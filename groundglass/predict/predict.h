@@ -44,6 +44,10 @@ struct PredictSummary {
 PredictSummary predict(Segmenter& segmenter, const PredictJob& job,
                        Observer& observer = silent_observer());
 
+/// Fills in who makes the job's DICOM objects: model, weights and whatever else changes a mask, and
+/// the time of the job.
+void name_maker(PredictJob& job, const Segmenter& segmenter);
+
 /// summary.json as scripts read it.
 std::string summary_json(const PredictSummary& summary, const PredictJob& job,
                          const Segmenter& segmenter);

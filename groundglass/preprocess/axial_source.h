@@ -21,6 +21,8 @@ class AxialSource {
 
   const VolumeInfo& info() const { return reader_->info(); }
   const AxialView& view() const { return view_; }
+  /// What the slices are read from.
+  const VolumeReader& reader() const { return *reader_; }
   bool streams() const { return view_.slices_are_axial(); }
   int64_t depth() const;
   /// Every how many slices stands one on an overlay sheet, and how many are that.

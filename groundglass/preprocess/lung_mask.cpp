@@ -67,7 +67,9 @@ void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesi
   height_ = air.size(0);
   width_ = air.size(1);
   append(air, air_);
-  append(coarse(lesions != 0) >= 0.5, lesions_);
+  const auto lesion_share = coarse(lesions != 0);
+  append(lesion_share >= 0.5, lesions_);
+  count_lesions(lesion_share);
 
   const cv::Mat pieces = numbered_pieces(air_.end() - height_ * width_, height_, width_);
   const size_t first = pieces_.size();
@@ -94,6 +96,18 @@ void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesi
   below_ = numbers;
 }
 
+void LungEstimator::count_lesions(const torch::Tensor& share) {
+  const auto flat = share.contiguous();
+  const float* first = flat.data_ptr<float>();
+  const int64_t begin = static_cast<int64_t>(lesions_.size()) - flat.numel();
+  for (int64_t at = 0; at < flat.numel(); ++at) {
+    if (first[at] == 0) continue;
+    lesion_cells_.push_back(begin + at);
+    lesion_voxels_.push_back(
+        static_cast<uint8_t>(std::lround(first[at] * kCoarseness * kCoarseness)));
+  }
+}
+
 LungEstimate LungEstimator::finish(const Geometry& geometry) {
   LungEstimate out;
   const double voxel_ml = voxel_mm3(geometry) * kCoarseness * kCoarseness / 1000;
@@ -109,6 +123,18 @@ LungEstimate LungEstimator::finish(const Geometry& geometry) {
     return !root.at_border && root.voxels * 20 >= largest &&
            static_cast<double>(root.voxels) * voxel_ml >= least_ml;
   };
+  LungCells& cells = out.cells;
+  cells.depth = static_cast<int64_t>(first_piece_.size());
+  cells.height = height_;
+  cells.width = width_;
+  cells.voxels_each = kCoarseness * kCoarseness;
+  cells.grid = geometry;
+  for (size_t axis = 0; axis < 2; ++axis) cells.grid.spacing_mm[axis] *= kCoarseness;
+  constexpr double kMiddle = (kCoarseness - 1) / 2.0;
+  cells.grid.origin_mm = to_patient_mm(geometry, {kMiddle, kMiddle, 0});
+  cells.lung.reserve(lesions_.size());
+  cells.lesion_cells = std::move(lesion_cells_);
+  cells.lesion_voxels = std::move(lesion_voxels_);
   int64_t voxels = 0;
   for (size_t z = 0; z < first_piece_.size(); ++z) {
     const int64_t begin = static_cast<int64_t>(z) * height_ * width_;
@@ -122,7 +148,9 @@ LungEstimate LungEstimator::finish(const Geometry& geometry) {
     }
     close_and_fill(lungs, geometry.spacing_mm[0] * kCoarseness);
     for (int64_t at = 0; at < height_ * width_; ++at) {
-      if (lungs.ptr<uint8_t>()[at] != 0 || lesions_[static_cast<size_t>(begin + at)]) ++voxels;
+      cells.lung.push_back(lungs.ptr<uint8_t>()[at] != 0 ||
+                           lesions_[static_cast<size_t>(begin + at)]);
+      if (cells.lung.back()) ++voxels;
     }
   }
   out.lung_ml = static_cast<double>(voxels) * voxel_ml;

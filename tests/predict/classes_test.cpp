@@ -70,9 +70,11 @@ TEST(PredictClasses, CountsEachClassBesideAllLesions) {
   EXPECT_EQ(c["lesion_pixels"], 256 + 128);
   ASSERT_EQ(c["classes"].size(), 2U);
   EXPECT_EQ(c["classes"][0],
-            nlohmann::json::parse(R"({"class":1,"name":"ground glass","pixels":256,"ml":null})"));
+            nlohmann::json::parse(
+                R"({"class":1,"name":"ground glass","pixels":256,"ml":null,"attenuation":null})"));
   EXPECT_EQ(c["classes"][1],
-            nlohmann::json::parse(R"({"class":2,"name":"consolidation","pixels":128,"ml":null})"));
+            nlohmann::json::parse(
+                R"({"class":2,"name":"consolidation","pixels":128,"ml":null,"attenuation":null})"));
 }
 
 TEST(PredictClasses, SavesTheProbabilityOfAnyLesionAndOfEachClass) {

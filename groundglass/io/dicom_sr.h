@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "groundglass/io/dicom_identity.h"
+
+namespace groundglass {
+
+/// Codes of our own: scheme 99GROUNDGLASS, which each report declares.
+DicomCode own_code(const std::string& value, const std::string& meaning);
+
+/// Where in the body a quantity was measured.
+struct MeasuredSite {
+  DicomCode site;
+  DicomCode laterality;
+};
+
+/// A number with its unit.
+struct MeasuredQuantity {
+  DicomCode concept_name;
+  double value = 0;
+  DicomCode unit;
+  std::optional<DicomCode> derivation = {};  ///< mean, standard deviation
+  std::optional<MeasuredSite> site = {};     ///< if another than the group's
+};
+
+/// What was measured of one segment.
+struct MeasurementGroup {
+  int segment = 1;  ///< of the segmentation
+  std::string label;
+  DicomCode finding;
+  std::vector<MeasuredQuantity> quantities;
+};
+
+/// What a report says.
+struct MeasurementReport {
+  std::vector<MeasurementGroup> groups;  ///< in the order of the segments
+  std::vector<std::pair<DicomCode, std::string>> remarks;
+};
+
+/// An Enhanced SR (1.2.840.10008.5.1.4.1.1.88.22) by template TID 1500 on a source series and its
+/// segmentation. Complete and unverified, always. Every number carries the name and version of the
+/// algorithm; viewers refuse numbers without children.
+DicomFile dicom_report(const DicomSource& source, const DicomObject& segmentation,
+                       const MeasurementReport& report, const DicomMaker& maker);
+
+}  // namespace groundglass

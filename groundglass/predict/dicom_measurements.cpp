@@ -1,0 +1,105 @@
+#include "groundglass/predict/dicom_measurements.h"
+
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+
+namespace groundglass {
+namespace {
+
+const DicomCode kMillilitre = {"ml", "UCUM", "milliliter"};
+const DicomCode kPercent = {"%", "UCUM", "percent"};
+const DicomCode kHounsfield = {"[hnsf'U]", "UCUM", "Hounsfield unit"};
+const DicomCode kScore = {"{score}", "UCUM", "score"};
+
+/// "right upper" as codes.
+MeasuredSite site_of_zone(const std::string& region) {
+  const bool right = region.starts_with("right");
+  MeasuredSite site{
+      {"281393007", "SCT", "Middle zone of lung"},
+      right ? DicomCode{"24028007", "SCT", "Right"} : DicomCode{"7771000", "SCT", "Left"}};
+  if (ends_with(region, "upper")) site.site = {"281392002", "SCT", "Upper zone of lung"};
+  if (ends_with(region, "lower")) site.site = {"281394001", "SCT", "Lower zone of lung"};
+  return site;
+}
+
+void add_attenuation(MeasurementGroup& group, const std::optional<Attenuation>& attenuation) {
+  if (!attenuation) return;
+  const DicomCode concept_name = {"112031", "DCM", "Attenuation Coefficient"};
+  group.quantities.push_back(
+      {concept_name, attenuation->mean_hu, kHounsfield, DicomCode{"373098007", "SCT", "Mean"}});
+  group.quantities.push_back({concept_name, attenuation->deviation_hu, kHounsfield,
+                              DicomCode{"386136009", "SCT", "Standard Deviation"}});
+}
+
+/// What is said of the lungs and of any lesion; it stands in the first group.
+void add_lungs(MeasurementGroup& group, const CaseSummary& summary) {
+  if (summary.lung_ml) {
+    group.quantities.push_back(
+        {own_code("lung-volume", "Lung volume"), *summary.lung_ml, kMillilitre});
+  }
+  if (summary.lesion_fraction_of_lung) {
+    group.quantities.push_back({own_code("lung-share", "Share of the lungs that is infected"),
+                                100 * *summary.lesion_fraction_of_lung, kPercent});
+  }
+  if (!summary.severity || !summary.severity->score) return;
+  const Severity& severity = *summary.severity;
+  group.quantities.push_back({own_code("score-zones", "Severity of six lung zones, 0 to 24"),
+                              static_cast<double>(*severity.score), kScore});
+  for (const auto& region : severity.regions) {
+    const double share = 100.0 * static_cast<double>(region.count.infected) /
+                         static_cast<double>(region.count.voxels);
+    const auto site = site_of_zone(region.region);
+    group.quantities.push_back(
+        {own_code("lung-share", "Share of the lungs that is infected"), share, kPercent, {}, site});
+    group.quantities.push_back({own_code("score-zone", "Severity of a lung zone, 0 to 4"),
+                                static_cast<double>(*region.points),
+                                kScore,
+                                {},
+                                site});
+  }
+}
+
+}  // namespace
+
+MeasurementReport measurement_report(const CaseSummary& summary,
+                                     const std::vector<SegmentMeaning>& segments,
+                                     const DicomMaker& maker) {
+  MeasurementReport report;
+  const DicomCode volume = {"118565006", "SCT", "Volume"};
+  for (size_t s = 0; s < segments.size(); ++s) {
+    MeasurementGroup group{static_cast<int>(s + 1), segments[s].label, segments[s].type, {}};
+    const bool alone = summary.classes.empty();
+    const auto ml = alone ? summary.lesion_ml : summary.classes[s].ml;
+    if (ml) group.quantities.push_back({volume, *ml, kMillilitre});
+    add_attenuation(group, alone ? summary.attenuation : summary.classes[s].attenuation);
+    if (s == 0) add_lungs(group, summary);
+    report.groups.push_back(std::move(group));
+  }
+  const auto remark = [&](const char* value, const char* meaning, const std::string& text) {
+    if (!text.empty()) report.remarks.emplace_back(own_code(value, meaning), text);
+  };
+  remark("intended-use", "Intended use", kNotAMedicalDevice);
+  if (summary.lesion_pixels == 0) remark("finding", "Finding", "No infection was found.");
+  remark("model-caution", "Caution of the model", maker.caution);
+  remark("lungs-from", "Where the lungs come from",
+         "The lungs were found by a threshold of -320 HU; windpipe and main bronchi are part of "
+         "them.");
+  if (summary.severity) {
+    const Severity& severity = *summary.severity;
+    remark("score-zones", "Severity of six lung zones, 0 to 24",
+           severity.score ? "Zones are thirds of each lung's own height."
+                          : "No score: " + severity.reason + ".");
+  }
+  if (summary.typicality) {
+    remark("typicality", "Distance from what the model was trained on",
+           fixed(*summary.typicality, 2) + " times the limit");
+  }
+  for (const auto& warning : summary.warnings) {
+    // a warning begins with the input's path, which is no matter of the archive
+    const bool named = warning.starts_with(summary.input + ": ");
+    remark("warning", "Warning", named ? warning.substr(summary.input.size() + 2) : warning);
+  }
+  return report;
+}
+
+}  // namespace groundglass

@@ -1,0 +1,180 @@
+#include "groundglass/predict/dicom_outputs.h"
+
+#include <algorithm>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+#include "groundglass/io/dicom_capture.h"
+#include "groundglass/io/dicom_pdf.h"
+#include "groundglass/io/dicom_seg.h"
+#include "groundglass/io/dicom_series.h"
+#include "groundglass/io/dicom_sr.h"
+#include "groundglass/io/paint.h"
+#include "groundglass/io/pdf_document.h"
+#include "groundglass/predict/dicom_measurements.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+/// One segment for each class, or one for any lesion.
+std::vector<SegmentMeaning> meanings_of(const CaseSummary& summary) {
+  std::vector<SegmentMeaning> meanings;
+  for (const auto& amount : summary.classes) {
+    meanings.push_back(lesion_meaning(amount.name));
+    meanings.back().colour = class_colour(amount.label);
+  }
+  if (meanings.empty()) meanings.push_back(lesion_meaning("Lung infection"));
+  return meanings;
+}
+
+/// A quantity as a line: "Volume: 12.5 ml (Upper zone of lung, right)".
+std::string line_of(const MeasuredQuantity& q) {
+  const bool score = q.unit.value == "{score}", hounsfield = q.unit.value == "[hnsf'U]";
+  std::string line = q.concept_name.meaning;
+  if (q.derivation) line += ", " + lower(q.derivation->meaning);
+  line += ": " + fixed(q.value, score ? 0 : 1);
+  if (!score) line += hounsfield ? " HU" : " " + q.unit.value;
+  if (q.site) line += " (" + q.site->site.meaning + ", " + lower(q.site->laterality.meaning) + ")";
+  return line;
+}
+
+/// The study on a page or two: what it is not, what there is to warn of, numbers, key slices.
+std::string report_pdf(const MeasurementReport& report, const std::vector<CaptureFrame>& shown,
+                       const DicomSource& source, const DicomMaker& maker) {
+  PdfDocument pdf;
+  pdf.add_line("Lung infection on CT, found by a network", 16);
+  for (const auto& [name, said] : report.remarks) pdf.add_line(name.meaning + ": " + said);
+  for (const auto& group : report.groups) {
+    pdf.add_line(group.label, 12);
+    for (const auto& quantity : group.quantities) pdf.add_line(line_of(quantity));
+  }
+  constexpr size_t kBeside = 3;
+  for (size_t i = 0; i < shown.size(); i += kBeside) {
+    std::vector<const std::vector<uint8_t>*> row;
+    for (size_t j = i; j < std::min(i + kBeside, shown.size()); ++j) row.push_back(&shown[j].rgb);
+    pdf.add_pictures(row, source.rows(), source.columns());
+  }
+  pdf.add_line("Made by GroundGlass " + version() + " (" + commit() + "), model " + maker.model +
+                   ", weights " + maker.weights_sha256 + ", " + maker.options + ".",
+               7);
+  return pdf.finish();
+}
+
+class CaseOfSeries final : public DicomCase {
+ public:
+  CaseOfSeries(const DicomOutputs& outputs, const DicomSeries& series, const CaseSummary& summary)
+      : outputs_(outputs),
+        series_(series),
+        source_(files_of(series)),
+        meanings_(meanings_of(summary)),
+        frames_(source_.rows(), source_.columns(), meanings_.size()) {}
+
+  void add_slice(const torch::Tensor& labels) override {
+    frames_.add_slice(labels.contiguous().data_ptr<uint8_t>());
+  }
+
+  std::vector<DicomObject> write(const fs::path& folder, const std::string& stem,
+                                 const CaseSummary& summary) override {
+    std::vector<DicomObject> written;
+    if (outputs_.segmentation) {
+      auto object = dicom_segmentation(source_, frames_, meanings_, outputs_.maker);
+      written.push_back(save_object(object, "seg", folder, stem + "_seg.dcm"));
+    }
+    const auto report = measurement_report(summary, meanings_, outputs_.maker);
+    if (outputs_.report) {
+      auto object = dicom_report(source_, written.front(), report, outputs_.maker);
+      written.push_back(save_object(object, "sr", folder, stem + "_sr.dcm"));
+    }
+    std::vector<CaptureFrame> shown;
+    if (outputs_.capture || outputs_.document) shown = painted_slices();
+    if (outputs_.capture) {
+      auto object = dicom_capture(source_, shown, outputs_.maker);
+      written.push_back(save_object(object, "sc", folder, stem + "_sc.dcm"));
+    }
+    if (outputs_.document) {
+      auto object = dicom_pdf(source_, report_pdf(report, shown, source_, outputs_.maker),
+                              "Lung infection on CT, research only", outputs_.maker);
+      written.push_back(save_object(object, "pdf", folder, stem + "_report.dcm"));
+    }
+    return written;
+  }
+
+ private:
+  std::vector<CaptureFrame> painted_slices() const {
+    std::vector<CaptureFrame> shown;
+    for (const size_t k : key_slices(frames_.pixels_of_slices())) {
+      const auto hu = read_dicom_pixels(series_.slices()[k], torch::kFloat32).contiguous();
+      const float* first = hu.data_ptr<float>();
+      shown.push_back(painted_slice({first, first + hu.numel()}, k, frames_, meanings_));
+    }
+    return shown;
+  }
+
+  static std::vector<fs::path> files_of(const DicomSeries& series) {
+    std::vector<fs::path> files;
+    for (const auto& slice : series.slices()) files.push_back(slice.path);
+    return files;
+  }
+
+  const DicomOutputs& outputs_;
+  const DicomSeries& series_;
+  DicomSource source_;
+  std::vector<SegmentMeaning> meanings_;
+  SegmentFrames frames_;
+};
+
+}  // namespace
+
+std::string DicomOutputs::words() const {
+  std::vector<std::string> words;
+  if (segmentation) words.emplace_back("seg");
+  if (report) words.emplace_back("sr");
+  if (capture) words.emplace_back("sc");
+  if (document) words.emplace_back("pdf");
+  return joined(words, ",");
+}
+
+DicomOutputs parse_dicom_outputs(const std::string& words) {
+  DicomOutputs outputs;
+  if (words.empty()) return outputs;
+  for (const auto& word : split_text(words, ',')) {
+    if (word == "seg") {
+      outputs.segmentation = true;
+    } else if (word == "sr") {
+      outputs.segmentation = outputs.report = true;
+    } else if (word == "sc") {
+      outputs.capture = true;
+    } else if (word == "pdf") {
+      outputs.document = true;
+    } else {
+      fail(ErrorKind::usage, "--dicom " + in_quotes(words) + ": " + in_quotes(word) +
+                                 " is no object that can be written, expected seg, sr, sc or pdf, "
+                                 "with commas between");
+    }
+  }
+  return outputs;
+}
+
+void check_are_dicom(const std::vector<PredictInput>& inputs) {
+  for (const auto& input : inputs) {
+    const bool series =
+        input.volume && (fs::is_directory(input.path) || !is_volume_name(input.path));
+    if (series) continue;
+    fail(ErrorKind::usage, "--dicom: " + input.path.string() +
+                               " is no DICOM series, expected only folders of DICOM files, to "
+                               "whose images the objects refer; leave --dicom out");
+  }
+}
+
+std::shared_ptr<DicomCase> open_dicom_case(const DicomOutputs& outputs, const VolumeReader& reader,
+                                           const CaseSummary& summary) {
+  const auto* series = dynamic_cast<const DicomSeries*>(&reader);
+  if (series == nullptr) {
+    fail(ErrorKind::usage, "--dicom: " + reader.path().string() + " is no DICOM series");
+  }
+  return std::make_shared<CaseOfSeries>(outputs, *series, summary);
+}
+
+}  // namespace groundglass

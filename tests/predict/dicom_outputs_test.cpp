@@ -1,0 +1,178 @@
+#include "groundglass/predict/dicom_outputs.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/files.h"
+#include "groundglass/evaluate/pairs.h"
+#include "groundglass/io/dicom_seg_reader.h"
+#include "groundglass/io/dicom_sr_reader.h"
+#include "groundglass/io/dicom_writer.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/io/volume_reader.h"
+#include "groundglass/predict/described_input.h"
+#include "groundglass/predict/predict.h"
+#include "tests/complaint.h"
+#include "tests/predict/bright_is_lesion.h"
+#include "tests/scratch_folder.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+/// A chest of air in muscle with a bright box in the right lung, axial or stored in coronal slices.
+Volume chest(bool coronal) {
+  auto axial = torch::full({12, 40, 48}, -1000, torch::kInt16);
+  axial.slice(1, 4, 36).slice(2, 4, 44).fill_(-600);  // darker than half of white: no lesion
+  axial.slice(1, 4, 36).slice(2, 4, 44).slice(0, 5, 8).slice(1, 10, 20).slice(2, 8, 15).fill_(-100);
+  Volume volume;
+  volume.geometry.spacing_mm = {2, 2, 5};
+  volume.voxels = axial;
+  if (coronal) {
+    volume.voxels = axial.permute({1, 0, 2}).contiguous();
+    volume.geometry.spacing_mm = {2, 5, 2};
+    volume.geometry.direction = {1, 0, 0, 0, 0, 1, 0, 1, 0};
+  }
+  volume.units = Units::hu;
+  return volume;
+}
+
+/// Runs a shell command whose output tells how it went.
+void run_quietly(const std::string& command) {
+  [[maybe_unused]] const int status = std::system(command.c_str());
+}
+
+PredictJob dicom_job(const fs::path& input, const fs::path& output, const std::string& objects) {
+  PredictJob job;
+  job.inputs = find_inputs(input);
+  job.output = output;
+  job.model_name = "bright";
+  job.weights_sha256 = std::string(64, 'a');
+  job.dicom = parse_dicom_outputs(objects);
+  job.dicom.maker.model = "bright";
+  job.dicom.maker.weights_sha256 = job.weights_sha256;
+  job.dicom.maker.date = "20260131";
+  job.dicom.maker.time = "081500";
+  return job;
+}
+
+TEST(DicomOutputs, HoldTheMaskOfTheSeriesAndItsNumbers) {
+  for (const bool coronal : {false, true}) {
+    const ScratchFolder folder;
+    write_dicom_series(folder / "in/a", chest(coronal));
+    Segmenter segmenter = bright_segmenter();
+    const auto summary = predict(segmenter, dicom_job(folder / "in", folder / "out", "sr"));
+    const auto mask = read_label_volume(folder / "out/a_mask.nii.gz");
+    ASSERT_GT(mask.labels.sum().item<int64_t>(), 0);
+    const auto info = open_volume(folder / "in/a")->info();
+    const auto labels = labels_on_grid(read_dicom_segmentation(folder / "out/a_seg.dcm"),
+                                       info.geometry, {info.depth, info.height, info.width});
+    EXPECT_EQ(labels, std::vector<uint8_t>(mask.labels.data_ptr<uint8_t>(),
+                                           mask.labels.data_ptr<uint8_t>() + mask.labels.numel()));
+
+    const auto objects =
+        nlohmann::json::parse(read_file(folder / "out/summary.json"))["cases"][0]["dicom_objects"];
+    ASSERT_EQ(objects.size(), 2U);
+    EXPECT_EQ(objects[0]["file"], "a_seg.dcm");
+    EXPECT_EQ(objects[0]["sha256"], sha256_of_file(folder / "out/a_seg.dcm"));
+    EXPECT_EQ(objects[1]["sha256"], sha256_of_file(folder / "out/a_sr.dcm"));
+    const auto report = read_dicom_report(folder / "out/a_sr.dcm");
+    EXPECT_EQ(report.quantities.at(0).name, "Volume");
+    EXPECT_NEAR(report.quantities.at(0).value, *summary.cases[0].lesion_ml, 1e-6);
+    EXPECT_EQ(report.quantities.at(1).derivation, "Mean");
+    EXPECT_NEAR(report.quantities.at(1).value, summary.cases[0].attenuation->mean_hu, 1e-6);
+    EXPECT_TRUE(says(report.remarks.at(0), {"not a medical device"}));
+    for (const auto& remark : report.remarks)
+      EXPECT_EQ(remark.find(folder.path().string()), std::string::npos);
+  }
+}
+
+TEST(DicomOutputs, AreDescribedAndEvaluatedAndNotTakenForInputs) {
+  const ScratchFolder folder;
+  write_dicom_series(folder / "in/a", chest(false));
+  Segmenter segmenter = bright_segmenter();
+  predict(segmenter, dicom_job(folder / "in", folder / "out", "seg,sr"));
+  DataOptions any{"", "any", 2};
+  const auto seg = described_input((folder / "out/a_seg.dcm").string(), any, 1, silent_observer());
+  EXPECT_EQ(seg["kind"], "DICOM segmentation");
+  EXPECT_EQ(seg["segments"][0]["type"], "409774005 SCT Inflammation");
+  const auto sr = described_input((folder / "out/a_sr.dcm").string(), any, 1, silent_observer());
+  EXPECT_EQ(sr["kind"], "DICOM structured report");
+  EXPECT_EQ(sr["evidence_series_uids"][0], seg["source_series_uid"]);
+
+  for (const auto& input : find_inputs(folder.path())) {
+    EXPECT_TRUE(says(input.path.string(), {"in/a"}));
+  }
+  EXPECT_EQ(find_inputs(folder.path()).size(), 1U);
+
+  const auto counts = [&](const char* predictions, const char* references) {
+    const auto pairs = pair_masks(folder / predictions, folder / references);
+    EXPECT_EQ(pairs.size(), 1U);
+    return score_pairs(pairs, any, 1)[0].counts;
+  };
+  fs::create_directories(folder / "seg");
+  fs::copy_file(folder / "out/a_seg.dcm", folder / "seg/a_seg.dcm");
+  const Counts same = counts("out", "out");  // the masks, beside which the segmentation stands
+  EXPECT_GT(same.tp, 0);
+  EXPECT_EQ(same.fp + same.fn, 0);
+  EXPECT_EQ(counts("seg", "out"), same);
+  EXPECT_EQ(counts("out", "seg"), same);
+  const Counts framed = counts("seg", "seg");  // on the frames alone
+  EXPECT_EQ(framed.tp, same.tp);
+  EXPECT_EQ(framed.fp + framed.fn, 0);
+}
+
+TEST(DicomOutputs, OfAnEmptyResultSayThatNothingWasFound) {
+  const ScratchFolder folder;
+  Volume empty = chest(false);
+  empty.voxels.clamp_max_(-600);
+  write_dicom_series(folder / "a", empty);
+  Segmenter segmenter = bright_segmenter();
+  predict(segmenter, dicom_job(folder / "a", folder / "out", "seg,sr"));
+  EXPECT_EQ(read_dicom_segmentation(folder / "out/a_seg.dcm").frames.size(), 1U);
+  const auto report = read_dicom_report(folder / "out/a_sr.dcm");
+  EXPECT_EQ(report.quantities.at(0).value, 0);
+  for (const auto& quantity : report.quantities) EXPECT_NE(quantity.derivation, "Mean");
+  EXPECT_EQ(report.remarks.at(1), "Finding: No infection was found.");
+}
+
+TEST(DicomOutputs, ShowKeySlicesAsAPictureAndAsADocument) {
+  const ScratchFolder folder;
+  write_dicom_series(folder / "a", chest(true));
+  Segmenter segmenter = bright_segmenter();
+  const auto summary = predict(segmenter, dicom_job(folder / "a", folder / "out", "sc,pdf"));
+  const auto& objects = summary.cases.at(0).objects;
+  ASSERT_EQ(objects.size(), 2U);
+  EXPECT_EQ(objects[0].file, "a_sc.dcm");
+  EXPECT_EQ(objects[1].file, "a_report.dcm");
+  EXPECT_TRUE(find_inputs(folder.path()).size() == 1U);
+  if (std::system(
+          "(command -v dciodvfy && command -v dcm2pdf && command -v pdftotext) > /dev/null") != 0) {
+    GTEST_SKIP() << "dicom3tools, dcmtk and poppler-utils are not all installed";
+  }
+  const auto out = folder / "out";
+  for (const char* file : {"a_sc.dcm", "a_report.dcm"}) {
+    run_quietly("dciodvfy '" + (out / file).string() + "' > '" + (out / "said").string() +
+                "' 2>&1");
+    EXPECT_EQ(read_file(out / "said").find("Error"), std::string::npos) << read_file(out / "said");
+  }
+  run_quietly("cd '" + out.string() +
+              "' && dcm2pdf a_report.dcm a.pdf && pdftotext -layout a.pdf a.txt > said 2>&1");
+  EXPECT_EQ(read_file(out / "said"), "");
+  EXPECT_TRUE(says(read_file(out / "a.txt"), {"not a medical device", "Volume: ", " ml", "HU"}));
+}
+
+TEST(DicomOutputs, RefuseUnknownWordsAndOtherInputs) {
+  EXPECT_EQ(parse_dicom_outputs("sr").words(), "seg,sr");
+  EXPECT_EQ(parse_dicom_outputs("").words(), "");
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { parse_dicom_outputs("seg,rt"); }),
+                   {"--dicom 'seg,rt'", "'rt'", "expected seg"}));
+  const ScratchFolder folder;
+  write_png(folder / "a.png", torch::zeros({8, 8}, torch::kUInt8));
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::usage, [&] { check_are_dicom(find_inputs(folder / "a.png")); }),
+           {"--dicom", "a.png", "no DICOM series"}));
+}
+
+}  // namespace
+}  // namespace groundglass
