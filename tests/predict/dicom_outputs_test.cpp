@@ -92,7 +92,7 @@ TEST(DicomOutputs, AreDescribedAndEvaluatedAndNotTakenForInputs) {
   write_dicom_series(folder / "in/a", chest(false));
   Segmenter segmenter = bright_segmenter();
   predict(segmenter, dicom_job(folder / "in", folder / "out", "seg,sr"));
-  DataOptions any{"", "any", 2};
+  DataOptions any{"", MaskLabels::any, 2};
   const auto seg = described_input((folder / "out/a_seg.dcm").string(), any, 1, silent_observer());
   EXPECT_EQ(seg["kind"], "DICOM segmentation");
   EXPECT_EQ(seg["segments"][0]["type"], "409774005 SCT Inflammation");
