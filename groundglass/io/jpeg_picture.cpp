@@ -30,14 +30,18 @@ Listener& listener_of(j_common_ptr info) {
   std::longjmp(listener.back, 1);
 }
 
-bool is_harmless(int code) {
-  return code == JWRN_EXTRANEOUS_DATA || code == JWRN_JFIF_MAJOR || code == JWRN_ADOBE_XFORM;
+/// Some programs leave a few bytes between segments; where many are left over, the decoder lost its
+/// way somewhere before.
+bool is_harmless(const jpeg_error_mgr& err) {
+  constexpr int kFewBytes = 16;
+  if (err.msg_code == JWRN_EXTRANEOUS_DATA) return err.msg_parm.i[0] <= kFewBytes;
+  return err.msg_code == JWRN_JFIF_MAJOR || err.msg_code == JWRN_ADOBE_XFORM;
 }
 
 void listen(j_common_ptr info, int level) {
   if (level >= 0) return;
   Listener& listener = listener_of(info);
-  auto& words = is_harmless(info->err->msg_code) ? listener.warning : listener.damage;
+  auto& words = is_harmless(*info->err) ? listener.warning : listener.damage;
   if (words[0] == 0) info->err->format_message(info, words.data());
 }
 
