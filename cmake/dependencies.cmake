@@ -24,6 +24,8 @@ list(REMOVE_ITEM GROUNDGLASS_HEADER_PATHS /usr/include)
 if(GROUNDGLASS_IO)
   find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
   find_package(ZLIB REQUIRED)
+  find_package(JPEG REQUIRED)
+  find_package(TIFF REQUIRED)
   find_package(DCMTK REQUIRED)
   # Libraries without a package file of their own that works with what Debian installs. Never link
   # DCMTK's dcmjpls: see io/dicom_codecs.h.

@@ -8,6 +8,7 @@
 #include "groundglass/core/csv.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/number_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/problems.h"
 #include "groundglass/io/picture.h"
@@ -137,16 +138,11 @@ class Reader {
   bool read_seconds(const CsvRow& row, Choice& c) {
     const std::string text = cell(row, "seconds");
     if (text.empty()) return true;
-    size_t end = 0;
-    double value = -1;
-    try {
-      value = std::stod(text, &end);
-    } catch (const std::exception&) {
-    }
-    if (end != text.size() || !std::isfinite(value) || value < 0) {
+    const auto value = number_in(text);
+    if (!value || *value < 0) {
       return problem(row, "seconds is " + in_quotes(text) + ", expected a number from 0 on");
     }
-    c.seconds = value;
+    c.seconds = *value;
     return true;
   }
 

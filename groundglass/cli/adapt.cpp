@@ -105,8 +105,8 @@ void run_adapt(const AdaptArguments& a, const Context& context) {
   const RunSettings settings = run_settings(context);
   job.engine = settings.engine;
   job.train = train_visibly;
-  const PreparedSet target(
-      prepared_path(a.data, fs::path(a.output) / "target", job.recipe, settings, *console));
+  const PreparedSet target(prepared_path(a.data, fs::path(a.output) / "target", job.recipe,
+                                         settings, *console, Masks::optional));
   job.target = &target;
   job.target_rows = rows_of(target, a.domains);
   std::unique_ptr<PreparedSet> source;

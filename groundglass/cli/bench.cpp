@@ -1,3 +1,4 @@
+#include <cmath>
 #include <iostream>
 #include <optional>
 
@@ -6,6 +7,7 @@
 #include "groundglass/bench/contest.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
+#include "groundglass/core/number_text.h"
 #include "groundglass/core/text.h"
 
 namespace groundglass {
@@ -22,13 +24,17 @@ struct BenchArguments {
 ContestOptions contest_of(const BenchArguments& a) {
   ContestOptions options = a.contest;
   const auto parts = split_text(a.size, 'x');
-  try {
-    if (parts.size() == 2) {
-      options.height = std::stoll(parts[0]);
-      options.width = std::stoll(parts[1]);
-      return options;
+  std::vector<int64_t> pixels;
+  for (const auto& part : parts) {
+    const auto value = number_in(part);
+    if (value && *value == std::floor(*value) && *value > 0 && *value <= 1e6) {
+      pixels.push_back(static_cast<int64_t>(*value));
     }
-  } catch (const std::exception&) {
+  }
+  if (parts.size() == 2 && pixels.size() == 2) {
+    options.height = pixels[0];
+    options.width = pixels[1];
+    return options;
   }
   fail(ErrorKind::usage, "--size " + in_quotes(a.size) + ": expected HxW, e.g. 256x256");
 }

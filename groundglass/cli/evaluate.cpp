@@ -3,6 +3,7 @@
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/number_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/evaluate/class_table.h"
 #include "groundglass/evaluate/evaluation_text.h"
@@ -22,9 +23,9 @@ std::vector<double> spacing_of_words(const std::string& words) {
   if (words.empty()) return {};
   std::vector<double> spacing;
   for (const auto& word : split_text(words, ',')) {
-    char* end = nullptr;
-    spacing.push_back(std::strtod(word.c_str(), &end));
-    if (!word.empty() && *end == 0) continue;
+    const auto mm = number_in(word);
+    spacing.push_back(mm.value_or(0));
+    if (mm && *mm > 0) continue;
     fail(ErrorKind::usage, "--spacing-mm is " + in_quotes(words) +
                                ", expected mm between rows and between columns, like 0.7,0.7");
   }

@@ -1,8 +1,10 @@
 #include "groundglass/cli/print_fold.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/number_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/evaluate/class_section.h"
 #include "groundglass/evaluate/class_table.h"
@@ -17,12 +19,9 @@ std::vector<int64_t> chosen_folds(const std::string& word, int64_t folds) {
     return all;
   }
   if (word.empty()) return {0};
-  int64_t fold = -1;
-  try {
-    fold = std::stoll(word);
-  } catch (const std::exception&) {
-  }
-  if (fold < 0 || fold >= folds) {
+  const auto number = number_in(word);
+  const auto fold = static_cast<int64_t>(std::clamp(number.value_or(-1), -1.0, 1e6));
+  if (fold < 0 || fold >= folds || static_cast<double>(fold) != *number) {
     fail(ErrorKind::usage,
          "--fold " + in_quotes(word) + ": expected all, or 0 to " + std::to_string(folds - 1));
   }

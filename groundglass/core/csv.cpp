@@ -43,10 +43,20 @@ CsvRow next_record(std::string_view text, size_t& at, int64_t& line, const std::
   return row;
 }
 
+std::string without_blanks(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t");
+  if (first == std::string::npos) return "";
+  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+}
+
 }  // namespace
 
 int CsvTable::column(std::string_view name) const {
-  const auto found = std::find(header.begin(), header.end(), name);
+  auto found = std::find(header.begin(), header.end(), name);
+  if (found == header.end()) {
+    found = std::find_if(header.begin(), header.end(),
+                         [&](const auto& column) { return lower(column) == lower(name); });
+  }
   return found == header.end() ? -1 : static_cast<int>(found - header.begin());
 }
 
@@ -58,7 +68,7 @@ CsvTable parse_csv(std::string_view text, const std::string& name) {
     CsvRow row = next_record(text, at, line, name);
     if (row.cells.size() == 1 && row.cells.front().empty()) continue;
     if (table.header.empty()) {
-      table.header = std::move(row.cells);
+      for (const auto& column : row.cells) table.header.push_back(without_blanks(column));
       continue;
     }
     if (row.cells.size() != table.header.size()) {

@@ -14,12 +14,14 @@ struct CsvRow {
 };
 
 /// A table with a header. Commas separate, double quotes protect (RFC 4180), a byte order mark and
-/// carriage returns are tolerated, blank lines are skipped.
+/// carriage returns are tolerated, blank lines are skipped. Blanks around the names of columns are
+/// left out.
 struct CsvTable {
   std::vector<std::string> header;
   std::vector<CsvRow> rows;
 
-  /// Position of a column, or -1.
+  /// Position of the column of this name, or else of one that differs only in upper and lower case;
+  /// -1 if there is none.
   int column(std::string_view name) const;
 };
 

@@ -1,8 +1,11 @@
 #include "groundglass/core/engine.h"
 
+#include <algorithm>
+
 #include <torch/cuda.h>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/number_text.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 
@@ -19,10 +22,9 @@ torch::Device device_of(const std::string& text) {
   if (!cuda) {
     fail(ErrorKind::device, "--device " + text + ": this machine or this LibTorch has no CUDA");
   }
-  int64_t index = 0;
-  try {
-    if (text.size() > 5) index = std::stoll(text.substr(5));
-  } catch (const std::exception&) {
+  const auto number = text.size() > 4 ? number_in(text.substr(5)) : 0;
+  const auto index = static_cast<int64_t>(std::clamp(number.value_or(-1), -1.0, 1e6));
+  if (!number || static_cast<double>(index) != *number) {
     fail(ErrorKind::usage, "--device " + in_quotes(text) + ": expected cuda:n with a number");
   }
   const auto count = static_cast<int64_t>(torch::cuda::device_count());

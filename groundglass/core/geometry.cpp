@@ -46,7 +46,12 @@ std::array<double, 3> to_patient_mm(const Geometry& g, const std::array<double, 
 }
 
 double voxel_mm3(const Geometry& g) {
-  return g.spacing_mm[0] * g.spacing_mm[1] * g.spacing_mm[2];
+  const auto& d = g.direction;
+  const double cell = d[0] * (d[4] * d[8] - d[5] * d[7]) - d[1] * (d[3] * d[8] - d[5] * d[6]) +
+                      d[2] * (d[3] * d[7] - d[4] * d[6]);
+  const double box_mm3 = g.spacing_mm[0] * g.spacing_mm[1] * g.spacing_mm[2];
+  // At right angles the cell is 1 but for rounding, which would change the last bits of volumes.
+  return std::abs(std::abs(cell) - 1) < 1e-6 ? box_mm3 : box_mm3 * std::abs(cell);
 }
 
 bool same_geometry(const Geometry& a, const Geometry& b, double tolerance_mm) {

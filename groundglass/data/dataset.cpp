@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -20,6 +21,46 @@ namespace {
 
 const std::array<const char*, 3> kMaskColumns = {"infection", "mask", "lung"};
 
+const std::array<const char*, 9> kOtherColumns = {"image", "patient", "domain", "case", "z",
+                                                  "label", "id",      "split",  "age"};
+
+/// A word that is another one with a typing mistake or an ending.
+bool nearly(const std::string& word, const std::string& known) {
+  const size_t mistakes = known.size() > 5 ? 2 : 1;
+  return word != known && edit_distance(word, known) <= mistakes;
+}
+
+/// A column that only a typing mistake keeps from being the mask column would be passed over: its
+/// masks would count as empty, or another column would be taken for it.
+void check_mistyped(const CsvTable& table, const fs::path& source, size_t used) {
+  for (size_t k = 0; k < used; ++k) {
+    for (const auto& column : table.header) {
+      const std::string word = lower(column);
+      const bool other =
+          std::find(kOtherColumns.begin(), kOtherColumns.end(), word) != kOtherColumns.end();
+      if (other || !nearly(word, kMaskColumns[k])) continue;
+      fail(ErrorKind::data, source.string() + ":1: column " + in_quotes(column) +
+                                " is not known; did you mean " + in_quotes(kMaskColumns[k]) +
+                                "? If it holds the masks, name it as data.mask; else rename it");
+    }
+  }
+}
+
+/// Columns that sound like masks.
+std::vector<std::string> mask_like(const std::vector<std::string>& header) {
+  std::vector<std::string> found;
+  for (const auto& column : header) {
+    const std::string word = lower(column);
+    const std::array<const char*, 8> parts = {"mask",  "infect", "lesion", "segm",
+                                              "annot", "truth",  "lung",   "ggo"};
+    if (std::any_of(parts.begin(), parts.end(),
+                    [&](const char* part) { return word.find(part) != std::string::npos; })) {
+      found.push_back(column);
+    }
+  }
+  return found;
+}
+
 /// Column of the masks: the one asked for, or the first usual one that is there.
 int mask_column(const CsvTable& table, const fs::path& source, const DatasetOptions& options) {
   if (!options.mask.empty()) {
@@ -30,10 +71,41 @@ int mask_column(const CsvTable& table, const fs::path& source, const DatasetOpti
     }
     return column;
   }
+  size_t used = 0;
+  while (used < kMaskColumns.size() && table.column(kMaskColumns[used]) < 0) ++used;
+  check_mistyped(table, source, used);
+  return used < kMaskColumns.size() ? table.column(kMaskColumns[used]) : -1;
+}
+
+/// Without blanks around it, unless a file has them in its name.
+std::string tidy(const std::string& cell, const fs::path& folder) {
+  const size_t first = cell.find_first_not_of(" \t");
+  if (first == std::string::npos) return "";
+  const std::string text = cell.substr(first, cell.find_last_not_of(" \t") + 1 - first);
+  return text != cell && fs::exists(folder / cell) ? cell : text;
+}
+
+/// The known mask column that a name means, else the name itself.
+std::string usual_name(const std::string& column) {
   for (const char* name : kMaskColumns) {
-    if (table.column(name) >= 0) return table.column(name);
+    if (lower(column) == name) return name;
   }
-  return -1;
+  return column;
+}
+
+/// True if the table's first line names the column to the letter.
+bool stands_in_header(const fs::path& source, const std::string& column) {
+  std::ifstream in(source);
+  std::string line;
+  std::getline(in, line);
+  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+  for (auto& word : split_text(line, ',')) {
+    word.erase(
+        std::remove_if(word.begin(), word.end(), [](char c) { return c == '"' || c == '\r'; }),
+        word.end());
+    if (word == column) return true;
+  }
+  return false;
 }
 
 Dataset read_table(const fs::path& source, const DatasetOptions& options) {
@@ -46,12 +118,16 @@ Dataset read_table(const fs::path& source, const DatasetOptions& options) {
   Dataset out{source, "table", "", {}, {}};
   const int mask = mask_column(table, source, options);
   if (mask >= 0) out.mask_column = table.header[static_cast<size_t>(mask)];
+  if (mask >= 0 && !stands_in_header(source, usual_name(out.mask_column))) {
+    out.warnings.push_back(source.string() + ": column " + in_quotes(out.mask_column) +
+                           " is taken for the masks, though blanks or capitals in its name differ");
+  }
   const fs::path folder = source.parent_path();
   Problems problems;
   std::map<std::string, int64_t> first_line;
   for (const auto& row : table.rows) {
     const auto cell = [&](int column) {
-      return column < 0 ? std::string() : row.cells[static_cast<size_t>(column)];
+      return column < 0 ? std::string() : tidy(row.cells[static_cast<size_t>(column)], folder);
     };
     const std::string where = source.string() + ":" + std::to_string(row.line) + ": ";
     if (cell(image).empty()) {
@@ -216,6 +292,26 @@ Dataset read_dataset(const fs::path& source, const DatasetOptions& options) {
   }
   if (out.rows.empty()) fail(ErrorKind::data, source.string() + ": lists no images");
   return out;
+}
+
+void require_masks(const Dataset& dataset) {
+  const auto& rows = dataset.rows;
+  if (std::any_of(rows.begin(), rows.end(), [](const auto& row) { return !row.mask.empty(); })) {
+    return;
+  }
+  const std::string where = dataset.source.string() + ": ";
+  if (!dataset.mask_column.empty()) {
+    fail(ErrorKind::data, where + "none of " + std::to_string(rows.size()) +
+                              " images has a mask in column " + in_quotes(dataset.mask_column) +
+                              "; expected the masks' files, relative to the table");
+  }
+  const auto alike = mask_like(read_csv(dataset.source).header);
+  fail(
+      ErrorKind::data,
+      where + "has no column with masks, expected infection, mask or lung" +
+          (alike.empty() ? ", or another one that data.mask names"
+                         : "; if " + in_quotes(alike.front()) +
+                               " holds them, call it so or give --set data.mask=" + alike.front()));
 }
 
 }  // namespace groundglass

@@ -44,7 +44,12 @@ bool is_dataset(const std::filesystem::path& source);
 ///  * paired folders: frames or images beside masks, paired by name.
 ///
 /// Throws Error(data) listing all problems at once: files that are named and missing, names without
-/// a partner, an image listed twice, no rows.
+/// a partner, an image listed twice, no rows; and for a column that is a mask column but for a
+/// typing mistake, since its masks would count as empty.
 Dataset read_dataset(const std::filesystem::path& source, const DatasetOptions& options = {});
+
+/// Throws Error(data) if no image of the data set has a mask: without one, everything would be
+/// learned as healthy. Columns that sound like masks are named.
+void require_masks(const Dataset& dataset);
 
 }  // namespace groundglass

@@ -184,7 +184,9 @@ std::vector<double> spacing_of(const MaskPair& pair, const LabelMap& reference,
                                const ShapeOptions& shapes) {
   if (!has_grid(pair.reference)) return shapes.picture_spacing_mm;
   const auto& mm = reference.geometry.spacing_mm;  // of columns, rows, slices
-  return {mm[2], mm[1], mm[0]};
+  // Sheared slices are as far apart as their height says, so that volumes are right.
+  const bool sheared = skewness(reference.geometry) > 1e-3;
+  return {sheared ? voxel_mm3(reference.geometry) / (mm[0] * mm[1]) : mm[2], mm[1], mm[0]};
 }
 
 ScoredItem score_pair(const MaskPair& pair, const DataOptions& data, const ShapeOptions& shapes,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
@@ -32,8 +33,19 @@ bool span_a_plane(const std::array<double, 6>& c) {
   return std::abs(row - 1) < 0.1 && std::abs(column - 1) < 0.1 && std::abs(across) < 0.5;
 }
 
+/// Modalities of single X-ray pictures.
+bool is_projection(const std::string& modality) {
+  const std::array<const char*, 4> all = {"CR", "DX", "RG", "RF"};
+  return std::any_of(all.begin(), all.end(), [&](auto* m) { return modality == m; });
+}
+
 /// The first reason why an object is no CT slice, or "".
 std::string why_no_ct_slice(const DicomSlice& s) {
+  if (is_projection(s.modality)) {
+    return "Modality is " + s.modality +
+           ", an X-ray picture, expected CT; convert it to PNG (e.g. "
+           "dcm2img or dcmj2pnm) and call predict FILE.png --model with a model of X-rays";
+  }
   if (!s.modality.empty() && s.modality != "CT") {
     return "Modality is " + s.modality + ", which has no HU; expected CT";
   }
@@ -46,17 +58,19 @@ std::string why_no_ct_slice(const DicomSlice& s) {
 }
 
 std::vector<std::string> what_lacks(const DicomSlice& s) {
-  std::vector<std::string> lacks;
+  std::vector<std::string> lacks = s.faults;
+  const auto said = [&](std::string_view field) {
+    return std::any_of(s.faults.begin(), s.faults.end(),
+                       [&](const auto& fault) { return fault.starts_with(field); });
+  };
   if (s.samples != 1) lacks.push_back("coloured pixels, expected one number per pixel");
   if (s.rows < 1 || s.columns < 1) lacks.push_back("no Rows or Columns");
   if (s.lookup_table) lacks.push_back("a modality lookup table, expected slope and intercept");
-  if (!s.position_mm) lacks.push_back("no ImagePositionPatient");
-  if (!s.cosines || !span_a_plane(*s.cosines)) {
+  if (!s.position_mm && !said("ImagePosition")) lacks.push_back("no ImagePositionPatient");
+  if ((!s.cosines || !span_a_plane(*s.cosines)) && !said("ImageOrientation")) {
     lacks.push_back("no ImageOrientationPatient, or one that spans no plane");
   }
-  if (!s.spacing_mm || !((*s.spacing_mm)[0] > 0 && (*s.spacing_mm)[1] > 0)) {
-    lacks.push_back("no PixelSpacing");
-  }
+  if (!s.spacing_mm && !said("PixelSpacing")) lacks.push_back("no PixelSpacing");
   return lacks;
 }
 
@@ -101,12 +115,15 @@ void SeriesProblems::refuse(const std::filesystem::path& where) const {
   std::vector<std::string> all = lines_;
   for (const auto& [kind, names] : files_) all.push_back(kind + " (" + files_text(names) + ")");
   if (all.empty()) return;
-  if (all.size() == 1) fail(ErrorKind::data, where.string() + ": " + all.front());
+  if (all.size() == 1) {
+    fail(ErrorKind::data,
+         where.string() + ": " + all.front() + (note_.empty() ? "" : "; " + note_));
+  }
   std::string text = where.string() + ": " + std::to_string(all.size()) + " problems";
   const size_t shown = std::min(all.size(), kMostLines);
   for (size_t i = 0; i < shown; ++i) text += "\n  " + all[i];
   if (shown < all.size()) text += "\n  and " + std::to_string(all.size() - shown) + " more";
-  fail(ErrorKind::data, text);
+  fail(ErrorKind::data, text + (note_.empty() ? "" : "\n  " + note_));
 }
 
 bool is_one_series(const std::vector<DicomSlice>& slices, SeriesProblems& problems) {
@@ -148,6 +165,12 @@ void check_alike(const std::vector<DicomSlice>& slices, SeriesProblems& problems
     }
     if (!close(*s.cosines, *first.cosines, kSameDirection)) {
       problems.add("another orientation" + than, s);
+    }
+    for (const auto& [name, value, usual] :
+         {std::tuple("RescaleSlope", s.slope, first.slope),
+          std::tuple("RescaleIntercept", s.intercept, first.intercept)}) {
+      if (value.has_value() == usual.has_value()) continue;
+      problems.add(std::string(value ? "a " : "no ") + name + ", other" + than, s);
     }
   }
 }

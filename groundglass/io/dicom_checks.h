@@ -20,12 +20,15 @@ class SeriesProblems {
   void add(const std::string& kind, const DicomSlice& slice) {
     files_[kind].push_back(slice.path.filename().string());
   }
+  /// What is no mistake in itself and may explain one: said after the problems, if there are any.
+  void note(const std::string& line) { note_ = line; }
   bool empty() const { return lines_.empty() && files_.empty(); }
 
   /// Throws Error(data): "<where>: <n> problems" and a line for each. Nothing if none.
   void refuse(const std::filesystem::path& where) const;
 
  private:
+  std::string note_;
   std::vector<std::string> lines_;
   std::map<std::string, std::vector<std::string>> files_;
 };

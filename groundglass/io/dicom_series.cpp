@@ -15,6 +15,7 @@ namespace {
 using Point = std::array<double, 3>;
 
 constexpr double kTiltWorthSaying_deg = 0.5;
+constexpr double kShiftWorthSaying_pixels = 2;
 
 double dot(const Point& a, const Point& b) {
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
@@ -50,8 +51,9 @@ std::vector<DicomSlice> scan(const fs::path& path, SeriesProblems& problems,
     }
   }
   if (!skipped.empty()) {
-    warnings.push_back(path.string() + ": skipped what is no DICOM image (" + files_text(skipped) +
-                       ")");
+    const std::string note = "skipped what is no DICOM image (" + files_text(skipped) + ")";
+    problems.note(note);
+    warnings.push_back(path.string() + ": " + note);
   }
   return slices;
 }
@@ -83,18 +85,39 @@ std::vector<double> sort_along(const Point& normal, std::vector<DicomSlice>& sli
   return heights;
 }
 
-void warn_of_tilt(const std::vector<DicomSlice>& slices, const Point& normal,
-                  std::vector<std::string>& warnings, const std::string& name) {
+/// From one slice to the next: along the normal, or, with a tilted gantry, along the line on which
+/// the slices lie.
+Point step_between(const std::vector<DicomSlice>& slices, const Point& normal, double distance_mm,
+                   std::vector<std::string>& warnings, const std::string& name) {
+  const Point straight = {normal[0] * distance_mm, normal[1] * distance_mm,
+                          normal[2] * distance_mm};
+  const auto count = static_cast<double>(slices.size() - 1);
+  if (count < 1) return straight;
   const Point &from = *slices.front().position_mm, &to = *slices.back().position_mm;
-  const Point way = {to[0] - from[0], to[1] - from[1], to[2] - from[2]};
-  const double length = std::sqrt(dot(way, way));
-  if (!(length > 0)) return;
+  const Point step = {(to[0] - from[0]) / count, (to[1] - from[1]) / count,
+                      (to[2] - from[2]) / count};
   const double angle_deg =
-      std::acos(std::min(1.0, std::abs(dot(way, normal)) / length)) * 180 / M_PI;
-  if (angle_deg < kTiltWorthSaying_deg) return;
-  warnings.push_back(name + ": the slices are shifted against each other by " +
-                     fixed(angle_deg, 1) +
-                     " degrees (gantry tilt); they are taken as a right-angled stack");
+      std::acos(std::min(1.0, dot(step, normal) / std::sqrt(dot(step, step)))) * 180 / M_PI;
+  const bool tilted = angle_deg >= kTiltWorthSaying_deg;
+  if (tilted) {
+    warnings.push_back(name + ": the slices are shifted against each other by " +
+                       fixed(angle_deg, 1) + " degrees (gantry tilt); their grid is sheared");
+  }
+  const Point& used = tilted ? step : straight;
+  double farthest_mm = 0;
+  for (size_t k = 0; k < slices.size(); ++k) {
+    const Point& at = *slices[k].position_mm;
+    Point off{};
+    for (size_t i = 0; i < 3; ++i) off[i] = at[i] - from[i] - static_cast<double>(k) * used[i];
+    const double along = dot(off, normal);
+    farthest_mm = std::max(farthest_mm, std::sqrt(std::max(0.0, dot(off, off) - along * along)));
+  }
+  if (farthest_mm > kShiftWorthSaying_pixels * (*slices.front().spacing_mm)[0]) {
+    warnings.push_back(name + ": slices lie up to " + fixed(farthest_mm, 1) +
+                       " mm beside the straight line of the others; the mask's grid follows the "
+                       "line, so it is that far off there");
+  }
+  return used;
 }
 
 double slice_distance(const std::vector<DicomSlice>& slices, const std::vector<double>& heights,
@@ -108,14 +131,15 @@ double slice_distance(const std::vector<DicomSlice>& slices, const std::vector<d
   return 1;
 }
 
-Geometry geometry_of(const DicomSlice& first, const Point& normal, double distance_mm) {
+Geometry geometry_of(const DicomSlice& first, const Point& step) {
   Geometry g;
+  const double distance_mm = std::sqrt(dot(step, step));
   g.spacing_mm = {(*first.spacing_mm)[1], (*first.spacing_mm)[0], distance_mm};
   g.origin_mm = *first.position_mm;
   for (size_t row = 0; row < 3; ++row) {
     g.direction[3 * row] = (*first.cosines)[row];
     g.direction[3 * row + 1] = (*first.cosines)[3 + row];
-    g.direction[3 * row + 2] = normal[row];
+    g.direction[3 * row + 2] = step[row] / distance_mm;
   }
   return g;
 }
@@ -175,10 +199,9 @@ std::unique_ptr<DicomSeries> open_dicom_series(const fs::path& path) {
 
   const std::string name = path.string();
   warn_of_tags(slices, info.warnings, name);
-  warn_of_tilt(slices, normal, info.warnings, name);
   const double distance_mm = slice_distance(slices, heights, info.warnings, name);
-  const auto grid =
-      right_angled(geometry_of(slices.front(), normal, distance_mm), name, info.warnings);
+  const Point step = step_between(slices, normal, distance_mm, info.warnings, name);
+  const auto grid = sound_grid(geometry_of(slices.front(), step), name, info.warnings);
   if (!grid) fail(ErrorKind::data, name + ": ImageOrientationPatient or PixelSpacing make no grid");
   info.depth = static_cast<int64_t>(slices.size());
   info.height = slices.front().rows;

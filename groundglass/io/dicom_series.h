@@ -10,8 +10,8 @@
 namespace groundglass {
 
 /// One CT series, sorted along the normal of its slices; slices are decoded when they are read.
-/// Units are HU. Stored tilted (gantry tilt) slices are kept as they are, on the right-angled grid
-/// along the normal, with a warning.
+/// Units are HU. Tilted slices (gantry tilt) are kept as they are, on the sheared grid that they
+/// lie on, with a warning.
 class DicomSeries final : public VolumeReader {
  public:
   DicomSeries(const std::filesystem::path& path, std::vector<DicomSlice> sorted, VolumeInfo info);

@@ -14,44 +14,16 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_codecs.h"
 #include "groundglass/io/dicom_library.h"
+#include "groundglass/io/dicom_numbers.h"
 #include "groundglass/io/refuse.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-/// Without the blanks that fill a value, and fit to stand in a message: printable ASCII.
-std::string text(DcmItem& item, const DcmTagKey& tag, unsigned long position = 0) {
-  OFString value;
-  if (item.findAndGetOFString(tag, value, position).bad()) return "";
-  std::string clean(value.c_str());
-  std::replace_if(
-      clean.begin(), clean.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  clean.erase(0, clean.find_first_not_of(' '));
-  clean.erase(clean.find_last_not_of(' ') + 1);
-  return clean;
-}
-
-std::optional<double> number(DcmItem& item, const DcmTagKey& tag, unsigned long position = 0) {
-  Float64 value = 0;
-  if (item.findAndGetFloat64(tag, value, position).bad() || !std::isfinite(value)) return {};
-  return value;
-}
-
 int64_t whole(DcmItem& item, const DcmTagKey& tag, int64_t otherwise = 0) {
   Uint16 value = 0;
   return item.findAndGetUint16(tag, value).good() ? value : otherwise;
-}
-
-template <size_t N>
-std::optional<std::array<double, N>> numbers(DcmItem& item, const DcmTagKey& tag) {
-  std::array<double, N> values{};
-  for (size_t i = 0; i < N; ++i) {
-    const auto value = number(item, tag, static_cast<unsigned long>(i));
-    if (!value) return {};
-    values[i] = *value;
-  }
-  return values;
 }
 
 /// Objects that may hold pixels and still are no image of a patient.
@@ -64,24 +36,25 @@ bool is_other_object(const std::string& modality) {
 DicomSlice header_of(const fs::path& path, DcmDataset& data) {
   DicomSlice s;
   s.path = path;
-  s.series_uid = text(data, DCM_SeriesInstanceUID);
-  s.series_description = text(data, DCM_SeriesDescription);
-  s.sop_class = text(data, DCM_SOPClassUID);
-  s.modality = text(data, DCM_Modality);
-  s.image_kind = text(data, DCM_ImageType, 2);
-  s.rescale_type = text(data, DCM_RescaleType);
+  s.series_uid = dicom_text(data, DCM_SeriesInstanceUID);
+  s.series_description = dicom_text(data, DCM_SeriesDescription);
+  s.sop_class = dicom_text(data, DCM_SOPClassUID);
+  s.modality = dicom_text(data, DCM_Modality);
+  s.image_kind = dicom_text(data, DCM_ImageType, 2);
+  s.rescale_type = dicom_text(data, DCM_RescaleType);
   s.encoding = DcmXfer(data.getOriginalXfer()).getXferName();
-  s.position_mm = numbers<3>(data, DCM_ImagePositionPatient);
-  s.cosines = numbers<6>(data, DCM_ImageOrientationPatient);
-  s.spacing_mm = numbers<2>(data, DCM_PixelSpacing);
-  s.thickness_mm = number(data, DCM_SliceThickness);
-  s.slope = number(data, DCM_RescaleSlope);
-  s.intercept = number(data, DCM_RescaleIntercept);
+  DicomNumbers numbers(data, s.faults);
+  s.position_mm = numbers.all<3>(DCM_ImagePositionPatient);
+  s.cosines = numbers.all<6>(DCM_ImageOrientationPatient);
+  s.spacing_mm = numbers.all<2>(DCM_PixelSpacing, DicomRange::above_0);
+  s.thickness_mm = numbers.one(DCM_SliceThickness, DicomRange::not_below_0);
+  s.slope = numbers.one(DCM_RescaleSlope, DicomRange::above_0);
+  s.intercept = numbers.one(DCM_RescaleIntercept);
   s.rows = whole(data, DCM_Rows);
   s.columns = whole(data, DCM_Columns);
   s.samples = whole(data, DCM_SamplesPerPixel, 1);
-  Sint32 frames = 1;
-  if (data.findAndGetSint32(DCM_NumberOfFrames, frames).good()) s.frames = frames;
+  s.frames =
+      static_cast<int64_t>(numbers.one(DCM_NumberOfFrames, DicomRange::whole_above_0).value_or(1));
   s.lookup_table = data.tagExists(DCM_ModalityLUTSequence);
   return s;
 }
@@ -103,6 +76,12 @@ void check_length(const DicomSlice& s, DcmDataset& data) {
 void load(DcmFileFormat& file, const fs::path& path) {
   prepare_dicom_library();
   const OFCondition loaded = file.loadFile(path.c_str());
+  const std::string encoding = dicom_text(*file.getMetaInfo(), DCM_TransferSyntaxUID);
+  if (!encoding.empty() && DcmXfer(encoding.c_str()).getXfer() == EXS_Unknown) {
+    refuse(path, "its encoding (TransferSyntaxUID " + encoding +
+                     ") is not known, expected plain, deflated, RLE, JPEG, JPEG-LS or JPEG 2000; "
+                     "store it plainly, e.g. with gdcmconv --raw");
+  }
   if (loaded.good()) return;
   refuse(path,
          std::string("cannot be read as DICOM: it is truncated, damaged or something else (") +
@@ -134,16 +113,68 @@ struct Bits {
     const uint32_t bits = (raw >> shift) & mask;
     return static_cast<double>(static_cast<int32_t>(bits ^ sign) - static_cast<int32_t>(sign));
   }
+
+  bool hold(int64_t number) const {
+    const int64_t half = sign, all = int64_t{mask} + 1;
+    return number >= -half && number < all - half;
+  }
+};
+
+/// The stored numbers that fill what the scanner did not see.
+class PixelPadding {
+ public:
+  PixelPadding(DcmDataset& data, const Bits& bits) {
+    const auto first = stored(data, DCM_PixelPaddingValue, bits);
+    if (!first) return;
+    const int64_t last = stored(data, DCM_PixelPaddingRangeLimit, bits).value_or(*first);
+    low_ = std::min(*first, last);
+    high_ = std::max(*first, last);
+    // A value beyond the stored bits fills the whole word, as -2000 does beside 12 bits.
+    if (!bits.hold(*first)) word_ = static_cast<uint32_t>(*first) & 0xffff;
+  }
+
+  bool covers(uint32_t raw, double value) const {
+    if (low_ > high_) return false;
+    return word_ ? raw == *word_
+                 : value >= static_cast<double>(low_) && value <= static_cast<double>(high_);
+  }
+
+ private:
+  /// The element may be of either sign, whatever the pixels are.
+  static std::optional<int64_t> stored(DcmDataset& data, const DcmTagKey& tag, const Bits& bits) {
+    Uint16 word = 0;
+    Sint16 number = 0;
+    if (data.findAndGetSint16(tag, number).good()) {
+      word = static_cast<Uint16>(number);
+    } else if (data.findAndGetUint16(tag, word).bad()) {
+      return {};
+    }
+    const int64_t turned = static_cast<int16_t>(word);
+    return bits.sign != 0 ? turned : int64_t{word};
+  }
+
+  int64_t low_ = 1, high_ = 0;  // nothing
+  std::optional<uint32_t> word_;
+};
+
+constexpr double kAir_hu = -1000;
+
+/// How stored pixels are read.
+struct PixelCode {
+  Bits bits;
+  PixelPadding padding;
 };
 
 template <class T>
-torch::Tensor rescaled(const T* raw, const Bits& bits, const DicomSlice& s,
+torch::Tensor rescaled(const T* raw, const PixelCode& code, const DicomSlice& s,
                        torch::ScalarType type) {
   const double slope = s.slope.value_or(1), intercept = s.intercept.value_or(0);
   auto out = torch::empty({s.rows, s.columns}, type);
   const auto each = [&](auto* to, auto finish) {
-    std::transform(raw, raw + out.numel(), to,
-                   [&](T v) { return finish(bits.value(v) * slope + intercept); });
+    std::transform(raw, raw + out.numel(), to, [&](T v) {
+      const double stored = code.bits.value(v);
+      return finish(code.padding.covers(v, stored) ? kAir_hu : stored * slope + intercept);
+    });
   };
   if (type == torch::kInt16) {
     each(out.data_ptr<int16_t>(), [](double hu) {
@@ -196,22 +227,39 @@ Decoder own_decoder(const DcmDataset& data) {
   }
 }
 
+/// A data set without preamble begins with a short element of group 2 or 8: "08 00 05 00", then
+/// two letters and a length, or a length alone.
+bool begins_a_data_set(std::string_view bytes) {
+  if (bytes.size() < 16) return false;
+  const auto byte = [&](size_t i) { return static_cast<unsigned>(static_cast<uint8_t>(bytes[i])); };
+  const bool big = byte(0) == 0;
+  const auto word = [&](size_t i) {
+    return big ? byte(i) << 8 | byte(i + 1) : byte(i + 1) << 8 | byte(i);
+  };
+  const unsigned group = word(0), element = word(2);
+  if ((group != 2 && group != 8) || element > 0x1000) return false;
+  const DcmVR type(std::string(bytes.substr(4, 2)).c_str());
+  if (type.isStandard()) return word(6) <= 64;
+  const unsigned length = big ? word(4) << 16 | word(6) : word(6) << 16 | word(4);
+  return length <= 64 && length % 2 == 0;
+}
+
 }  // namespace
 
 bool has_dicom_mark(const fs::path& path) {
   if (ends_with(path.string(), ".dcm")) return true;
   std::ifstream in(path, std::ios::binary);
-  std::array<char, 4> mark{};
-  in.seekg(128);
-  in.read(mark.data(), mark.size());
-  return in && std::string_view(mark.data(), mark.size()) == "DICM";
+  std::array<char, 132> head{};
+  in.read(head.data(), head.size());
+  const std::string_view bytes(head.data(), static_cast<size_t>(in.gcount()));
+  return (bytes.size() == head.size() && bytes.substr(128) == "DICM") || begins_a_data_set(bytes);
 }
 
 std::optional<DicomSlice> read_dicom_header(const fs::path& path) {
   DcmFileFormat file;
   load(file, path);
   DcmDataset& data = *file.getDataset();
-  if (!data.tagExists(DCM_PixelData) || is_other_object(text(data, DCM_Modality))) return {};
+  if (!data.tagExists(DCM_PixelData) || is_other_object(dicom_text(data, DCM_Modality))) return {};
   DicomSlice slice = header_of(path, data);
   check_length(slice, data);
   return slice;
@@ -222,10 +270,11 @@ torch::Tensor read_dicom_pixels(const DicomSlice& slice, torch::ScalarType type)
   load(file, slice.path);
   DcmDataset& data = *file.getDataset();
   const Bits bits(data, slice.path);
+  const PixelCode code{bits, PixelPadding(data, bits)};
   if (const Decoder decode = own_decoder(data)) {
     try {
       const auto raw = decode(compressed_frame(data), slice.columns, slice.rows);
-      return rescaled(raw.data(), bits, slice, type);
+      return rescaled(raw.data(), code, slice, type);
     } catch (const std::runtime_error& e) {
       refuse_pixels(slice, e.what());
     }
@@ -237,11 +286,11 @@ torch::Tensor read_dicom_pixels(const DicomSlice& slice, torch::ScalarType type)
   if (whole(data, DCM_BitsAllocated, 16) == 8) {
     const Uint8* raw = nullptr;
     data.findAndGetUint8Array(DCM_PixelData, raw, &count);
-    if (raw != nullptr && count >= pixels) return rescaled(raw, bits, slice, type);
+    if (raw != nullptr && count >= pixels) return rescaled(raw, code, slice, type);
   } else {
     const Uint16* raw = nullptr;
     data.findAndGetUint16Array(DCM_PixelData, raw, &count);
-    if (raw != nullptr && count >= pixels) return rescaled(raw, bits, slice, type);
+    if (raw != nullptr && count >= pixels) return rescaled(raw, code, slice, type);
   }
   refuse(slice.path, "holds " + std::to_string(count) + " pixels, expected " +
                          std::to_string(slice.columns) + " x " + std::to_string(slice.rows));

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <torch/types.h>
 
@@ -24,17 +25,23 @@ struct DicomSlice {
   std::optional<double> thickness_mm, slope, intercept;
   int64_t rows = 0, columns = 0, frames = 1, samples = 1;
   bool lookup_table = false;  ///< a modality LUT instead of slope and intercept
+  /// Values that are there and cannot be what they should: "PixelSpacing is '2,5\\2,5', expected 2
+  /// numbers above 0".
+  std::vector<std::string> faults;
 };
 
-/// True for a file that is marked as DICOM: "DICM" at byte 128, or a name that ends in .dcm.
+/// True for a file that is marked as DICOM: "DICM" at byte 128, or a name that ends in .dcm; and
+/// for a bare data set, which begins with an element of group 2 or 8 in one of the two byte orders.
 bool has_dicom_mark(const std::filesystem::path& path);
 
 /// The header of a DICOM file; its pixels are not read, only counted. Nothing for objects that are
 /// no image to segment: DICOMDIR, reports, structures, doses, segmentations.
-/// Throws Error(data) if the file is truncated, damaged or no DICOM.
+/// Numbers are read to their end; what is none becomes one of the faults.
+/// Throws Error(data) if the file is truncated, damaged, no DICOM or in an unknown encoding.
 std::optional<DicomSlice> read_dicom_header(const std::filesystem::path& path);
 
-/// The pixels after slope and intercept, [H,W].
+/// The pixels after slope and intercept, [H,W]. Padding (PixelPaddingValue, up to
+/// PixelPaddingRangeLimit) becomes air, -1000 HU.
 ///
 /// type    int16 (rounded and held to the range, which no tissue or metal in HU leaves) or float32.
 /// throws  Error(data) with path and reason: damaged, or an encoding that cannot be read.

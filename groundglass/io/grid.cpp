@@ -23,19 +23,26 @@ double cell(const std::array<double, 9>& d) {
 
 }  // namespace
 
-std::optional<Geometry> right_angled(const Geometry& stored, const std::string& name,
-                                     std::vector<std::string>& warnings) {
+std::optional<Geometry> sound_grid(const Geometry& stored, const std::string& name,
+                                   std::vector<std::string>& warnings) {
   const bool sized = std::all_of(stored.spacing_mm.begin(), stored.spacing_mm.end(),
                                  [](double mm) { return mm > 0 && std::isfinite(mm); });
   const bool placed = std::all_of(stored.origin_mm.begin(), stored.origin_mm.end(),
                                   [](double mm) { return std::isfinite(mm); });
   if (!sized || !placed || !(cell(stored.direction) > kLeastCell)) return std::nullopt;
   const double skew = skewness(stored);
-  if (skew > kSkewWorthSaying) {
-    warnings.push_back(name + ": its axes are not at right angles (cosine " + fixed(skew, 3) +
-                       "); the nearest right-angled grid is used, so distances are approximate");
+  if (!(skew > kSkewWorthSaying)) return orthonormalised(stored);
+  warnings.push_back(
+      name + ": its axes are not at right angles (cosine " + fixed(skew, 3) +
+      "), as with a tilted gantry; the mask keeps this grid, and slices are segmented as "
+      "they are stored");
+  Geometry kept = stored;
+  for (size_t c = 0; c < 3; ++c) {
+    const double length =
+        std::hypot(kept.direction[c], kept.direction[3 + c], kept.direction[6 + c]);
+    for (size_t row = 0; row < 3; ++row) kept.direction[3 * row + c] /= length;
   }
-  return orthonormalised(stored);
+  return kept;
 }
 
 }  // namespace groundglass

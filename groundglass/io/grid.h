@@ -8,10 +8,10 @@
 
 namespace groundglass {
 
-/// The grid with axes of length one at right angles; nothing if its axes span no space or its
-/// voxels have no size. Says so in `warnings` (which begin with `name`) if the axes were clearly
-/// not at right angles before.
-std::optional<Geometry> right_angled(const Geometry& stored, const std::string& name,
-                                     std::vector<std::string>& warnings);
+/// The grid with axes of length one; nothing if its axes span no space or its voxels have no size.
+/// Axes that miss the right angle by no more than headers round are put at right angles. Sheared
+/// axes (gantry tilt) stay, and `warnings` (which begin with `name`) say so.
+std::optional<Geometry> sound_grid(const Geometry& stored, const std::string& name,
+                                   std::vector<std::string>& warnings);
 
 }  // namespace groundglass

@@ -4,13 +4,14 @@
 #include <array>
 #include <cmath>
 
-#include <itkMetaDataObject.h>
 #include <itkMetaImageIO.h>
 #include <itkNrrdImageIO.h>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/number_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/grid.h"
+#include "groundglass/io/header_fields.h"
 #include "groundglass/io/itk_io.h"
 #include "groundglass/io/refuse.h"
 
@@ -48,7 +49,57 @@ void check_length(const fs::path& path, const itk::ImageIOBase& io) {
   }
 }
 
-Geometry geometry_of(const fs::path& path, const itk::ImageIOBase& io,
+/// Where the axes begin ("RAI") or end ("LPS") in the patient, as letters.
+std::string letters_of(const Geometry& g, const std::array<const char*, 3>& of_axis) {
+  const Orientation o = orientation(g);
+  std::string letters;
+  for (size_t c = 0; c < 3; ++c) {
+    letters += of_axis[static_cast<size_t>(o.patient_axis[c])][o.reversed[c] ? 1 : 0];
+  }
+  return letters;
+}
+
+const std::array<const char*, 3> kFrom = {"RL", "AP", "IS"}, kTo = {"LR", "PA", "SI"};
+
+/// The axes behind letters that name where they begin; nothing if they do not name all three.
+std::optional<std::array<double, 9>> axes_from(const std::string& letters) {
+  std::array<double, 9> direction{};
+  std::array<bool, 3> taken{};
+  if (letters.size() != 3) return {};
+  for (size_t c = 0; c < 3; ++c) {
+    for (size_t row = 0; row < 3; ++row) {
+      const auto at = std::string_view(kFrom[row]).find(letters[c]);
+      if (at == std::string_view::npos) continue;
+      direction[3 * row + c] = at == 0 ? 1 : -1;
+      taken[row] = true;
+    }
+  }
+  return taken[0] && taken[1] && taken[2] ? std::optional(direction) : std::nullopt;
+}
+
+/// MetaImage says the axes twice: as a matrix, which ITK reads, and as letters, which it does not.
+void settle_letters(const HeaderFields& fields, Geometry& g, std::vector<std::string>& warnings,
+                    const std::string& name) {
+  const std::string letters = field_of(fields, "AnatomicalOrientation");
+  const auto axes = axes_from(letters);
+  if (!axes) return;
+  const bool matrix = !(field_of(fields, "TransformMatrix") + field_of(fields, "Rotation") +
+                        field_of(fields, "Orientation"))
+                           .empty();
+  if (!matrix) {
+    g.direction = *axes;
+    if (letters != "RAI") {
+      warnings.push_back(name + ": has no TransformMatrix; its AnatomicalOrientation " + letters +
+                         " is taken as where its axes begin");
+    }
+  } else if (letters != letters_of(g, kFrom) && letters != letters_of(g, kTo)) {
+    warnings.push_back(name + ": its AnatomicalOrientation " + letters +
+                       " contradicts its TransformMatrix, whose axes begin at " +
+                       letters_of(g, kFrom) + "; the matrix is used");
+  }
+}
+
+Geometry geometry_of(const fs::path& path, const itk::ImageIOBase& io, const HeaderFields& fields,
                      std::vector<std::string>& warnings) {
   Geometry g;
   for (unsigned c = 0; c < 3; ++c) {
@@ -57,9 +108,16 @@ Geometry geometry_of(const fs::path& path, const itk::ImageIOBase& io,
     const auto axis = io.GetDirection(c);
     for (unsigned row = 0; row < 3; ++row) g.direction[3 * row + c] = axis[row];
   }
-  const auto grid = right_angled(g, path.string(), warnings);
+  if (!is_nrrd_name(path)) settle_letters(fields, g, warnings, path.string());
+  const auto grid = sound_grid(g, path.string(), warnings);
   if (!grid) refuse(path, "has axes without length or in one plane, expected a grid in space");
   return *grid;
+}
+
+/// Values of a MetaImage may have a slope and an offset, which ITK passes over.
+void set_scale(const HeaderFields& fields, StoredNumbers& stored) {
+  stored.slope = number_in(field_of(fields, "ElementToIntensityFunctionSlope")).value_or(1);
+  stored.intercept = number_in(field_of(fields, "ElementToIntensityFunctionOffset")).value_or(0);
 }
 
 itk::ImageIOBase::Pointer make_io(const fs::path& path) {
@@ -70,28 +128,47 @@ itk::ImageIOBase::Pointer make_io(const fs::path& path) {
 class ItkVolume final : public VolumeReader {
  public:
   explicit ItkVolume(const fs::path& file_path) : VolumeReader(file_path) {
+    const HeaderFields fields =
+        is_nrrd_name(path()) ? checked_nrrd_fields(path()) : checked_metaimage_fields(path());
     const auto io = make_io(path());
     read_itk_header(*io, path());
     check_axes(path(), *io);
     check_length(path(), *io);
     numbers_ = read_itk_numbers(*io, path());
-    describe_volume(*io);
+    if (!is_nrrd_name(path())) set_scale(fields, numbers_.stored);
+    describe_volume(*io, fields);
   }
 
  private:
-  void describe_volume(const itk::ImageIOBase& io) {
+  void describe_volume(const itk::ImageIOBase& io, const HeaderFields& fields) {
     info_.format = is_nrrd_name(path()) ? "NRRD" : "MetaImage";
     info_.width = static_cast<int64_t>(io.GetDimensions(0));
     info_.height = static_cast<int64_t>(io.GetDimensions(1));
     info_.depth = static_cast<int64_t>(io.GetDimensions(2));
     info_.type = tensor_type(numbers_.stored);
-    info_.geometry = geometry_of(path(), io, info_.warnings);
-    std::string space;
-    if (info_.format == "NRRD" &&
-        !itk::ExposeMetaData<std::string>(io.GetMetaDataDictionary(), "NRRD_space", space)) {
+    info_.geometry = geometry_of(path(), io, fields, info_.warnings);
+    if (info_.format != "NRRD") return;
+    const std::string space = field_of(fields, "space");
+    if (space.empty()) {
       info_.warnings.push_back(path().string() +
                                ": names no space; its axes are taken as left-posterior-superior");
+    } else if (!is_of_the_patient(space)) {
+      info_.warnings.push_back(
+          path().string() + ": names the space " + in_quotes(space) +
+          ", which does not say how the patient lies in it; its axes are taken "
+          "as left-posterior-superior");
     }
+    if (!field_of(fields, "spacings").empty() && !field_of(fields, "space directions").empty()) {
+      info_.warnings.push_back(path().string() +
+                               ": has spacings beside space directions; the directions are used");
+    }
+  }
+
+  static bool is_of_the_patient(const std::string& space) {
+    const std::string word = lower(space);
+    return word.starts_with("left-posterior-superior") || word.starts_with("lps") ||
+           word.starts_with("right-anterior-superior") || word.starts_with("ras") ||
+           word.starts_with("left-anterior-superior") || word.starts_with("las");
   }
 
   torch::Tensor load_slice(int64_t k) override {

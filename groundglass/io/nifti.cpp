@@ -11,7 +11,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
-#include "groundglass/io/grid.h"
+#include "groundglass/io/nifti_geometry.h"
 #include "groundglass/io/refuse.h"
 #include "groundglass/io/stored_numbers.h"
 
@@ -25,11 +25,6 @@ struct CloseGz {
   void operator()(gzFile_s* file) const { gzclose(file); }
 };
 using GzFile = std::unique_ptr<gzFile_s, CloseGz>;
-
-struct FreeNifti {
-  void operator()(nifti_image* image) const { nifti_image_free(image); }
-};
-using NiftiImage = std::unique_ptr<nifti_image, FreeNifti>;
 
 /// zlib reads plain files through the same calls.
 GzFile open_gz(const fs::path& path) {
@@ -101,7 +96,8 @@ void check_axes(const fs::path& path, const nifti_1_header& header) {
   if (more) refuse(path, "has " + found + ", expected three; give one volume of the series");
 }
 
-StoredNumbers stored_numbers(const fs::path& path, const nifti_1_header& header) {
+StoredNumbers stored_numbers(const fs::path& path, const nifti_1_header& header,
+                             std::vector<std::string>& warnings) {
   using Type = StoredNumbers::Type;
   const std::array<std::pair<int, Type>, 10> types = {{{DT_INT8, Type::int8},
                                                        {DT_UINT8, Type::uint8},
@@ -125,62 +121,12 @@ StoredNumbers stored_numbers(const fs::path& path, const nifti_1_header& header)
   if (header.scl_slope != 0 && std::isfinite(header.scl_slope) && std::isfinite(header.scl_inter)) {
     stored.slope = header.scl_slope;
     stored.intercept = header.scl_inter;
+  } else if (header.scl_inter != 0 && std::isfinite(header.scl_inter)) {
+    warnings.push_back(path.string() +
+                       ": scl_slope is 0 or no number, so by the standard scl_inter " +
+                       shortest(header.scl_inter) + " is passed over");
   }
   return stored;
-}
-
-double mm_per_unit(const nifti_image& header) {
-  if (header.xyz_units == NIFTI_UNITS_METER) return 1000;
-  if (header.xyz_units == NIFTI_UNITS_MICRON) return 1e-3;
-  return 1;
-}
-
-/// The grid behind a matrix from voxel index to right-anterior-superior.
-Geometry grid_of(const mat44& matrix, double mm) {
-  const std::array<double, 3> to_lps = {-mm, -mm, mm};
-  Geometry g;
-  for (size_t c = 0; c < 3; ++c) {
-    std::array<double, 3> step{};
-    for (size_t row = 0; row < 3; ++row) step[row] = to_lps[row] * matrix.m[row][c];
-    g.spacing_mm[c] = std::hypot(step[0], step[1], step[2]);
-    for (size_t row = 0; row < 3; ++row) g.direction[3 * row + c] = step[row] / g.spacing_mm[c];
-  }
-  for (size_t row = 0; row < 3; ++row) g.origin_mm[row] = to_lps[row] * matrix.m[row][3];
-  return g;
-}
-
-Geometry voxel_sizes_only(const nifti_1_header& header, double mm,
-                          std::vector<std::string>& warnings, const std::string& name) {
-  warnings.push_back(
-      name + ": has neither sform nor qform; the axes are taken as right-anterior-superior");
-  Geometry g;
-  g.direction = {-1, 0, 0, 0, -1, 0, 0, 0, 1};
-  for (size_t c = 0; c < 3; ++c) {
-    g.spacing_mm[c] = std::abs(header.pixdim[c + 1] * mm);
-    if (g.spacing_mm[c] > 0 && std::isfinite(g.spacing_mm[c])) continue;
-    g.spacing_mm[c] = 1;
-    warnings.push_back(name + ": has no voxel size along axis " + std::to_string(c + 1) +
-                       "; 1 mm is assumed");
-  }
-  return g;
-}
-
-Geometry geometry_of(const nifti_1_header& header, std::vector<std::string>& warnings,
-                     const std::string& name) {
-  const NiftiImage image(nifti_convert_nhdr2nim(header, nullptr));
-  if (!image) fail(ErrorKind::data, name + ": its header is damaged");
-  const double mm = mm_per_unit(*image);
-  if (image->sform_code > 0) {
-    const auto grid = right_angled(grid_of(image->sto_xyz, mm), name, warnings);
-    if (grid) return *grid;
-    warnings.push_back(name + ": its sform is no grid and is passed over");
-  }
-  if (image->qform_code > 0) {
-    const auto grid = right_angled(grid_of(image->qto_xyz, mm), name, warnings);
-    if (grid) return *grid;
-    warnings.push_back(name + ": its qform is no grid and is passed over");
-  }
-  return voxel_sizes_only(header, mm, warnings, name);
 }
 
 class NiftiReader final : public VolumeReader {
@@ -190,14 +136,14 @@ class NiftiReader final : public VolumeReader {
     bool swapped = false;
     const nifti_1_header header = read_header(path(), file_.get(), swapped);
     check_axes(path(), header);
-    stored_ = stored_numbers(path(), header);
+    stored_ = stored_numbers(path(), header, info_.warnings);
     info_.format = "NIfTI";
     info_.width = header.dim[1];
     info_.height = header.dim[0] > 1 ? header.dim[2] : 1;
     info_.depth = header.dim[0] > 2 ? header.dim[3] : 1;
     info_.type = tensor_type(stored_);
     nifti_set_debug_level(0);  // niftilib would print
-    info_.geometry = geometry_of(header, info_.warnings, path().string());
+    info_.geometry = nifti_geometry(header, info_.warnings, path().string());
     offset_ = static_cast<size_t>(std::max<float>(header.vox_offset, sizeof header));
     swap_bytes_ = swapped ? static_cast<int>(bytes_of(stored_.type)) : 0;
     slice_bytes_ = static_cast<size_t>(info_.width * info_.height) * bytes_of(stored_.type);

@@ -16,8 +16,9 @@ namespace groundglass {
 /// scl_inter. info().units is left open.
 ///
 /// The grid is that of the sform, else of the qform, else the voxel sizes alone (with a warning),
-/// turned from the file's right-anterior-superior into left-posterior-superior millimetres. Axes
-/// that are not at right angles are replaced by the nearest that are, with a warning.
+/// turned from the file's right-anterior-superior into left-posterior-superior millimetres. Sheared
+/// axes are kept, with a warning. A sform and a qform that contradict each other are a warning,
+/// too.
 ///
 /// throws Error(data) with path and reason: truncated, not NIfTI-1, more than three axes, colour or
 ///        complex values.
@@ -25,7 +26,8 @@ std::unique_ptr<VolumeReader> open_nifti(const std::filesystem::path& path);
 
 /// Writes a NIfTI-1 file (.nii or .nii.gz) slice by slice, so that memory does not grow with its
 /// depth. The file appears under its name at commit() or not at all; the same slices give the same
-/// bytes. qform and sform hold the same right-angled grid.
+/// bytes. qform and sform hold the same grid; of a sheared one there is only the sform, since a
+/// qform cannot hold it.
 ///
 /// The description says "GroundGlass <version>; research use only".
 /// throws Error(usage) for another ending, Error(data) with the reason if the disk does not take

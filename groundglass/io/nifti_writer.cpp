@@ -36,6 +36,8 @@ void set_grid(nifti_1_header& header, const Geometry& geometry) {
   nifti_mat44_to_quatern(m, &header.quatern_b, &header.quatern_c, &header.quatern_d,
                          &header.qoffset_x, &header.qoffset_y, &header.qoffset_z, &header.pixdim[1],
                          &header.pixdim[2], &header.pixdim[3], &header.pixdim[0]);
+  constexpr double kSheared = 1e-3;
+  if (skewness(geometry) > kSheared) header.qform_code = NIFTI_XFORM_UNKNOWN;
   std::copy(m.m[0], m.m[0] + 4, header.srow_x);
   std::copy(m.m[1], m.m[1] + 4, header.srow_y);
   std::copy(m.m[2], m.m[2] + 4, header.srow_z);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include <opencv2/imgcodecs.hpp>
@@ -10,40 +11,67 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/io/jpeg_picture.h"
+#include "groundglass/io/library_noise.h"
+#include "groundglass/io/picture_file.h"
 #include "groundglass/io/refuse.h"
+#include "groundglass/io/tiff_check.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-/// OpenCV fills what a cut-off file lacks with gray and says nothing; formats end with a mark.
-bool ends_properly(const std::string& bytes) {
-  const auto begins = [&](std::string_view mark) {
-    return bytes.compare(0, mark.size(), mark) == 0;
-  };
-  if (begins("\x89PNG"))
-    return bytes.find("IEND", bytes.size() - std::min<size_t>(64, bytes.size())) !=
-           std::string::npos;
-  if (begins("\xff\xd8")) return bytes.rfind("\xff\xd9") != std::string::npos;
-  return true;
-}
+/// A decoded file and what its bytes say besides.
+struct Decoded {
+  cv::Mat pixels;
+  PictureFile file;
+  std::string warning;
+};
 
-cv::Mat decode(const fs::path& path) {
-  const std::string bytes = read_file(path);
-  if (bytes.empty()) refuse(path, "is empty");
-  if (!ends_properly(bytes)) refuse(path, "is truncated: the end mark of the format is missing");
-  const bool tiff = bytes.compare(0, 2, "II") == 0 || bytes.compare(0, 2, "MM") == 0;
-  if (tiff && cv::imcount(path.string()) > 1) refuse(path, "has several pages, expected one image");
+cv::Mat decode_with_opencv(const fs::path& path, const std::string& bytes) {
   const cv::Mat buffer(1, static_cast<int>(bytes.size()), CV_8U, const_cast<char*>(bytes.data()));
-  cv::Mat image;
+  const LibraryNoise noise;
   try {
-    image = cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
+    return cv::imdecode(buffer, cv::IMREAD_UNCHANGED);
   } catch (const cv::Exception& e) {
     refuse(path, "cannot be decoded (" + std::string(e.err) + ")");
   }
-  if (image.empty())
+}
+
+/// The pixels of a JPEG file; empty for kinds that are left to OpenCV.
+cv::Mat decode_as_jpeg(const fs::path& path, const std::string& bytes, std::string& warning) {
+  JpegPicture jpeg = decode_jpeg(bytes);
+  if (!jpeg.damage.empty())
+    refuse(path, "is damaged, or no JPEG that can be read (" + jpeg.damage + ")");
+  if (!jpeg.warning.empty()) warning = "may be damaged (" + jpeg.warning + ")";
+  if (jpeg.channels == 0) return {};
+  return cv::Mat(jpeg.height, jpeg.width, jpeg.channels == 1 ? CV_8UC1 : CV_8UC3,
+                 jpeg.pixels.data())
+      .clone();
+}
+
+Decoded decode(const fs::path& path) {
+  const std::string bytes = read_file(path);
+  if (bytes.empty()) refuse(path, "is empty");
+  Decoded out{{}, inspect_picture_file(bytes), ""};
+  if (!out.file.damage.empty()) refuse(path, out.file.damage);
+  if (out.file.format == PictureFile::Format::tiff) {
+    if (cv::imcount(path.string()) > 1) refuse(path, "has several pages, expected one image");
+    const std::string damage = tiff_damage(path);
+    if (!damage.empty()) refuse(path, damage);
+  }
+  if (out.file.format == PictureFile::Format::jpeg) {
+    out.pixels = decode_as_jpeg(path, bytes, out.warning);
+  }
+  if (out.pixels.empty()) out.pixels = decode_with_opencv(path, bytes);
+  if (out.pixels.empty())
     refuse(path, "is no picture that can be read (PNG, JPEG, TIFF, BMP), or damaged");
-  return image;
+  return out;
+}
+
+/// OpenCV turns TIFF files itself.
+int left_to_turn(const PictureFile& file) {
+  return file.format == PictureFile::Format::tiff ? 1 : file.orientation;
 }
 
 bool has_colour(const cv::Mat& image) {
@@ -61,6 +89,42 @@ torch::Tensor to_tensor(const cv::Mat& gray) {
   return pixels;
 }
 
+/// The white of a picture of 16 bits: of the fewest usual bits that hold its numbers, since
+/// detectors of 12 bits write 0 to 4095 into words of 16.
+void settle_bits(const fs::path& path, double most, Image& image) {
+  image.white = 65535;
+  for (const int bits : {8, 10, 12, 14}) {
+    const double white = std::exp2(bits) - 1;
+    if (most <= 0 || most > white) continue;
+    image.white = white;
+    image.warnings.push_back(path.string() + ": its 16-bit numbers end at " + shortest(most) +
+                             "; they are taken as " + std::to_string(bits) +
+                             " bits with white at " + shortest(white));
+    return;
+  }
+}
+
+/// What white is, by the type of the numbers and how far they reach.
+void settle_white(const fs::path& path, const cv::Mat& pixels, Image& image) {
+  if (pixels.depth() == CV_8U) {
+    image.white = 255;
+    return;
+  }
+  double least = 0, most = 0;
+  cv::minMaxLoc(pixels, &least, &most);
+  if (pixels.depth() == CV_16U) return settle_bits(path, most, image);
+  if (pixels.depth() != CV_32F && pixels.depth() != CV_64F) {
+    refuse(path, "holds signed whole numbers, expected 8 or 16 bit gray; store HU as NIfTI");
+  }
+  constexpr double kRounding = 1e-4;
+  image.white = 1;
+  if (!cv::checkRange(pixels) || least < -kRounding || most > 1 + kRounding) {
+    refuse(path,
+           "holds floating-point numbers from " + shortest(least) + " to " + shortest(most) +
+               ", expected 0 (black) to 1 (white) everywhere; scale them, or store HU as NIfTI");
+  }
+}
+
 std::string encoded(const cv::Mat& image) {
   std::vector<uint8_t> bytes;
   cv::imencode(".png", image, bytes, {cv::IMWRITE_PNG_COMPRESSION, 3});
@@ -75,45 +139,69 @@ bool is_picture_name(const fs::path& path) {
                      [&](auto e) { return ends_with(path.string(), e); });
 }
 
+int stored_orientation(const fs::path& path) {
+  return inspect_picture_file(read_file(path)).orientation;
+}
+
+torch::Tensor upright(const torch::Tensor& stored, int orientation) {
+  switch (orientation) {
+    case 2:
+      return stored.flip({-1});
+    case 3:
+      return stored.flip({-2, -1});
+    case 4:
+      return stored.flip({-2});
+    case 5:
+      return stored.transpose(-2, -1);
+    case 6:
+      return stored.transpose(-2, -1).flip({-1});
+    case 7:
+      return stored.transpose(-2, -1).flip({-2, -1});
+    case 8:
+      return stored.transpose(-2, -1).flip({-2});
+    default:
+      return stored;
+  }
+}
+
+torch::Tensor as_stored(const torch::Tensor& pixels, int orientation) {
+  const bool quarter = orientation == 6 || orientation == 8;  // the others undo themselves
+  return upright(pixels, quarter ? 14 - orientation : orientation);
+}
+
 Image read_picture(const fs::path& path) {
-  cv::Mat decoded = decode(path);
+  Decoded decoded = decode(path);
+  cv::Mat& pixels = decoded.pixels;
   Image image;
-  if (decoded.channels() >= 3) {
-    if (has_colour(decoded)) {
+  if (!decoded.warning.empty()) image.warnings.push_back(path.string() + ": " + decoded.warning);
+  if (pixels.channels() >= 3) {
+    if (has_colour(pixels)) {
       image.warnings.push_back(path.string() + ": is coloured; its brightness is used");
     }
-    cv::cvtColor(decoded, decoded,
-                 decoded.channels() == 4 ? cv::COLOR_BGRA2GRAY : cv::COLOR_BGR2GRAY);
-  } else if (decoded.channels() == 2) {
+    cv::cvtColor(pixels, pixels, pixels.channels() == 4 ? cv::COLOR_BGRA2GRAY : cv::COLOR_BGR2GRAY);
+  } else if (pixels.channels() == 2) {
     refuse(path, "has two channels, expected one (gray), three or four (colour)");
   }
-  switch (decoded.depth()) {
-    case CV_8U:
-      image.white = 255;
-      break;
-    case CV_16U:
-      image.white = 65535;
-      break;
-    case CV_32F:
-    case CV_64F:
-      image.white = 1;
-      break;
-    default:
-      refuse(path, "holds signed whole numbers, expected 8 or 16 bit gray; store HU as NIfTI");
+  settle_white(path, pixels, image);
+  image.pixels = to_tensor(pixels);
+  // libtiff turns pictures of bytes itself where their 0 is white.
+  if (decoded.file.zero_is_white && image.pixels.is_floating_point()) {
+    image.pixels = image.white - image.pixels;
+    image.warnings.push_back(path.string() + ": says that its 0 is white; it is turned round");
   }
-  image.pixels = to_tensor(decoded);
+  image.pixels = upright(image.pixels, left_to_turn(decoded.file)).contiguous();
   return image;
 }
 
 torch::Tensor read_mask_picture(const fs::path& path) {
-  const cv::Mat decoded = decode(path);
-  cv::Mat gray = decoded;
-  if (decoded.channels() >= 3) {
-    if (has_colour(decoded)) refuse(path, "is coloured, expected a mask of gray class numbers");
-    cv::extractChannel(decoded, gray, 0);
+  const Decoded decoded = decode(path);
+  cv::Mat gray = decoded.pixels;
+  if (gray.channels() >= 3) {
+    if (has_colour(gray)) refuse(path, "is coloured, expected a mask of gray class numbers");
+    cv::extractChannel(decoded.pixels, gray, 0);
   }
   if (gray.depth() != CV_8U) refuse(path, "has more than 8 bits, expected a mask of class numbers");
-  return to_tensor(gray).squeeze(0);
+  return upright(to_tensor(gray), left_to_turn(decoded.file)).contiguous().squeeze(0);
 }
 
 std::string encode_png(const torch::Tensor& pixels) {

@@ -9,12 +9,25 @@ namespace groundglass {
 /// True for names that end like a picture: .png .jpg .jpeg .tif .tiff .bmp
 bool is_picture_name(const std::filesystem::path& path);
 
-/// Reads a picture as [1,H,W]: 8-bit as uint8, 16-bit as float32 with white = 65535, float TIFF
-/// as float32 with white = 1. Colour is turned gray with a warning if it was really coloured.
-/// Throws Error(data) with path and reason: empty, truncated, not a picture, several pages.
+/// Reads a picture as [1,H,W], upright: 8-bit as uint8, 16-bit as float32 with white = 65535, float
+/// TIFF as float32 with white = 1. Colour is turned gray with a warning if it was really coloured,
+/// and so is a picture whose 0 is white. Pictures of 8, 10, 12 or 14 bits in 16 get the white of
+/// those bits, with a warning.
+/// Throws Error(data) with path and reason: empty, truncated, damaged, not a picture, several
+/// pages, floating-point numbers beyond 0..1.
 Image read_picture(const std::filesystem::path& path);
 
-/// Reads a mask picture as [H,W] uint8 of the values as stored (0/255 or class numbers).
+/// How a picture is stored, as EXIF and TIFF count it: 1 is upright; 2 to 8 are turned or mirrored,
+/// and read_picture() turns them back. Throws Error(data) if the file cannot be opened.
+int stored_orientation(const std::filesystem::path& path);
+
+/// Stored pixels [..,H,W] -> upright, a view or a copy.
+torch::Tensor upright(const torch::Tensor& stored, int orientation);
+
+/// Upright pixels [..,H,W] -> as they are stored.
+torch::Tensor as_stored(const torch::Tensor& pixels, int orientation);
+
+/// Reads a mask picture as [H,W] uint8 of the values as stored (0/255 or class numbers), upright.
 /// Throws Error(data) as read_picture, and for more than 8 bits or colour.
 torch::Tensor read_mask_picture(const std::filesystem::path& path);
 

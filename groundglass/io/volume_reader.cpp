@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_series.h"
+#include "groundglass/io/hu_check.h"
 #include "groundglass/io/itk_volume.h"
 #include "groundglass/io/nifti.h"
 #include "groundglass/io/refuse.h"
@@ -15,8 +17,7 @@ namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-/// Air around or inside a patient lies near -1000; no scale of gray values goes below this.
-constexpr double kSurelyHu = -200;
+constexpr int64_t kEnoughToDoubtCt = 1024;  ///< pixels of a slice; below, only its tags count
 
 bool ends_with_one_of(const fs::path& path, const std::vector<const char*>& endings) {
   return std::any_of(endings.begin(), endings.end(),
@@ -115,7 +116,7 @@ void VolumeReader::settle_units(const std::string& wanted) {
   } else if (wanted == "probability") {
     insist_on(torch::kFloat32, 1);
   } else if (wanted == "auto") {
-    if (info_.format != "DICOM series") check_for_air();
+    check_for_air();
   } else if (wanted != "hu") {
     fail(ErrorKind::usage, "units are " + in_quotes(wanted) + ", expected auto, hu or gray");
   }
@@ -123,14 +124,22 @@ void VolumeReader::settle_units(const std::string& wanted) {
 
 void VolumeReader::check_for_air() {
   // Slices at the ends of a cropped volume may hold no air; the middle of a chest always does.
-  double lowest = 0;
-  for (const int64_t k : {int64_t{0}, info_.depth / 2}) {
-    lowest = read_slice(k).min().item<double>();
-    if (lowest < kSurelyHu) return;
+  std::vector<torch::Tensor> slices;
+  for (const int64_t k : std::set<int64_t>{0, info_.depth / 4, info_.depth / 2}) {
+    slices.push_back(read_slice(k));
   }
-  refuse(path_, std::string("units are unclear: ") + type_text(info_.type) + " values not below " +
-                    shortest(lowest) +
-                    ", expected HU (air near -1000) or 8-bit gray values; set preprocess.units to "
+  const std::string why = why_not_hu(slices);
+  if (why.empty()) return;
+  if (info_.format == "DICOM series") {
+    if (slices.front().numel() < kEnoughToDoubtCt) return;
+    refuse(path_, "its values are no HU: " + why +
+                      ", expected air near -1000 and water near 0; RescaleSlope, RescaleIntercept "
+                      "or PixelRepresentation are missing or wrong: export the series again, or "
+                      "store it as NIfTI in HU");
+  }
+  refuse(path_, std::string("units are unclear: ") + type_text(info_.type) + " " + why +
+                    ", expected HU (air near -1000, water near 0; stored values need their "
+                    "intercept, often -1024, added) or 8-bit gray values; set preprocess.units to "
                     "hu or gray (gray needs 8-bit data)");
 }
 

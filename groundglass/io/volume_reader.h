@@ -54,9 +54,9 @@ bool is_volume_name(const std::filesystem::path& path);
 
 /// Opens a volume file, a folder with one DICOM series, or one DICOM file.
 ///
-/// units  "hu" or "gray" (8-bit data only) insists; "auto" decides by the stored type and a slice
-///        (DICOM CT and anything that reaches below -200 is in HU, bytes are gray) and refuses what
-///        is unclear. "probability" expects float32 in [0,1]: gray with white = 1.
+/// units  "hu" or "gray" (8-bit data only) insists; "auto" decides by the stored type and slices
+///        (bytes are gray; else a fair share has to lie near air and near water, as in hu_check.h)
+///        and refuses what is unclear. "probability" expects float32 in [0,1]: gray with white = 1.
 /// throws Error(data) with path and reason; Error(usage) for another word as units.
 std::unique_ptr<VolumeReader> open_volume(const std::filesystem::path& path,
                                           const std::string& units = "auto");

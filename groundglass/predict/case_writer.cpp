@@ -9,15 +9,20 @@
 namespace groundglass {
 namespace {
 
-/// A picture's one slice as PNG: uint8 as it is, probabilities in 16 bits.
+/// A picture's one slice as PNG, on the grid that the picture's file has: uint8 as it is,
+/// probabilities in 16 bits.
 class PictureSink final : public SliceSink {
  public:
-  explicit PictureSink(std::string path) : path_(std::move(path)) {}
-  void write(const torch::Tensor& slice) override { write_png(path_, slice); }
+  PictureSink(std::string path, int orientation)
+      : path_(std::move(path)), orientation_(orientation) {}
+  void write(const torch::Tensor& slice) override {
+    write_png(path_, as_stored(slice, orientation_).contiguous());
+  }
   void finish() override {}
 
  private:
   std::string path_;
+  int orientation_ = 1;
 };
 
 /// Upright axial slices, written back on the volume's own grid.
@@ -90,7 +95,7 @@ void CaseWriter::open_sinks() {
   mask_ = volume_ != nullptr
               ? std::unique_ptr<SliceSink>(
                     std::make_unique<AxialSink<LabelVolumeWriter>>(path("_mask.nii.gz"), *volume_))
-              : std::make_unique<PictureSink>(path("_mask.png"));
+              : std::make_unique<PictureSink>(path("_mask.png"), stored_orientation(input_.path));
   if (volume_ != nullptr && outputs_.dicom.any()) {
     dicom_ = open_dicom_case(outputs_.dicom, volume_->reader(), measures_.summary());
     dicom_mask_ = std::make_unique<AxialSink<DicomWriter>>(DicomWriter{dicom_}, *volume_);
@@ -103,7 +108,9 @@ void CaseWriter::open_sinks() {
 }
 
 std::unique_ptr<SliceSink> CaseWriter::probability_sink(const std::string& ending) const {
-  if (volume_ == nullptr) return std::make_unique<PictureSink>(path(ending + ".png"));
+  if (volume_ == nullptr) {
+    return std::make_unique<PictureSink>(path(ending + ".png"), stored_orientation(input_.path));
+  }
   return std::make_unique<AxialSink<ProbabilityVolumeWriter>>(path(ending + ".nii.gz"), *volume_);
 }
 

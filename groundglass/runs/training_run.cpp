@@ -75,7 +75,7 @@ void warn_of_shared_patients(const PreparedSet& set, const Recipe& recipe, const
 }  // namespace
 
 fs::path prepared_path(const std::string& data, const RunFolder& folder, const Recipe& recipe,
-                       const RunSettings& settings, Observer& observer) {
+                       const RunSettings& settings, Observer& observer, Masks masks) {
   if (!is_dataset(data)) return data;
   if (build_shape() == "core") {
     fail(ErrorKind::usage, data +
@@ -85,6 +85,7 @@ fs::path prepared_path(const std::string& data, const RunFolder& folder, const R
   make_folder(folder.path());
   const fs::path path = folder.prepared_set();
   const Dataset dataset = read_dataset(data, {recipe.data.mask});
+  if (masks == Masks::needed && recipe.data.labels != "threshold_lungs") require_masks(dataset);
   if (fs::exists(path)) {
     if (PreparedSet(path).header().fingerprint == fingerprint_of(dataset, recipe.data)) return path;
     fail(ErrorKind::usage, path.string() + ": was prepared from other images or masks than " +

@@ -10,12 +10,15 @@
 
 namespace groundglass {
 
+/// Whether a data set without any masks is refused.
+enum class Masks { needed, optional };
+
 /// The prepared set that `data` names, or one made from the data set of that name under
 /// `folder`/prepared.ggset; a later call finds it there. Throws Error(usage) for a data set where
-/// no images can be read.
+/// no images can be read, Error(data) for one without any masks where they are needed.
 std::filesystem::path prepared_path(const std::string& data, const RunFolder& folder,
                                     const Recipe& recipe, const RunSettings& settings,
-                                    Observer& observer);
+                                    Observer& observer, Masks masks = Masks::needed);
 
 /// The folder in `output` where what is prepared for this recipe lies: recipes that are prepared
 /// alike share it.

@@ -80,6 +80,7 @@ TEST(Cli, RefusesWithOneLineAndTheRightCode) {
   expect_one_error_line(run("groundglass bench --device gpu"), 2, {"'gpu'", "auto, cpu, cuda"});
   expect_one_error_line(run("groundglass bench --precision half"), 2, {"'half'", "bf16"});
   expect_one_error_line(run("groundglass bench --size 7"), 2, {"HxW"});
+  expect_one_error_line(run("groundglass bench --size 256x256px"), 2, {"256x256px", "HxW"});
   expect_one_error_line(run("groundglass bench --size 100x100"), 2, {"multiples of 16", "112"});
   expect_one_error_line(run("groundglass bench --models nonet"), 3, {"unknown model 'nonet'"});
   if (json::parse(run("groundglass info --json").out)["devices"].size() == 1) {

@@ -63,6 +63,8 @@ TEST_F(Evaluate, RefusesOptionsThatMeanNothing) {
   EXPECT_TRUE(says(refusal("--spacing-mm 0.7"), {"count of spacings", "rows and columns"}));
   EXPECT_TRUE(says(refusal("--spacing-mm 0.7,x"), {"'0.7,x'", "like 0.7,0.7"}));
   EXPECT_TRUE(says(refusal("--spacing-mm 0.7,"), {"like 0.7,0.7"}));
+  EXPECT_TRUE(says(refusal("--spacing-mm 0.7,0.7mm"), {"'0.7,0.7mm'", "like 0.7,0.7"}));
+  EXPECT_TRUE(says(refusal("--spacing-mm 0,-0.7"), {"'0,-0.7'", "like 0.7,0.7"}));
   EXPECT_TRUE(says(refusal("--tolerance-mm -1"), {"tolerance", "0 or more"}));
   EXPECT_TRUE(says(refusal("--smallest-lesion 0"), {"smallest lesion", "1 pixel"}));
   EXPECT_TRUE(says(refusal("--smallest-lesion-mm3 5"), {"is a picture", "in pixels"}));

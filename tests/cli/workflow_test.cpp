@@ -218,6 +218,8 @@ TEST_F(Workflow, ARunFolderIsNotGivenToAnotherRecipe) {
       {"32 x 32", "multiples of 64"}));
   EXPECT_TRUE(says(run("groundglass train r.toml --data set.ggset -q -o new --resume", 5).err,
                    {"no state.safetensors to resume"}));
+  EXPECT_TRUE(says(run("groundglass train r.toml --data set.ggset -q -o new --fold 0x", 2).err,
+                   {"--fold '0x'"}));
   EXPECT_TRUE(says(run("groundglass train r.toml --data set.ggset -q -o new --fold 7", 2).err,
                    {"'7'", "0 to 1"}));
   EXPECT_TRUE(says(run("groundglass predict data -o out --model nothing -q", 5).err,

@@ -19,6 +19,14 @@ TEST(Csv, ReadsHeaderAndRowsWithTheirLines) {
   EXPECT_EQ(table.column("iou"), -1);
 }
 
+TEST(Csv, KnowsColumnsWhateverBlanksAndCapitalsTheirNamesHave) {
+  const auto table = parse_csv("image, infection ,Patient\na,b,c\n", "t.csv");
+  EXPECT_EQ(table.header, (Cells{"image", "infection", "Patient"}));
+  EXPECT_EQ(table.column("infection"), 1);
+  EXPECT_EQ(table.column("patient"), 2);
+  EXPECT_EQ(parse_csv("Mask,mask\n1,2\n", "t.csv").column("mask"), 1);  // the exact one first
+}
+
 TEST(Csv, ReadsQuotedCells) {
   const auto table =
       parse_csv("a,b\n\"x,y\",\"say \"\"hi\"\"\"\n\"two\nlines\",\"\"\nz,w", "t.csv");

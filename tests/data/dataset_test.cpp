@@ -47,6 +47,48 @@ TEST(Dataset, TakesTheMaskColumnItIsTold) {
                    {"no column 'lungs'", "did you mean 'lung'"}));
 }
 
+TEST(Dataset, TakesBlanksAndCapitalsInATable) {
+  const ScratchFolder folder;
+  touch(folder, {"x.png", "m.png"});
+  write_file(folder / "t.csv", "Image, Infection,patient\n x.png, m.png ,p \n");
+  const Dataset d = read_dataset(folder / "t.csv");
+  EXPECT_EQ(d.rows[0].image, folder / "x.png");
+  EXPECT_EQ(d.rows[0].mask, folder / "m.png");
+  EXPECT_EQ(d.rows[0].patient, "p");
+  ASSERT_EQ(d.warnings.size(), 1U);
+  EXPECT_TRUE(says(d.warnings[0], {"'Infection'", "masks"}));
+  require_masks(d);
+}
+
+TEST(Dataset, RefusesAMaskColumnWithATypingMistake) {
+  const ScratchFolder folder;
+  touch(folder, {"x.png", "m.png", "l.png"});
+  for (const char* column : {"infections", "infectoin", "Infektion", "masks", "lungs"}) {
+    write_file(folder / "t.csv", std::string("image,patient,") + column + "\nx.png,p,m.png\n");
+    EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { read_dataset(folder / "t.csv"); }),
+                     {column, "did you mean", "data.mask"}));
+    EXPECT_EQ(read_dataset(folder / "t.csv", {column}).rows[0].mask, folder / "m.png");
+  }
+  write_file(folder / "t.csv", "image,infectoin,lung\nx.png,m.png,l.png\n");  // not the lungs
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { read_dataset(folder / "t.csv"); }),
+                   {"infectoin", "did you mean 'infection'"}));
+  write_file(folder / "t.csv", "image,infection,masks,task\nx.png,m.png,l.png,1\n");
+  EXPECT_EQ(read_dataset(folder / "t.csv").mask_column, "infection");
+}
+
+TEST(Dataset, RequiresMasksWhereTheyAreLearned) {
+  const ScratchFolder folder;
+  touch(folder, {"x.png", "m.png"});
+  const auto refusal = [&](const char* table) {
+    write_file(folder / "t.csv", table);
+    return complaint(ErrorKind::data, [&] { require_masks(read_dataset(folder / "t.csv")); });
+  };
+  EXPECT_TRUE(says(refusal("image,patient\nx.png,p\n"), {"no column with masks", "infection"}));
+  EXPECT_TRUE(says(refusal("image,lesion_file\nx.png,m.png\n"),
+                   {"'lesion_file'", "data.mask=lesion_file"}));
+  EXPECT_TRUE(says(refusal("image,infection\nx.png, \n"), {"none of 1 images", "'infection'"}));
+}
+
 TEST(Dataset, WarnsThatSplitsMayLeakWithoutPatients) {
   const ScratchFolder folder;
   touch(folder, {"x.png"});

@@ -15,6 +15,7 @@
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/predict.h"
 #include "tests/complaint.h"
+#include "tests/io/picture_samples.h"
 #include "tests/predict/bright_is_lesion.h"
 #include "tests/scratch_folder.h"
 
@@ -164,6 +165,21 @@ TEST(Predict, PutsTheMaskWhereTheLesionIsOnEveryGrid) {
     for (size_t axis = 0; axis < 3; ++axis) EXPECT_NEAR(a[axis], b[axis], 0.35) << name;
     const double ml = (voxels > -500).sum().item<double>() * 0.8 * 0.9 * 2.5 / 1000;
     EXPECT_NEAR(*summary.cases[0].lesion_ml, ml, 0.06 * ml);
+  }
+}
+
+TEST(Predict, WritesTheMaskOfATurnedPictureAsThePictureIsStored) {
+  const ScratchFolder folder;
+  auto upright_pixels = torch::full({64, 128}, 40, torch::kUInt8);
+  upright_pixels.narrow(0, 8, 20).narrow(1, 72, 40).fill_(220);
+  for (const int o : {1, 3, 6, 8}) {
+    const std::string name = "a" + std::to_string(o);
+    const auto stored = as_stored(upright_pixels, o).contiguous();
+    write_file(folder / (name + ".png"), turned_png(encode_png(stored), o));
+    Segmenter segmenter = bright_segmenter();
+    predict(segmenter, job_for(folder / (name + ".png"), folder / "out"));
+    const auto mask = read_mask_picture(folder / ("out/" + name + "_mask.png"));
+    EXPECT_TRUE(torch::equal(mask != 0, stored > 127)) << o;
   }
 }
 

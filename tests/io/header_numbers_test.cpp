@@ -1,0 +1,273 @@
+// Numbers in headers that are not what they should be, and fields that contradict each other: both
+// were read without a word by other programs, and once by this one.
+
+#include "groundglass/core/files.h"
+#include "groundglass/core/number_text.h"
+#include "groundglass/io/dicom_series.h"
+#include "groundglass/io/itk_volume.h"
+#include "groundglass/io/nifti.h"
+#include "tests/complaint.h"
+#include "tests/io/dicom_samples.h"
+#include "tests/io/nifti_samples.h"
+#include "tests/io/volume_samples.h"
+
+namespace groundglass {
+namespace {
+namespace fs = std::filesystem;
+
+TEST(NumberInText, IsReadToItsEnd) {
+  EXPECT_EQ(number_in(" 2.5 "), 2.5);
+  EXPECT_EQ(number_in("+1e-3"), 1e-3);
+  EXPECT_EQ(number_in("-7"), -7);
+  for (const char* text :
+       {"", " ", "2,5", "2.5mm", "2.5 3", "0x10", "nan", "inf", "1e999", "+-1", "--1", "2.5."}) {
+    EXPECT_FALSE(number_in(text)) << text;
+  }
+}
+
+class DicomNumbers : public VolumeTest {
+ protected:
+  void SetUp() override {
+    VolumeTest::SetUp();
+    series = folder / "series";
+    write_box_series(series, flipped_grid(false, false, false));
+  }
+  void set(const DcmTagKey& tag, const char* value) const {
+    for (int i = 1; i <= 5; ++i) set_tag(series / ("000" + std::to_string(i) + ".dcm"), tag, value);
+  }
+  std::string complaint() const {
+    return groundglass::complaint(ErrorKind::data, [&] { open_dicom_series(series); });
+  }
+
+  fs::path series;
+};
+
+struct WrongTag {
+  DcmTagKey tag;
+  const char* value;
+  std::string name;
+};
+
+TEST_F(DicomNumbers, AreRefusedWithFieldAndValue) {
+  const std::vector<WrongTag> all = {
+      {DCM_PixelSpacing, "2,5\\2,5", "PixelSpacing"},
+      {DCM_PixelSpacing, "2.5mm\\2.5mm", "PixelSpacing"},
+      {DCM_PixelSpacing, "0\\2.5", "PixelSpacing"},
+      {DCM_PixelSpacing, "-2.5\\2.5", "PixelSpacing"},
+      {DCM_PixelSpacing, "2.5", "PixelSpacing"},
+      {DCM_SliceThickness, "2,5", "SliceThickness"},
+      {DCM_SliceThickness, "-1", "SliceThickness"},
+      {DCM_RescaleSlope, "0", "RescaleSlope"},
+      {DCM_RescaleSlope, "-1", "RescaleSlope"},
+      {DCM_RescaleSlope, "1,0", "RescaleSlope"},
+      {DCM_RescaleIntercept, "-1024 HU", "RescaleIntercept"},
+      {DCM_ImagePositionPatient, "1,5\\0\\0", "ImagePositionPatient"},
+      {DCM_ImageOrientationPatient, "1\\0\\0\\0\\1", "ImageOrientationPatient"},
+      {DCM_NumberOfFrames, "1,5", "NumberOfFrames"}};
+  const std::string sound = read_file(series / "0001.dcm");
+  for (const auto& wrong : all) {
+    for (int i = 1; i <= 5; ++i) {
+      const fs::path one = series / ("000" + std::to_string(i) + ".dcm");
+      if (i > 1) fs::remove(one);
+    }
+    write_file(series / "0001.dcm", sound);
+    set_tag(series / "0001.dcm", wrong.tag, wrong.value);
+    EXPECT_TRUE(says(complaint(), {wrong.name.c_str(), wrong.value, "expected"})) << wrong.value;
+  }
+}
+
+TEST_F(DicomNumbers, MayBeFilledWithBlanksAndCarryAPlusSign) {
+  set(DCM_PixelSpacing, " +0.8 \\0.7 ");
+  const auto mm = open_dicom_series(series)->info().geometry.spacing_mm;
+  EXPECT_DOUBLE_EQ(mm[0], 0.7);
+  EXPECT_DOUBLE_EQ(mm[1], 0.8);
+}
+
+TEST_F(DicomNumbers, OfTheScaleAreThereInAllSlicesOrInNone) {
+  remove_tag(series / "0003.dcm", DCM_RescaleIntercept);
+  EXPECT_TRUE(says(complaint(), {"no RescaleIntercept, other than 0001.dcm", "0003.dcm"}));
+}
+
+TEST_F(DicomNumbers, TellWhatWasSkippedBesideWhatIsMissing) {
+  fs::remove(series / "0003.dcm");
+  write_file(series / "notes", "nothing to see");
+  EXPECT_TRUE(says(complaint(), {"1 slice is missing", "skipped", "notes"}));
+}
+
+TEST_F(DicomNumbers, OfAnXrayNameTheWayOn) {
+  set(DCM_Modality, "DX");
+  EXPECT_TRUE(says(complaint(), {"DX", "PNG", "predict FILE.png --model"}));
+}
+
+TEST_F(DicomNumbers, OfPaddingBecomeAir) {
+  const fs::path file = series / "0001.dcm";
+  edit_dicom(file, [](DcmDataset& data) {
+    std::vector<Uint16> pixels(42, 1024);
+    pixels[0] = 4095;
+    pixels[1] = 4094;
+    data.putAndInsertUint16Array(DCM_PixelData, pixels.data(), 42);
+    data.putAndInsertUint16(DCM_PixelRepresentation, 0);
+    data.putAndInsertUint16(DCM_BitsStored, 12);
+    data.putAndInsertUint16(DCM_HighBit, 11);
+    data.putAndInsertUint16(DCM_PixelPaddingValue, 4095);
+  });
+  auto pixels = open_dicom_series(file)->read_slice(0);
+  EXPECT_EQ(pixels[0][0].item<int>(), -1000);
+  EXPECT_EQ(pixels[0][1].item<int>(), 4094 - 1024);
+  EXPECT_EQ(pixels[0][2].item<int>(), 0);
+  edit_dicom(file,
+             [](DcmDataset& data) { data.putAndInsertUint16(DCM_PixelPaddingRangeLimit, 4090); });
+  pixels = open_dicom_series(file)->read_slice(0);
+  EXPECT_EQ(pixels[0][1].item<int>(), -1000);
+  EXPECT_EQ(pixels[0][2].item<int>(), 0);
+}
+
+TEST_F(DicomNumbers, OfSignedPaddingBecomeAir) {
+  const fs::path file = series / "0001.dcm";
+  edit_dicom(file, [](DcmDataset& data) {
+    std::vector<Uint16> pixels(42, 1024);
+    pixels[0] = static_cast<Uint16>(-2000);
+    data.putAndInsertUint16Array(DCM_PixelData, pixels.data(), 42);
+    data.putAndInsertUint16(DCM_PixelRepresentation, 1);
+    data.putAndInsertSint16(DCM_PixelPaddingValue, -2000);
+  });
+  const auto pixels = open_dicom_series(file)->read_slice(0);
+  EXPECT_EQ(pixels[0][0].item<int>(), -1000);
+  EXPECT_EQ(pixels[0][1].item<int>(), 0);
+}
+
+TEST_F(DicomNumbers, AreReadWithoutPreambleToo) {
+  for (int i = 1; i <= 5; ++i) {
+    const fs::path file = series / ("000" + std::to_string(i) + ".dcm");
+    DcmFileFormat whole;
+    ASSERT_TRUE(whole.loadFile(file.c_str()).good());
+    const auto syntax = i % 2 == 0 ? EXS_LittleEndianExplicit : EXS_LittleEndianImplicit;
+    const fs::path bare = series / ("IM" + std::to_string(i));
+    ASSERT_TRUE(whole.getDataset()->saveFile(bare.c_str(), syntax).good());
+    fs::remove(file);
+    EXPECT_TRUE(has_dicom_mark(bare)) << bare;
+  }
+  EXPECT_EQ(open_dicom_series(series)->info().depth, 5);
+  write_file(series / "text", "08 is no group of a data set");
+  EXPECT_FALSE(has_dicom_mark(series / "text"));
+}
+
+TEST_F(DicomNumbers, InAnUnknownEncodingNameIt) {
+  const fs::path file = series / "0001.dcm";
+  std::string bytes = read_file(file);
+  const std::string known = "1.2.840.10008.1.2.1", unknown = "1.2.840.10008.9.9.9";
+  const size_t at = bytes.find(known);
+  ASSERT_NE(at, std::string::npos);
+  write_file(file, bytes.replace(at, known.size(), unknown));
+  EXPECT_TRUE(says(complaint(), {"TransferSyntaxUID", unknown.c_str(), "gdcmconv"}));
+}
+
+class HeaderNumbers : public VolumeTest {
+ protected:
+  static std::string mha(const std::string& changed) {
+    std::string text =
+        "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\n" +
+        changed;
+    if (changed.find("DimSize") == std::string::npos) text += "DimSize = 2 2 2\n";
+    if (changed.find("ElementSpacing") == std::string::npos) text += "ElementSpacing = 1 1 2\n";
+    return text + "ElementType = MET_SHORT\nElementDataFile = LOCAL\n" + std::string(16, '\1');
+  }
+  static std::string nrrd_with(const std::string& fields) {
+    return "NRRD0004\ntype: short\ndimension: 3\n" + fields +
+           "sizes: 2 2 2\nendian: little\nencoding: raw\n\n" + std::string(16, '\1');
+  }
+  VolumeInfo info(const std::string& name, const std::string& bytes) const {
+    write_file(folder / name, bytes);
+    return open_itk_volume(folder / name)->info();
+  }
+  std::string complaint(const std::string& name, const std::string& bytes) const {
+    write_file(folder / name, bytes);
+    return groundglass::complaint(ErrorKind::data, [&] { open_itk_volume(folder / name); });
+  }
+};
+
+TEST_F(HeaderNumbers, OfMetaImageAreReadToTheirEnd) {
+  EXPECT_EQ(info("v.mha", mha("")).geometry.spacing_mm[2], 2);
+  for (const char* line :
+       {"ElementSpacing = 0,7 0,7 5", "ElementSpacing = 0.7 0.7", "ElementSpacing = 0.7 0.7 -5",
+        "ElementSpacing = 0.7 0.7 0", "ElementSpacing = 0.7mm 0.7mm 5mm", "Offset = 1,5 0 0",
+        "TransformMatrix = 1 0 0 0 1 0 0 0 1,0", "DimSize = 2 2 2x",
+        "ElementToIntensityFunctionSlope = 0"}) {
+    const std::string text(line), name = text.substr(0, text.find(' ')),
+                                  value = text.substr(text.find('=') + 2);
+    EXPECT_TRUE(
+        says(complaint("v.mha", mha(text + "\n")), {name.c_str(), value.c_str(), "expected"}))
+        << line;
+  }
+}
+
+TEST_F(HeaderNumbers, OfNrrdAreReadToTheirEnd) {
+  for (const char* line : {"spacings: 0,7 0,7 5", "spacings: 0.7 0.7", "spacings: 0.7 0.7 -5",
+                           "spacings: 0 1 1", "space directions: (0,7,0,0) (0,0,7,0) (0,0,5)",
+                           "space origin: (1mm,0,0)", "space units: \"cm\" \"cm\" \"cm\""}) {
+    const std::string text(line), name = text.substr(0, text.find(':')),
+                                  value = text.substr(text.find(':') + 2);
+    const std::string space = name.starts_with("space ") ? "space: left-posterior-superior\n" : "";
+    EXPECT_TRUE(says(complaint("v.nrrd", nrrd_with(space + text + "\n")),
+                     {name.c_str(), value.c_str(), "expected"}))
+        << line;
+  }
+  const auto odd = info("v.nrrd", nrrd_with("space: scanner-xyz\nspace directions: (1,0,0) (0,1,0) "
+                                            "(0,0,2)\nspace origin: (0,0,0)\n"));
+  ASSERT_EQ(odd.warnings.size(), 1U);
+  EXPECT_TRUE(says(odd.warnings[0], {"scanner-xyz"}));
+}
+
+TEST_F(HeaderNumbers, OfMetaImageScaleTheValues) {
+  write_file(
+      folder / "v.mha",
+      mha("ElementToIntensityFunctionSlope = 2\nElementToIntensityFunctionOffset = -1024\n"));
+  EXPECT_EQ(open_itk_volume(folder / "v.mha")->read_slice(0)[0][0].item<float>(), 257 * 2 - 1024);
+}
+
+TEST_F(HeaderNumbers, OfMetaImageMayNotContradictItsLetters) {
+  EXPECT_TRUE(
+      info("a.mha", mha("TransformMatrix = 1 0 0 0 1 0 0 0 1\nAnatomicalOrientation = RAI\n"))
+          .warnings.empty());
+  EXPECT_TRUE(
+      info("b.mha", mha("TransformMatrix = 1 0 0 0 1 0 0 0 1\nAnatomicalOrientation = LPS\n"))
+          .warnings.empty());
+  EXPECT_TRUE(
+      info("c.mha", mha("TransformMatrix = 1 0 0 0 1 0 0 0 1\nAnatomicalOrientation = ???\n"))
+          .warnings.empty());
+  const auto other =
+      info("d.mha", mha("TransformMatrix = 1 0 0 0 1 0 0 0 1\nAnatomicalOrientation = RPI\n"));
+  ASSERT_EQ(other.warnings.size(), 1U);
+  EXPECT_TRUE(says(other.warnings[0], {"AnatomicalOrientation RPI", "TransformMatrix", "RAI"}));
+  const auto letters = info("e.mha", mha("AnatomicalOrientation = LPI\n"));
+  ASSERT_EQ(letters.warnings.size(), 1U);
+  expect_near(to_patient_mm(letters.geometry, {1, 1, 1}), {-1, -1, 2}, 1e-9);
+}
+
+TEST_F(HeaderNumbers, OfNiftisTwoFormsMayNotContradictEachOther) {
+  auto file = HandmadeNifti::of<int16_t>(DT_INT16, 4, 4, 4, std::vector<int16_t>(64));
+  file.header.qform_code = 1;
+  file.save(folder / "same.nii");
+  EXPECT_TRUE(open_nifti(folder / "same.nii")->info().warnings.empty());
+  file.header.quatern_d = 1;  // half a turn about the body's axis
+  file.save(folder / "turned.nii");
+  const auto turned = open_nifti(folder / "turned.nii")->info();
+  ASSERT_EQ(turned.warnings.size(), 1U);
+  EXPECT_TRUE(says(turned.warnings[0], {"sform", "qform", "contradict", "sform is used"}));
+  file.header.qform_code = 0;
+  file.header.pixdim[3] = 5;
+  file.save(folder / "sizes.nii");
+  const auto sizes = open_nifti(folder / "sizes.nii")->info();
+  ASSERT_EQ(sizes.warnings.size(), 1U);
+  EXPECT_TRUE(says(sizes.warnings[0], {"pixdim", "5.00 mm", "sform is used"}));
+}
+
+TEST_F(HeaderNumbers, OfAShearedGridComeBackInItsMask) {
+  Geometry g = flipped_grid(false, false, false);
+  g.direction = {1, 0, 0, 0, 1, 0.6, 0, 0, 0.8};
+  write_label_volume(folder / "m.nii", {torch::zeros({3, 4, 5}, torch::kUInt8), g});
+  expect_same_grid(open_nifti(folder / "m.nii")->info().geometry, g);
+}
+
+}  // namespace
+}  // namespace groundglass

@@ -1,0 +1,198 @@
+// Pictures that other programs read without a word and wrongly: cut off behind a thumbnail, damaged
+// inside, turned, of fewer bits than their words have, or with 0 as white.
+
+#include <gtest/gtest.h>
+#include <opencv2/imgcodecs.hpp>
+
+#include "groundglass/core/files.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/io/picture_file.h"
+#include "tests/complaint.h"
+#include "tests/io/picture_samples.h"
+#include "tests/scratch_folder.h"
+
+namespace groundglass {
+namespace {
+
+/// A picture without symmetry.
+cv::Mat slope(int rows, int columns) {
+  cv::Mat image(rows, columns, CV_8U);
+  for (int y = 0; y < rows; ++y) {
+    for (int x = 0; x < columns; ++x) image.at<uint8_t>(y, x) = static_cast<uint8_t>(3 * x + 2 * y);
+  }
+  return image;
+}
+
+std::string encoded_as(const char* ending, const cv::Mat& image, const std::vector<int>& how = {}) {
+  std::vector<uint8_t> bytes;
+  cv::imencode(ending, image, bytes, how);
+  return {bytes.begin(), bytes.end()};
+}
+
+/// A segment of a JPEG, put behind its first mark.
+std::string with_segment(const std::string& jpeg, char mark, const std::string& inside) {
+  return jpeg.substr(0, 2) + '\xff' + mark + big16(inside.size() + 2) + inside + jpeg.substr(2);
+}
+
+/// A TIFF file of bytes without compression.
+std::string tiff_of(const torch::Tensor& pixels, int orientation) {
+  const auto little = [](size_t value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> 8 * i & 0xff);
+    return text;
+  };
+  const auto rows = static_cast<size_t>(pixels.size(0)),
+             columns = static_cast<size_t>(pixels.size(1));
+  const std::vector<std::array<size_t, 2>> tags = {{256, columns},
+                                                   {257, rows},
+                                                   {258, 8},
+                                                   {259, 1},
+                                                   {262, 1},
+                                                   {273, 134},
+                                                   {274, static_cast<size_t>(orientation)},
+                                                   {277, 1},
+                                                   {278, rows},
+                                                   {279, rows * columns}};
+  std::string file = std::string("II*\0", 4) + little(8, 4) + little(tags.size(), 2);
+  for (const auto& [tag, value] : tags) {
+    const bool wide = tag == 273 || tag == 279;
+    file += little(tag, 2) + little(wide ? 4 : 3, 2) + little(1, 4) + little(value, 4);
+  }
+  file += little(0, 4);
+  const auto stored = pixels.contiguous();
+  return file + std::string(static_cast<const char*>(stored.data_ptr()), rows * columns);
+}
+
+std::string complaint_about(const std::filesystem::path& path) {
+  testing::internal::CaptureStderr();
+  const std::string text = complaint(ErrorKind::data, [&] { read_picture(path); });
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(text.find('\n'), std::string::npos) << text;
+  return text;
+}
+
+TEST(DamagedPicture, IsRefusedWhereAThumbnailHoldsTheOnlyEndMark) {
+  const ScratchFolder folder;
+  const std::string thumbnail = encoded_as(".jpg", slope(16, 16));
+  const std::string whole = with_segment(encoded_as(".jpg", slope(120, 160)), '\xed',
+                                         std::string("Photoshop 3.0\0", 14) + thumbnail);
+  write_file(folder / "a.jpg", whole);
+  EXPECT_EQ(read_picture(folder / "a.jpg").pixels.size(1), 120);
+  write_file(folder / "a.jpg", whole.substr(0, whole.size() * 2 / 3));
+  EXPECT_TRUE(says(complaint_about(folder / "a.jpg"), {"a.jpg", "truncated", "end mark"}));
+}
+
+TEST(DamagedPicture, IsRefusedWhereItsMiddleIsDamaged) {
+  const ScratchFolder folder;
+  cv::Mat noise(200, 300, CV_8U);
+  cv::randu(noise, 0, 255);
+  for (const char* ending : {".jpg", ".png", ".tif"}) {
+    std::string bytes = encoded_as(ending, noise);
+    bytes.replace(bytes.size() / 2, 400, std::string(400, '\0'));
+    write_file(folder / (std::string("a") + ending), bytes);
+    EXPECT_TRUE(says(complaint_about(folder / (std::string("a") + ending)), {"damaged"})) << ending;
+  }
+}
+
+TEST(DamagedPicture, MayHaveBytesBehindItsEnd) {
+  const ScratchFolder folder;
+  for (const char* name : {".jpg", ".png"}) {
+    const std::string bytes = encoded_as(name, slope(40, 50));
+    write_file(folder / name, bytes + std::string(300, 'x'));
+    EXPECT_EQ(read_picture(folder / name).pixels.size(2), 50);
+  }
+}
+
+TEST(TurnedPicture, IsReadUprightAndItsMaskComesBackAsStored) {
+  const auto straight = torch::arange(6 * 4, torch::kUInt8).view({6, 4});
+  for (int o = 1; o <= 8; ++o) {
+    const auto stored = as_stored(straight, o).contiguous();
+    EXPECT_EQ(stored.size(0), o < 5 ? 6 : 4) << o;
+    EXPECT_TRUE(torch::equal(upright(stored, o), straight)) << o;
+  }
+  // The definition: with 6, the first stored row is the upright picture's right column.
+  EXPECT_TRUE(torch::equal(as_stored(straight, 6)[0], straight.select(1, 3)));
+  EXPECT_TRUE(torch::equal(as_stored(straight, 8)[0], straight.select(1, 0).flip(0)));
+}
+
+TEST(TurnedPicture, IsReadUprightFromJpegPngAndTiff) {
+  const ScratchFolder folder;
+  const cv::Mat stored = slope(24, 40);
+  const auto pixels = torch::from_blob(stored.data, {24, 40}, torch::kUInt8).clone();
+  const std::string png = encoded_as(".png", stored),
+                    jpeg = encoded_as(".jpg", stored, {cv::IMWRITE_JPEG_QUALITY, 100});
+  for (int o = 1; o <= 8; ++o) {
+    write_file(folder / "a.jpg", with_segment(jpeg, '\xe1', std::string("Exif\0\0", 6) + exif(o)));
+    EXPECT_EQ(stored_orientation(folder / "a.jpg"), o);
+    const auto read = read_picture(folder / "a.jpg").pixels[0];
+    ASSERT_EQ(read.sizes(), upright(pixels, o).sizes()) << o;
+    EXPECT_LE(
+        (read.to(torch::kInt32) - upright(pixels, o).to(torch::kInt32)).abs().max().item<int>(), 4)
+        << o;
+
+    write_file(folder / "a.png", turned_png(png, o));
+    EXPECT_TRUE(torch::equal(read_picture(folder / "a.png").pixels[0], upright(pixels, o))) << o;
+    EXPECT_TRUE(torch::equal(read_mask_picture(folder / "a.png"), upright(pixels, o))) << o;
+
+    write_file(folder / "a.tif", tiff_of(pixels, o));
+    EXPECT_EQ(stored_orientation(folder / "a.tif"), o);
+    EXPECT_TRUE(torch::equal(read_picture(folder / "a.tif").pixels[0], upright(pixels, o))) << o;
+  }
+}
+
+TEST(Bits, FewerThanTheirWordsHaveSetTheWhite) {
+  const ScratchFolder folder;
+  for (const int bits : {8, 10, 12, 14, 16}) {
+    const int white = (1 << bits) - 1;
+    cv::Mat image(4, 5, CV_16U, cv::Scalar(white * 0.9));
+    cv::imwrite(folder / "a.png", image);
+    const Image read = read_picture(folder / "a.png");
+    EXPECT_EQ(read.white, white) << bits;
+    EXPECT_EQ(read.warnings.size(), bits < 16 ? 1U : 0U);
+  }
+  cv::imwrite(folder / "a.png", cv::Mat(4, 5, CV_16U, cv::Scalar(0)));
+  EXPECT_EQ(read_picture(folder / "a.png").white, 65535);
+}
+
+TEST(Bits, OfFloatsLieFromBlackToWhite) {
+  const ScratchFolder folder;
+  cv::Mat image(4, 5, CV_32F, cv::Scalar(0.5F));
+  cv::imwrite(folder / "a.tif", image);
+  EXPECT_EQ(read_picture(folder / "a.tif").white, 1);
+  for (const float value : {255.F, -0.5F, NAN}) {
+    image.at<float>(1, 1) = value;
+    cv::imwrite(folder / "a.tif", image);
+    EXPECT_TRUE(
+        says(complaint_about(folder / "a.tif"), {"floating-point", "0 (black) to 1 (white)"}))
+        << value;
+  }
+}
+
+/// Changes a short tag of a little-endian TIFF file.
+std::string with_tag(std::string tiff, int tag, int value) {
+  const auto at = [&](size_t i) { return static_cast<size_t>(static_cast<uint8_t>(tiff[i])); };
+  const size_t directory = at(4) | at(5) << 8 | at(6) << 16 | at(7) << 24;
+  const size_t entries = at(directory) | at(directory + 1) << 8;
+  for (size_t i = 0; i < entries; ++i) {
+    const size_t entry = directory + 2 + 12 * i;
+    if ((at(entry) | at(entry + 1) << 8) == static_cast<size_t>(tag))
+      tiff[entry + 8] = static_cast<char>(value);
+  }
+  return tiff;
+}
+
+TEST(Bits, OfAPictureWhoseZeroIsWhiteAreTurnedRound) {
+  const ScratchFolder folder;
+  cv::Mat wide(4, 5, CV_16U, cv::Scalar(60000));
+  wide.at<uint16_t>(0, 0) = 1;
+  write_file(folder / "w.tif", with_tag(encoded_as(".tif", wide), 262, 0));
+  const Image read = read_picture(folder / "w.tif");
+  EXPECT_EQ(read.pixels[0][1][1].item<float>(), 5535);
+  EXPECT_EQ(read.pixels[0][0][0].item<float>(), 65534);
+  ASSERT_EQ(read.warnings.size(), 1U);
+  write_file(folder / "b.tif", with_tag(encoded_as(".tif", slope(4, 5)), 262, 0));
+  EXPECT_EQ(read_picture(folder / "b.tif").pixels[0][0][0].item<int>(), 255);
+}
+
+}  // namespace
+}  // namespace groundglass
