@@ -15,7 +15,7 @@ struct PrepareArguments {
 void run_prepare(const PrepareArguments& a, const Context& context) {
   const Recipe recipe = read_recipe(a.recipe, context.overrides);
   const Dataset dataset = read_dataset(a.dataset, {recipe.data.mask});
-  if (recipe.data.labels != "threshold_lungs") require_masks(dataset);
+  if (recipe.data.labels != MaskLabels::threshold_lungs) require_masks(dataset);
   const auto observer = console_observer(context);
   const int64_t rows = prepare(recipe.preparing(dataset, a.output, context.threads), *observer);
   const auto bytes = std::filesystem::file_size(a.output);
