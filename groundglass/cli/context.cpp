@@ -9,6 +9,7 @@
 
 #include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
@@ -183,8 +184,7 @@ std::unique_ptr<Observer> console_observer(const Context& context) {
 }
 
 void print_json(const nlohmann::ordered_json& document) {
-  std::cout << document.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
-            << std::endl;
+  std::cout << json_text(document, 1) << std::endl;
 }
 
 }  // namespace groundglass

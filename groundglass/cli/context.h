@@ -56,7 +56,8 @@ RunSettings run_settings(const Context& context);
 /// A progress bar with the time to go on a terminal, plain lines elsewhere, nothing if quiet.
 std::unique_ptr<Observer> console_observer(const Context& context);
 
-/// The one JSON document of a verb on stdout; numbers that are not finite become null.
+/// The one JSON document of a verb on stdout; numbers that are not finite become null,
+/// bytes that are not UTF-8 become \xHH.
 void print_json(const nlohmann::ordered_json& document);
 
 }  // namespace groundglass

@@ -5,8 +5,10 @@
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/data/problems.h"
 #include "groundglass/evaluate/detection.h"
 #include "groundglass/predict/input_choice.h"
 #include "groundglass/report/find_infection.h"
@@ -24,7 +26,7 @@ struct DetectArguments {
   RunnerFlags runner;
 };
 
-std::vector<Xray> xrays_of(const DetectArguments& a) {
+std::vector<Xray> xrays_of(const DetectArguments& a, Observer& observer) {
   if (ends_with(a.input, ".csv")) {
     if (!a.lung.empty()) fail(ErrorKind::usage, "--lung: a table names its masks in column 'lung'");
     return read_xrays(a.input, a.severity);
@@ -33,7 +35,9 @@ std::vector<Xray> xrays_of(const DetectArguments& a) {
     fail(ErrorKind::usage, a.input + ": --positive and --severity need a table (.csv)");
   }
   std::vector<Xray> xrays;
-  for (const auto& chosen : choose_inputs(a.input)) {
+  const ChosenInputs found = choose_inputs(a.input);
+  tell_left_out(found.left_out, observer);
+  for (const auto& chosen : found.inputs) {
     if (chosen.input.volume) {
       fail(ErrorKind::data, chosen.input.path.string() +
                                 ": is a volume; detect takes chest X-rays, expected pictures");
@@ -90,16 +94,15 @@ void run_detect(const DetectArguments& a, const Context& context) {
     fail(ErrorKind::usage,
          "--model: name a chest X-ray network: xray_infection, a run folder or a weights file");
   }
-  const auto xrays = xrays_of(a);
+  const auto observer = console_observer(context);
+  const auto xrays = xrays_of(a, *observer);
   if (!a.positive.empty()) check_xray_labels(xrays, a.positive);  // before anything is computed
   const TrainedModel trained = load_runnable_model(a.model, context.overrides);
   Segmenter segmenter(segmenter_options(trained, a.runner, context));
-  const auto observer = console_observer(context);
   warn_of(trained, *observer);
   const double cutoff = trained.image_cutoff.value_or(trained.threshold);
   const auto found = find_infections(
-      segmenter, xrays,
-      {.cutoff = cutoff, .output = a.output, .memory_limit = a.memory_mib << 20, .source = a.input},
+      segmenter, xrays, {.cutoff = cutoff, .output = a.output, .memory_limit = a.memory_mib << 20},
       *observer);
   ordered_json document = {
       {"model", trained.name},
@@ -110,21 +113,32 @@ void run_detect(const DetectArguments& a, const Context& context) {
                                            : "the threshold of pixels"},
       {"warning", kSourceWarning},
       {"images", ordered_json::array()},
+      {"failed", ordered_json::array()},
       {"score", nullptr},
       {"severity", ordered_json::object()},
       {"note", kNotAMedicalDevice}};
-  for (size_t i = 0; i < xrays.size(); ++i) {
-    document["images"].push_back(xray_json(xrays[i], found[i]));
+  for (size_t i = 0; i < found.xrays.size(); ++i) {
+    document["images"].push_back(xray_json(found.xrays[i], found.findings[i]));
   }
-  if (!a.positive.empty()) document["score"] = xray_score_json(xrays, found, a.positive);
-  for (const auto& column : a.severity) {
-    document["severity"][column] = xray_severity_json(xrays, found, column);
+  Problems problems;
+  for (const auto& f : found.failed) {
+    document["failed"].push_back({{"input", f.input}, {"problem", f.problem}});
+    problems.add(f.problem);
+  }
+  if (found.failed.empty()) {  // a score of the others would pass for one of all
+    if (!a.positive.empty()) {
+      document["score"] = xray_score_json(found.xrays, found.findings, a.positive);
+    }
+    for (const auto& column : a.severity) {
+      document["severity"][column] = xray_severity_json(found.xrays, found.findings, column);
+    }
   }
   if (!a.output.empty()) {
-    write_file(fs::path(a.output) / "detect.json", document.dump(1) + "\n");
+    write_file(fs::path(a.output) / "detect.json", json_text(document, 1) + "\n");
   }
-  if (context.json) return print_json(document);
-  say(document);
+  context.json ? print_json(document) : say(document);
+  problems.refuse(a.input + ": " + std::to_string(found.xrays.size()) + " of " +
+                  std::to_string(xrays.size()) + " X-rays were looked at; of the others");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/number_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/evaluate/class_table.h"
@@ -43,7 +44,7 @@ void run_evaluate(const EvaluateArguments& a, const Context& context) {
   add_shapes(document, items, shapes);
   add_classes(document, items);
   if (!a.output.empty()) {
-    write_file(std::filesystem::path(a.output) / "evaluation.json", document.dump(1) + "\n");
+    write_file(std::filesystem::path(a.output) / "evaluation.json", json_text(document, 1) + "\n");
     write_file(std::filesystem::path(a.output) / "cases.csv",
                cases_csv(items, shapes.tolerance_mm));
   }

@@ -41,7 +41,7 @@ int64_t class_of(const ExplainArguments& a, const TrainedModel& trained) {
 
 /// The inputs, at most --limit; `mask_column` is that of the network's recipe.
 std::vector<ChosenInput> limited_inputs(const ExplainArguments& a, const std::string& mask_column) {
-  auto inputs = choose_inputs(a.input, mask_column);
+  auto inputs = choose_inputs(a.input, mask_column).inputs;
   if (static_cast<int64_t>(inputs.size()) > a.limit) inputs.resize(static_cast<size_t>(a.limit));
   return inputs;
 }
@@ -63,6 +63,8 @@ ExplainedClassifier classifier_of(const std::string& run) {
 }
 
 nlohmann::ordered_json explained(const ExplainArguments& a, const Context& context) {
+  const auto observer = console_observer(context);
+  tell_left_out(choose_inputs(a.input).left_out, *observer);
   auto inputs = limited_inputs(a, "");
   ExplainJob job = job_of(a);
   if (a.method != "infection-map" && !a.model.empty() && is_classifier(a.model)) {
@@ -81,7 +83,7 @@ nlohmann::ordered_json explained(const ExplainArguments& a, const Context& conte
   job.label = class_of(a, trained);
   job.score = score_of(a.score);
   job.class_names = trained.recipe.evaluate.class_names;
-  return explain_by_gradient(segmenter, inputs, job, *console_observer(context));
+  return explain_by_gradient(segmenter, inputs, job, *observer);
 }
 
 void run_explain(const ExplainArguments& a, const Context& context) {

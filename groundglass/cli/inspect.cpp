@@ -2,6 +2,7 @@
 
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/predict/described_input.h"
@@ -22,7 +23,7 @@ void print_text(const ordered_json& document) {
     if (value.is_array() && !value.empty() && (value[0].is_object() || value[0].is_string())) {
       std::cout << key << ":\n";
       for (const auto& item : value) {
-        std::cout << "  " << (item.is_string() ? item.get<std::string>() : item.dump()) << "\n";
+        std::cout << "  " << (item.is_string() ? item.get<std::string>() : json_text(item)) << "\n";
       }
     } else if (value.is_string() && value.get<std::string>().find('\n') != std::string::npos) {
       std::cout << key << ":\n";
@@ -30,7 +31,7 @@ void print_text(const ordered_json& document) {
         if (!line.empty()) std::cout << "  " << line << "\n";
       }
     } else {
-      std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : value.dump())
+      std::cout << key << ": " << (value.is_string() ? value.get<std::string>() : json_text(value))
                 << "\n";
     }
   }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -19,6 +20,8 @@ int speak(const std::string& message, int code) {
   return code;
 }
 
+constexpr int kNotUtf8 = 316;  ///< number of nlohmann's complaint
+
 /// The first line of LibTorch's message; the rest is its call stack.
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
@@ -33,6 +36,17 @@ std::string parse_complaint(const CLI::App& app, const CLI::ParseError& e, const
     return "unknown verb " + in_quotes(verb) + did_you_mean(verb, verbs);
   }
   return std::string(e.what()) + "; see groundglass --help";
+}
+
+/// More threads than that help nobody: each takes memory, and thousands bring the machine down.
+void check_threads(int64_t threads) {
+  const int64_t processors = usable_processors();
+  const int64_t most = std::max<int64_t>(64, 4 * processors);
+  if (threads >= 0 && threads <= most) return;
+  fail(ErrorKind::usage, "--threads " + std::to_string(threads) + ": expected 0 to " +
+                             std::to_string(most) + "; this process may use " +
+                             std::to_string(processors) +
+                             (processors == 1 ? " processor" : " processors"));
 }
 
 int run(int count, char** words) {
@@ -53,6 +67,7 @@ int run(int count, char** words) {
     return speak(parse_complaint(app, e, count > 1 ? words[1] : nullptr),
                  static_cast<int>(ErrorKind::usage));
   }
+  check_threads(context.threads);
   set_threads(context.threads);
   context.work();
   return 0;
@@ -67,6 +82,16 @@ int guarded_run(int count, char** words) {
   } catch (const Stopped& e) {
     std::cerr << e.what() << std::endl;
     return e.exit_code();
+  } catch (const std::filesystem::filesystem_error& e) {
+    return speak(e.path1().string() + ": cannot be looked at (" + e.code().message() + ")",
+                 static_cast<int>(ErrorKind::data));
+  } catch (const nlohmann::json::type_error& e) {
+    if (e.id != kNotUtf8) {
+      return speak(first_line(e.what()), static_cast<int>(ErrorKind::internal));
+    }
+    return speak("a name is not UTF-8 and cannot be noted in JSON (" + first_line(e.what()) +
+                     "); rename the file or folder",
+                 static_cast<int>(ErrorKind::data));
   } catch (const std::bad_alloc&) {
     return speak("not enough memory; use smaller batches", static_cast<int>(ErrorKind::device));
   } catch (const c10::Error& e) {

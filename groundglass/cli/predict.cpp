@@ -34,7 +34,9 @@ void run_predict(const PredictArguments& a, const Context& context) {
   const auto observer = console_observer(context);
   PredictJob job;
   const auto chosen = choose_inputs(a.input);
-  for (const auto& one : chosen) job.inputs.push_back(one.input);
+  for (const auto& one : chosen.inputs) job.inputs.push_back(one.input);
+  job.left_out = chosen.left_out;
+  tell_left_out(job.left_out, *observer);
   job.output = a.output;
   job.part = parse_part(a.part);
   job.batch = a.batch;
@@ -45,7 +47,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   job.dicom = parse_dicom_outputs(a.dicom);
   if (job.dicom.any()) check_are_dicom(job.inputs);
   const ModalityChoice by_modality =
-      a.model.empty() ? choose_by_modality(chosen) : ModalityChoice{a.model, "named"};
+      a.model.empty() ? choose_by_modality(chosen.inputs) : ModalityChoice{a.model, "named"};
   if (a.model.empty()) {
     observer->on(Note{"model " + by_modality.model + ": " + by_modality.why});
   }

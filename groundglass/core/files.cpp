@@ -1,15 +1,22 @@
 #include "groundglass/core/files.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <random>
+#include <set>
+#include <string_view>
+#include <vector>
 
 #include "groundglass/core/error.h"
 
@@ -21,13 +28,64 @@ std::string reason() {
   return std::strerror(errno);
 }
 
+constexpr std::string_view kTemporary = ".tmp-";
+
+/// Of a name's end that a temporary one keeps: enough for every ending that a writer looks at.
+constexpr size_t kKeptBytes = 24;
+
+/// Which machine numbers our processes, since when it was started, and in which container: eight
+/// digits, or nothing where that cannot be known.
+const std::string& process_space() {
+  static const std::string digits = [] {
+    std::error_code code;
+    std::ifstream boot("/proc/sys/kernel/random/boot_id");
+    std::string id;
+    const std::string space = fs::read_symlink("/proc/self/ns/pid", code).string();
+    if (!std::getline(boot, id) || code) return std::string();
+    return sha256(id + space).substr(0, 8);
+  }();
+  return digits;
+}
+
+/// True for the temporary file of a process of this machine that has ended: what begins with
+/// ".tmp-<process>-<process space>-".
+bool is_abandoned(const std::string& name) {
+  if (!name.starts_with(kTemporary) || process_space().empty()) return false;
+  const char *begin = name.data() + kTemporary.size(), *end = name.data() + name.size();
+  pid_t process = 0;
+  const auto [stop, error] = std::from_chars(begin, end, process);
+  if (error != std::errc() || process <= 0) return false;
+  if (!std::string_view(stop, static_cast<size_t>(end - stop))
+           .starts_with("-" + process_space() + "-")) {
+    return false;
+  }
+  return kill(process, 0) != 0 && errno == ESRCH;
+}
+
+/// Removes what killed processes have left in a folder; looks at each folder once.
+void clear_abandoned(const fs::path& folder) {
+  static std::mutex guard;
+  static std::set<fs::path> looked_at;
+  const std::lock_guard lock(guard);
+  if (!looked_at.insert(folder).second) return;
+  std::error_code code;
+  std::vector<fs::path> abandoned;
+  for (fs::directory_iterator at(folder, code), end; !code && at != end; at.increment(code)) {
+    if (is_abandoned(at->path().filename().string())) abandoned.push_back(at->path());
+  }
+  for (const auto& path : abandoned) fs::remove(path, code);
+}
+
 /// Same folder (rename must not cross file systems), same ending, unique in this process and among
-/// processes of other machines that share the folder and may have the same number.
+/// processes of other machines that share the folder and may have the same number. The name is
+/// short, so that every name that the file system takes can be written.
 fs::path temporary_beside(const fs::path& path) {
   static std::atomic<uint64_t> counter{0};
-  static const auto machine = std::to_string(std::random_device{}());
-  return path.parent_path() / (".tmp-" + std::to_string(getpid()) + "-" + machine + "-" +
-                               std::to_string(counter++) + "-" + path.filename().string());
+  static const auto random = std::to_string(std::random_device{}());
+  const std::string name = path.filename().string();
+  return path.parent_path() / (std::string(kTemporary) + std::to_string(getpid()) + "-" +
+                               process_space() + "-" + random + "-" + std::to_string(counter++) +
+                               "-" + name.substr(name.size() - std::min(name.size(), kKeptBytes)));
 }
 
 void flush_to_disk(const fs::path& path) {
@@ -78,6 +136,7 @@ void write_file(const fs::path& path, std::string_view bytes, Flush flush) {
 AtomicFile::AtomicFile(fs::path path, Flush flush)
     : path_(std::move(path)), temporary_(temporary_beside(path_)), flush_(flush) {
   if (!path_.parent_path().empty()) make_folder(path_.parent_path());
+  clear_abandoned(path_.parent_path().empty() ? fs::path(".") : path_.parent_path());
 }
 
 AtomicFile::~AtomicFile() {
@@ -121,7 +180,7 @@ void MappedFile::drop(const void* begin, size_t bytes) const {
 void make_folder(const fs::path& path) {
   std::error_code code;
   fs::create_directories(path, code);
-  if (code || !fs::is_directory(path)) {
+  if (code || !fs::is_directory(path, code)) {
     fail(ErrorKind::usage, path.string() + ": the folder cannot be made (" +
                                (code ? code.message() : "a file has that name") + ")");
   }

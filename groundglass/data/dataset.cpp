@@ -11,6 +11,7 @@
 #include "groundglass/core/csv.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/folder_walk.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/problems.h"
 
@@ -165,14 +166,11 @@ Dataset read_table(const fs::path& source, const DatasetOptions& options) {
   return out;
 }
 
-std::vector<fs::path> files_in(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const bool hidden = entry.path().filename().string().front() == '.';
-    if (entry.is_regular_file() && !hidden) files.push_back(entry.path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
+/// What cannot be looked at is a problem: a set without it would be another one.
+std::vector<fs::path> files_in(const fs::path& folder, Problems& problems) {
+  FolderWalk walk = files_of_folder(folder);
+  for (const auto& line : walk.left_out) problems.add(line);
+  return std::move(walk.files);
 }
 
 Dataset read_nnunet(const fs::path& source) {
@@ -188,7 +186,7 @@ Dataset read_nnunet(const fs::path& source) {
   Dataset out{source, "nnunet", "labelsTr", {}, {}};
   Problems problems;
   std::set<fs::path> used;
-  for (const auto& image : files_in(source / "imagesTr")) {
+  for (const auto& image : files_in(source / "imagesTr", problems)) {
     const std::string name = image.filename().string();
     const std::string tail = "_0000" + ending;
     if (!ends_with(name, tail)) {
@@ -204,7 +202,7 @@ Dataset read_nnunet(const fs::path& source) {
     out.rows.push_back(std::move(r));
   }
   if (fs::is_directory(source / "labelsTr")) {
-    for (const auto& mask : files_in(source / "labelsTr")) {
+    for (const auto& mask : files_in(source / "labelsTr", problems)) {
       if (used.count(mask) == 0) problems.add(mask.string() + ": has no image in imagesTr");
     }
   }
@@ -215,7 +213,8 @@ Dataset read_nnunet(const fs::path& source) {
 /// The folder beside `masks` that holds the images, or nothing.
 fs::path image_folder(const fs::path& source) {
   for (const char* name : {"frames", "images"}) {
-    if (fs::is_directory(source / name)) return source / name;
+    std::error_code code;
+    if (fs::is_directory(source / name, code)) return source / name;
   }
   return {};
 }
@@ -224,14 +223,14 @@ Dataset read_paired(const fs::path& source) {
   Dataset out{source, "paired folders", "masks", {}, {}};
   Problems problems;
   std::map<std::string, fs::path> masks;
-  for (const auto& mask : files_in(source / "masks")) {
+  for (const auto& mask : files_in(source / "masks", problems)) {
     std::string stem = without_ending(mask.filename());
     if (ends_with(stem, "_mask")) stem.resize(stem.size() - 5);
     if (!masks.emplace(stem, mask).second) {
       problems.add(mask.string() + ": a second mask for " + in_quotes(stem));
     }
   }
-  for (const auto& image : files_in(image_folder(source))) {
+  for (const auto& image : files_in(image_folder(source), problems)) {
     DataRow r;
     r.id = r.case_id = r.patient = without_ending(image.filename());
     r.image = image;
@@ -252,7 +251,7 @@ Dataset read_paired(const fs::path& source) {
 }
 
 bool is_nnunet(const fs::path& source) {
-  return fs::exists(source / "dataset.json") && fs::is_directory(source / "imagesTr");
+  return is_there(source / "dataset.json") && fs::is_directory(source / "imagesTr");
 }
 
 bool is_paired(const fs::path& source) {

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/folder_walk.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
@@ -40,7 +41,7 @@ class Preparation {
  public:
   Preparation(const PrepareJob& job, Observer& observer) : job_(job), observer_(observer) {
     threads_ = job.threads > 0 ? job.threads : usable_processors();
-    header_.source = job.dataset.source.filename().string();
+    header_.source = folder_name(job.dataset.source);
     header_.preprocess = job.preprocess_text;
     header_.classes = mask_meaning(job.data, job.class_names);
     header_.class_count = job.data.labels == MaskLabels::classes ? job.data.classes : 2;

@@ -1,17 +1,21 @@
 #include "groundglass/data/prepared_set.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/problems.h"
 
@@ -19,6 +23,16 @@ namespace groundglass {
 namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
+
+/// True if another process is writing the open file, or has just given it its final name. Where the
+/// file system knows no locks, nobody can tell.
+bool belongs_to_another(int file, const fs::path& path) {
+  if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return true;
+  struct stat open_one {
+  }, named_one{};
+  return fstat(file, &open_one) != 0 || stat(path.c_str(), &named_one) != 0 ||
+         open_one.st_ino != named_one.st_ino;
+}
 
 constexpr char kMagic[] = "GGSET001";
 constexpr size_t kMagicSize = 8;
@@ -31,9 +45,10 @@ constexpr size_t kPage = 4096;
 std::string header_bytes(const PreparedHeader& h) {
   json rows = json::array();
   for (const auto& r : h.rows) {
-    rows.push_back({r.id, r.case_id, r.patient, r.domain, r.label, r.has_mask});
+    rows.push_back({escaped_utf8(r.id), escaped_utf8(r.case_id), escaped_utf8(r.patient),
+                    escaped_utf8(r.domain), escaped_utf8(r.label), r.has_mask});
   }
-  const json document = {{"source", h.source},
+  const json document = {{"source", escaped_utf8(h.source)},
                          {"preprocess", h.preprocess},
                          {"classes", h.classes},
                          {"class_count", h.class_count},
@@ -161,6 +176,10 @@ PreparedSetWriter::PreparedSetWriter(fs::path path, PreparedHeader header)
   begin_ = bytes.size();
   file_ = open(partial_.c_str(), O_RDWR | O_CREAT, 0644);
   if (file_ < 0) refuse(partial_, std::string("cannot be written (") + std::strerror(errno) + ")");
+  if (belongs_to_another(file_, partial_)) {
+    close(std::exchange(file_, -1));
+    refuse(path_, "is being prepared by another process; wait for it, or name another file");
+  }
   std::string found(begin_, '\0');
   const bool same =
       pread(file_, found.data(), begin_, 0) == static_cast<ssize_t>(begin_) && found == bytes;
@@ -215,9 +234,8 @@ void PreparedSetWriter::finish() {
                                   " was never written");
   }
   fsync(file_);
-  close(file_);
-  file_ = -1;
-  fs::rename(partial_, path_);
+  fs::rename(partial_, path_);  // before the lock is let go of
+  close(std::exchange(file_, -1));
 }
 
 }  // namespace groundglass

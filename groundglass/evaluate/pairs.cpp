@@ -7,6 +7,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/folder_walk.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
@@ -86,30 +87,36 @@ std::vector<MaskPair> pair_with_dataset(const fs::path& predictions, const Datas
   return pairs;
 }
 
+/// All files of a folder; what cannot be looked into is a problem, since a score of the rest would
+/// pass for one of all.
+std::vector<fs::path> files_below(const fs::path& folder, Problems& problems) {
+  FolderWalk walk = walk_folder(folder);
+  for (const auto& line : walk.left_out) problems.add(line);
+  return std::move(walk.files);
+}
+
 std::vector<MaskPair> pair_with_folder(const fs::path& predictions, const fs::path& references,
                                        Problems& problems) {
   std::map<std::string, fs::path> predicted;
-  for (const auto& entry : fs::recursive_directory_iterator(predictions)) {
-    const std::string stem = without_ending(entry.path());
+  for (const auto& path : files_below(predictions, problems)) {
+    const std::string stem = without_ending(path);
     const bool other = ends_with(stem, "_overlay") || ends_with(stem, "_probability");
-    if (entry.is_regular_file() && is_mask_file(entry.path()) && !other &&
-        !stands_beside_its_mask(entry.path())) {
-      predicted[bare_name(fs::relative(entry.path(), predictions))] = entry.path();
+    if (is_mask_file(path) && !other && !stands_beside_its_mask(path)) {
+      predicted[bare_name(path.lexically_relative(predictions))] = path;
     }
   }
   std::vector<MaskPair> pairs;
-  for (const auto& entry : fs::recursive_directory_iterator(references)) {
-    if (!entry.is_regular_file() || !is_mask_file(entry.path())) continue;
-    if (stands_beside_its_mask(entry.path())) continue;
-    const std::string name = bare_name(fs::relative(entry.path(), references));
+  for (const auto& path : files_below(references, problems)) {
+    if (!is_mask_file(path) || stands_beside_its_mask(path)) continue;
+    const std::string name = bare_name(path.lexically_relative(references));
     const auto found = predicted.find(name);
     if (found == predicted.end()) {
-      problems.add(entry.path().string() + ": has no prediction named " + name + " in " +
+      problems.add(path.string() + ": has no prediction named " + name + " in " +
                    predictions.string());
       continue;
     }
-    pairs.push_back({found->second, entry.path(), existing(predictions / name, "_probability"),
-                     name, name, name, ""});
+    pairs.push_back(
+        {found->second, path, existing(predictions / name, "_probability"), name, name, name, ""});
   }
   return pairs;
 }

@@ -12,6 +12,7 @@
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/infer/plan/verdict.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -37,21 +38,26 @@ std::string described(const Parity& parity, double allowed) {
 
 constexpr size_t kPlansOnDisk = 8;
 
-/// Stores the plan and forgets the oldest of many; a full or read-only disk is no matter.
-void keep_on_disk(const TracedModel& traced, const std::array<int64_t, 3>& size,
-                  const PlanOptions& options, const fs::path& file, const std::string& identity) {
+/// Stores the plan and forgets the oldest of many. Returns what kept it from that, e.g. a full or
+/// read-only disk; "" if nothing did.
+std::string keep_on_disk(const TracedModel& traced, const std::array<int64_t, 3>& size,
+                         const PlanOptions& options, const fs::path& file,
+                         const std::string& identity) {
   try {
     fs::create_directories(file.parent_path());
-    if (!Plan::store(traced, size, options, file, identity)) return;
+    if (!Plan::store(traced, size, options, file, identity)) return "";
     std::vector<std::pair<fs::file_time_type, fs::path>> all;
     for (const auto& entry : fs::directory_iterator(file.parent_path())) {
       if (entry.path().extension() == ".plan") all.emplace_back(entry.last_write_time(), entry);
     }
     std::sort(all.rbegin(), all.rend());
     for (size_t i = kPlansOnDisk; i < all.size(); ++i) fs::remove(all[i].second);
-  } catch (const Error&) {
-  } catch (const fs::filesystem_error&) {
+  } catch (const Error& e) {
+    return e.what();
+  } catch (const fs::filesystem_error& e) {
+    return e.path1().string() + ": " + e.code().message();
   }
+  return "";
 }
 
 }  // namespace
@@ -182,10 +188,18 @@ std::shared_ptr<const Plan> Runner::judged(const TracedModel& traced, const torc
         parity.flipped == 0 || (precision == torch::kQInt8 && parity.dice >= kDiceOfBytes);
     if (alike && parity.relative_error < allowed) {
       const fs::path file = file_of(size, precision);
-      if (!file.empty()) keep_on_disk(traced, size, plan_options, file, options_.identity);
+      if (file.empty()) return plan;
+      const auto lost = keep_on_disk(traced, size, plan_options, file, options_.identity);
+      if (!lost.empty()) {
+        warnings_.push_back("the plan is not kept, so that each call makes it anew: " + lost +
+                            "; name another folder (--plans), or none");
+      }
       return plan;
     }
     warnings_.push_back(begin + described(parity, allowed));
+    if (const fs::path file = file_of(size, precision); !file.empty()) {
+      remember_refusal(file, plan_key(size, plan_options, options_.identity), warnings_.back());
+    }
   } catch (const Error& e) {
     if (options_.with == RunWith::plan) throw;
     warnings_.push_back(begin + e.what());
@@ -232,14 +246,20 @@ Runner::Choice Runner::choose(const torch::Tensor& image) {
     return on_cpu && precision != torch::kQInt8 && !Plan::available(precision);
   });
   if (precisions.empty()) return {nullptr, wanted};
-  const auto best = precisions.front();
-  const fs::path file = on_cpu ? file_of(size, best) : fs::path();
-  if (!file.empty()) {
-    const PlanOptions plan_options{.precision = best, .ranges = options_.ranges};
+  while (on_cpu && !options_.plans.empty() && !precisions.empty()) {
+    const PlanOptions plan_options{.precision = precisions.front(), .ranges = options_.ranges};
+    const fs::path file = file_of(size, precisions.front());
     if (auto plan = Plan::stored(file, size, plan_options, options_.identity)) {
-      return {std::move(plan), best};
+      return {std::move(plan), precisions.front()};
     }
+    if (options_.with == RunWith::plan) break;  // made whatever was said of it
+    const auto refusal = remembered_refusal(file, plan_key(size, plan_options, options_.identity));
+    if (!refusal) break;
+    warnings_.push_back(*refusal);
+    precisions.erase(precisions.begin());
   }
+  if (precisions.empty()) return {nullptr, wanted};
+  const auto best = precisions.front();
   const auto first = image.narrow(0, 0, 1);
   const ExactFloat32 exact;
   const auto reference = in_libtorch(first, torch::kFloat32);

@@ -41,20 +41,11 @@ bool is_projection(const std::string& modality) {
 
 /// The first reason why an object is no CT slice, or "".
 std::string why_no_ct_slice(const DicomSlice& s) {
-  if (is_projection(s.modality)) {
-    return "Modality is " + s.modality +
-           ", an X-ray picture, expected CT; convert it to PNG (e.g. "
-           "dcm2img or dcmj2pnm) and call predict FILE.png --model with a model of X-rays";
+  std::string why = why_other_image(s);
+  if (why.empty() && s.frames != 1) {
+    why = "several frames in one file (enhanced CT), expected one slice per file";
   }
-  if (!s.modality.empty() && s.modality != "CT") {
-    return "Modality is " + s.modality + ", which has no HU; expected CT";
-  }
-  if (s.sop_class.starts_with(kSecondaryCapture)) {
-    return "a secondary capture (a picture of a screen), expected CT slices";
-  }
-  if (s.image_kind == "LOCALIZER") return "a localizer (scout view), expected CT slices";
-  if (s.frames != 1) return "several frames in one file (enhanced CT), expected one slice per file";
-  return "";
+  return why;
 }
 
 std::vector<std::string> what_lacks(const DicomSlice& s) {
@@ -102,6 +93,22 @@ std::string place(const DicomSlice& s, double height_mm) {
 }
 
 }  // namespace
+
+std::string why_other_image(const DicomSlice& s) {
+  if (is_projection(s.modality)) {
+    return "Modality is " + s.modality +
+           ", an X-ray picture, expected CT; convert it to PNG (e.g. "
+           "dcm2img or dcmj2pnm) and call predict FILE.png --model with a model of X-rays";
+  }
+  if (!s.modality.empty() && s.modality != "CT") {
+    return "Modality is " + s.modality + ", which has no HU; expected CT";
+  }
+  if (s.sop_class.starts_with(kSecondaryCapture)) {
+    return "a secondary capture (a picture of a screen), expected CT slices";
+  }
+  if (s.image_kind == "LOCALIZER") return "a localizer (scout view), expected CT slices";
+  return "";
+}
 
 std::string files_text(std::vector<std::string> names) {
   const std::string count =

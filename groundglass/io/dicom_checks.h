@@ -12,6 +12,9 @@ namespace groundglass {
 /// "3 files: a, b and c", at most five names.
 std::string files_text(std::vector<std::string> names);
 
+/// Why an image is none of a CT scan: another modality, a secondary capture, a localizer; or "".
+std::string why_other_image(const DicomSlice& slice);
+
 /// What is wrong with a series, said once and completely: one line for each kind of mistake.
 class SeriesProblems {
  public:

@@ -4,8 +4,10 @@
 #include <cmath>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/folder_walk.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_checks.h"
+#include "groundglass/io/dicom_folder.h"
 #include "groundglass/io/grid.h"
 
 namespace groundglass {
@@ -21,22 +23,17 @@ double dot(const Point& a, const Point& b) {
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
-std::vector<fs::path> files_in(const fs::path& path) {
-  if (!fs::is_directory(path)) return {path};
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(path)) {
-    const bool hidden = entry.path().filename().string().front() == '.';
-    if (entry.is_regular_file() && !hidden) files.push_back(entry.path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
+FolderWalk files_in(const fs::path& path) {
+  return fs::is_directory(path) ? files_of_folder(path) : FolderWalk{{path}, {}};
 }
 
 std::vector<DicomSlice> scan(const fs::path& path, SeriesProblems& problems,
                              std::vector<std::string>& warnings) {
   std::vector<DicomSlice> slices;
   std::vector<std::string> skipped;
-  for (const auto& file : files_in(path)) {
+  const FolderWalk walk = files_in(path);
+  for (const auto& line : walk.left_out) warnings.push_back(line);
+  for (const auto& file : walk.files) {
     try {
       auto slice = has_dicom_mark(file) ? read_dicom_header(file) : std::nullopt;
       if (slice) {
@@ -61,8 +58,10 @@ std::vector<DicomSlice> scan(const fs::path& path, SeriesProblems& problems,
 [[noreturn]] void refuse_empty(const fs::path& path) {
   const auto inside =
       fs::is_directory(path) ? fs::directory_iterator(path) : fs::directory_iterator();
-  const bool folders = std::any_of(begin(inside), end(inside),
-                                   [](const auto& entry) { return entry.is_directory(); });
+  const bool folders = std::any_of(begin(inside), end(inside), [](const auto& entry) {
+    std::error_code code;
+    return entry.is_directory(code);
+  });
   fail(ErrorKind::data, path.string() + ": holds no DICOM images" +
                             (folders ? "; give the subfolder that holds one series" : ""));
 }
@@ -182,7 +181,7 @@ torch::Tensor DicomSeries::load_slice(int64_t k) {
 std::unique_ptr<DicomSeries> open_dicom_series(const fs::path& path) {
   SeriesProblems problems;
   VolumeInfo info;
-  auto slices = scan(path, problems, info.warnings);
+  auto slices = without_other_series(scan(path, problems, info.warnings), path, info.warnings);
   if (slices.empty()) {
     problems.refuse(path);
     refuse_empty(path);

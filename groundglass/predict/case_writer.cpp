@@ -1,5 +1,10 @@
 #include "groundglass/predict/case_writer.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "groundglass/core/error.h"
 #include "groundglass/io/legend.h"
 #include "groundglass/io/nifti.h"
 #include "groundglass/io/paint.h"
@@ -66,11 +71,35 @@ struct DicomWriter {
   void commit() const {}
 };
 
+bool shorter(const std::string& a, const std::string& b) {
+  return a.size() < b.size();
+}
+
 CaseNames names_of(const CaseOutputs& outputs, const PredictInput& input) {
   return {input.path.string(), outputs.model_name, outputs.class_names};
 }
 
 }  // namespace
+
+std::string mask_name(const PredictInput& input) {
+  return input.stem + (input.volume ? "_mask.nii.gz" : "_mask.png");
+}
+
+void check_names_fit(const CaseOutputs& outputs, const PredictInput& input, int64_t classes) {
+  const std::string format = input.volume ? ".nii.gz" : ".png";
+  std::string ending = "_mask" + format;
+  if (outputs.overlay) ending = std::max(ending, std::string("_overlay.png"), shorter);
+  if (outputs.save_probabilities) {
+    ending = "_probability" + (classes > 1 ? "_" + std::to_string(classes) : "") + format;
+  }
+  const auto name = std::filesystem::path(input.stem).filename().string() + ending;
+  const int64_t most = pathconf(outputs.output.c_str(), _PC_NAME_MAX);
+  if (most <= 0 || static_cast<int64_t>(name.size()) <= most) return;
+  fail(ErrorKind::data, input.path.string() + ": is left out, since the name of its output, " +
+                            name + ", has " + std::to_string(name.size()) +
+                            " bytes, expected at most " + std::to_string(most) +
+                            "; give it a shorter name");
+}
 
 CaseWriter::CaseWriter(const CaseOutputs& outputs, const Segmenter& segmenter,
                        const PredictInput& input, const Image& picture)
@@ -138,7 +167,7 @@ CaseSummary CaseWriter::finish() {
   if (probability_) probability_->finish();
   for (auto& sink : class_probability_) sink->finish();
   CaseSummary summary = measures_.finish();
-  summary.output = input_.stem + (volume_ != nullptr ? "_mask.nii.gz" : "_mask.png");
+  summary.output = mask_name(input_);
   if (outputs_.overlay) write_overlay(summary);
   if (dicom_) {
     dicom_mask_->finish();

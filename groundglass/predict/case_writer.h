@@ -25,6 +25,15 @@ struct CaseOutputs {
   DicomOutputs dicom = {};                    ///< of DICOM series, besides
 };
 
+/// The name of an input's mask in the output folder.
+std::string mask_name(const PredictInput& input);
+
+/// Throws Error(data) if the output folder's file system takes no name as long as those that would
+/// be written for the input.
+///
+/// classes  that the network tells apart.
+void check_names_fit(const CaseOutputs& outputs, const PredictInput& input, int64_t classes);
+
 /// Files that take slices one after the other.
 class SliceSink {
  public:

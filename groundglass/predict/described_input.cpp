@@ -5,6 +5,7 @@
 #include <set>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/folder_walk.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/prepared_set.h"
 #include "groundglass/data/read_pair.h"
@@ -167,7 +168,8 @@ ordered_json describe_dataset(const std::string& input, const DataOptions& optio
 ordered_json describe_folder(const fs::path& folder) {
   auto files = ordered_json::array();
   std::vector<std::string> problems;
-  for (const auto& input : find_inputs(folder)) {
+  const FoundInputs found = find_inputs(folder);
+  for (const auto& input : found.inputs) {
     ordered_json entry = {{"input", input.path.string()}};
     try {
       entry.update(input.volume ? describe_volume(input.path) : describe_picture(input.path));
@@ -176,8 +178,10 @@ ordered_json describe_folder(const fs::path& folder) {
       problems.emplace_back(e.what());
     }
   }
-  if (files.size() == 1 && problems.empty()) return files[0];
-  return {{"kind", "folder"}, {"inputs", files}, {"problems", problems}};
+  auto left_out = ordered_json::array();
+  for (const auto& l : found.left_out) left_out.push_back(l.path.string() + ": " + l.why);
+  if (files.size() == 1 && problems.empty() && left_out.empty()) return files[0];
+  return {{"kind", "folder"}, {"inputs", files}, {"left_out", left_out}, {"problems", problems}};
 }
 
 }  // namespace
@@ -192,8 +196,7 @@ ordered_json described_input(const std::string& input, const DataOptions& option
   if (!fs::exists(path)) fail(ErrorKind::data, input + ": no such file or folder");
   if (is_prepared_set(path)) return describe_prepared(path);
   if (is_dataset(path)) return describe_dataset(input, options, threads, observer);
-  if (fs::exists(path / "weights.safetensors"))
-    return describe_weights(path / "weights.safetensors");
+  if (is_there(path / "weights.safetensors")) return describe_weights(path / "weights.safetensors");
   if (fs::is_directory(path)) return describe_folder(path);
   if (ends_with(input, ".safetensors")) return describe_weights(path);
   if (has_dicom_mark(path)) {
@@ -201,7 +204,7 @@ ordered_json described_input(const std::string& input, const DataOptions& option
     if (object == "SEG") return describe_segmentation(path);
     if (object == "SR") return describe_report(path);
   }
-  const PredictInput found = find_inputs(path).front();
+  const PredictInput found = find_inputs(path).inputs.front();
   return found.volume ? describe_volume(path) : describe_picture(path);
 }
 

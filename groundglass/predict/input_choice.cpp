@@ -16,13 +16,13 @@ bool has_column(const std::string& input, const std::string& column) {
 
 }  // namespace
 
-std::vector<ChosenInput> choose_inputs(const std::string& input, const std::string& mask_column) {
-  std::vector<ChosenInput> chosen;
+ChosenInputs choose_inputs(const std::string& input, const std::string& mask_column) {
+  ChosenInputs chosen;
   if (is_dataset(input)) {
     const Dataset dataset =
         read_dataset(input, {has_column(input, mask_column) ? mask_column : ""});
     for (const auto& row : dataset.rows) {
-      chosen.push_back(
+      chosen.inputs.push_back(
           {{row.image, inside_folder(row.id).generic_string(), is_volume_name(row.image)},
            row.mask,
            {}});
@@ -30,11 +30,13 @@ std::vector<ChosenInput> choose_inputs(const std::string& input, const std::stri
     const bool table = dataset.layout == "table";
     if (table && read_csv(dataset.source).column("lung") >= 0) {
       const auto lungs = read_dataset(input, {"lung"}).rows;
-      for (size_t i = 0; i < lungs.size(); ++i) chosen[i].lung = lungs[i].mask;
+      for (size_t i = 0; i < lungs.size(); ++i) chosen.inputs[i].lung = lungs[i].mask;
     }
     return chosen;
   }
-  for (auto& found : find_inputs(input)) chosen.push_back({std::move(found), {}, {}});
+  FoundInputs found = find_inputs(input);
+  for (auto& one : found.inputs) chosen.inputs.push_back({std::move(one), {}, {}});
+  chosen.left_out = std::move(found.left_out);
   return chosen;
 }
 

@@ -14,10 +14,14 @@ struct ChosenInput {
   std::filesystem::path lung;  ///< tables with a column 'lung'
 };
 
+struct ChosenInputs {
+  std::vector<ChosenInput> inputs;
+  std::vector<LeftOut> left_out;
+};
+
 /// The images of a table or data set folder, which keep their relative paths; anything else is
 /// searched through for pictures, volumes and DICOM series.
 /// mask_column: of a table that has it; else its first mask column.
-std::vector<ChosenInput> choose_inputs(const std::string& input,
-                                       const std::string& mask_column = "");
+ChosenInputs choose_inputs(const std::string& input, const std::string& mask_column = "");
 
 }  // namespace groundglass

@@ -1,12 +1,18 @@
 #include "groundglass/predict/inputs.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <map>
 #include <set>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/folder_walk.h"
 #include "groundglass/core/text.h"
-#include "groundglass/io/dicom_seg_reader.h"
+#include "groundglass/io/dicom_folder.h"
 #include "groundglass/io/dicom_slice.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
@@ -14,6 +20,11 @@
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr const char* kOurs =
+    "looks like an output of GroundGlass by its name; name the file itself to segment it";
+constexpr const char* kOtherFile = "no picture, volume or DICOM file";
+constexpr size_t kMostNames = 5;
 
 std::string stem_of(const fs::path& path) {
   std::string name = path.generic_string();
@@ -27,10 +38,107 @@ bool is_our_output(const fs::path& path) {
   const std::string stem = stem_of(path.filename());
   const size_t end = stem.find_last_not_of("0123456789");  // "a_probability_2", of class 2
   const std::string without_class = end == std::string::npos ? stem : stem.substr(0, end + 1);
-  return ends_with(stem, "_mask") || ends_with(stem, "_overlay") ||
-         ends_with(stem, "_probability") || ends_with(without_class, "_probability_") ||
-         (ends_with(path.string(), ".dcm") && ends_with(stem, "_sc"));
+  constexpr std::array<const char*, 8> kEndings = {
+      "_mask", "_overlay", "_probability", "_gradcam", "_heat", "_activation", "_panels", "_map"};
+  if (ends_with(path.string(), ".dcm"))
+    return ends_with(stem, "_sc");  // the others say what they are
+  return ends_with(without_class, "_probability_") ||
+         std::any_of(kEndings.begin(), kEndings.end(),
+                     [&](const char* ending) { return ends_with(stem, ending); });
 }
+
+/// "<path>: <why>" apart again.
+LeftOut parted(const std::string& line, const fs::path& folder) {
+  const size_t at = line.find(": ", folder.string().size());
+  return {line.substr(0, at), line.substr(at + 2)};
+}
+
+/// "a, b and c", or five names and how many more.
+std::string some_names(const std::vector<std::string>& names) {
+  if (names.size() <= kMostNames) return listed(names);
+  const std::vector<std::string> first(names.begin(), names.begin() + kMostNames);
+  return joined(first, ", ") + " and " + std::to_string(names.size() - kMostNames) + " more";
+}
+
+/// One line for each reason, by reason.
+std::map<std::string, std::string> lines_by_reason(const std::vector<LeftOut>& left_out) {
+  std::map<std::string, std::vector<std::string>> paths;
+  for (const auto& left : left_out) paths[left.why].push_back(left.path.string());
+  std::map<std::string, std::string> lines;
+  for (const auto& [why, names] : paths)
+    lines[why] = some_names(names) + ": left out (" + why + ")";
+  return lines;
+}
+
+class Search {
+ public:
+  explicit Search(const fs::path& input) : input_(input) {
+    const FolderWalk walk = walk_folder(input);
+    for (const auto& line : walk.left_out) found_.left_out.push_back(parted(line, input));
+    for (const auto& file : walk.files) look_at(file);
+    for (const auto& folder : dicom_) add_series(folder);
+    if (found_.inputs.empty()) refuse_empty();
+    leave_out_others();
+    std::sort(found_.inputs.begin(), found_.inputs.end(),
+              [](auto& a, auto& b) { return a.stem < b.stem; });
+  }
+
+  FoundInputs found() && { return std::move(found_); }
+
+ private:
+  void look_at(const fs::path& file) {
+    const bool picture = is_picture_name(file);
+    if (picture || is_volume_name(file)) {
+      if (is_our_output(file)) {
+        found_.left_out.push_back({file, kOurs});
+      } else {
+        found_.inputs.push_back({file, stem_of(file.lexically_relative(input_)), !picture});
+      }
+    } else if (has_dicom_mark(file)) {
+      if (is_our_output(file)) {
+        found_.left_out.push_back({file, kOurs});
+      } else {
+        dicom_.insert(file.parent_path());
+      }
+    } else {
+      const bool readable = access(file.c_str(), R_OK) == 0;
+      others_.push_back({file, readable
+                                   ? std::string(kOtherFile)
+                                   : "cannot be read (" + std::string(std::strerror(errno)) + ")"});
+    }
+  }
+
+  void add_series(const fs::path& folder) {
+    const std::string why = why_no_ct_series(folder);
+    const fs::path inside = folder.lexically_relative(input_);
+    const bool whole = inside.empty() || inside == ".";
+    if (!why.empty()) {
+      found_.left_out.push_back({folder, why});
+    } else {
+      const std::string name = whole ? folder_name(input_) : inside.generic_string();
+      found_.inputs.push_back({folder, name.empty() ? "series" : name, true});
+      series_.insert(folder);
+    }
+  }
+
+  [[noreturn]] void refuse_empty() const {
+    std::string text = input_.string() + ": holds no picture, volume or DICOM series of CT slices";
+    for (const auto& [why, line] : lines_by_reason(found_.left_out)) text += "\n  " + line;
+    fail(ErrorKind::data, text);
+  }
+
+  /// Files of other kinds beside the slices of a series are told by who reads the series.
+  void leave_out_others() {
+    for (auto& other : others_) {
+      if (series_.count(other.path.parent_path()) == 0) found_.left_out.push_back(std::move(other));
+    }
+  }
+
+  fs::path input_;
+  FoundInputs found_;
+  std::vector<LeftOut> others_;
+  std::set<fs::path> dicom_, series_;  // folders
+};
 
 }  // namespace
 
@@ -46,45 +154,26 @@ void check_outputs_differ(const std::vector<PredictInput>& inputs) {
   }
 }
 
-std::vector<PredictInput> find_inputs(const fs::path& input) {
+FoundInputs find_inputs(const fs::path& input) {
   if (!fs::exists(input)) fail(ErrorKind::data, input.string() + ": no such file or folder");
-  if (!fs::is_directory(input)) {
-    const bool picture = is_picture_name(input);
-    if (!picture && !is_volume_name(input) && !has_dicom_mark(input)) {
-      fail(ErrorKind::data, input.string() +
-                                ": is no picture (PNG, JPEG, TIFF), volume (NIfTI, NRRD, "
-                                "MHA), DICOM file or table");
-    }
-    return {{input, stem_of(input.filename()), !picture}};
+  if (fs::is_directory(input)) return Search(input).found();
+  const bool picture = is_picture_name(input);
+  if (!picture && !is_volume_name(input) && !has_dicom_mark(input)) {
+    fail(ErrorKind::data, input.string() +
+                              ": is no picture (PNG, JPEG, TIFF), volume (NIfTI, NRRD, "
+                              "MHA), DICOM file or table");
   }
-  std::vector<PredictInput> found;
-  std::set<fs::path> series;  // folders that hold DICOM files
-  std::error_code ignored;
-  for (const auto& entry : fs::recursive_directory_iterator(
-           input, fs::directory_options::skip_permission_denied, ignored)) {
-    const fs::path& path = entry.path();
-    if (!entry.is_regular_file() || path.filename().string().front() == '.') continue;
-    const std::string stem = stem_of(fs::relative(path, input));
-    if (is_picture_name(path)) {
-      if (!is_our_output(path)) found.push_back({path, stem, false});
-    } else if (is_volume_name(path)) {
-      if (!is_our_output(path)) found.push_back({path, stem, true});
-    } else if (!series.contains(path.parent_path()) && has_dicom_mark(path) &&
-               !is_our_output(path) && dicom_object_kind(path).empty()) {
-      series.insert(path.parent_path());
+  return {{{input, stem_of(input.filename()), !picture}}, {}};
+}
+
+void tell_left_out(const std::vector<LeftOut>& left_out, Observer& observer) {
+  for (const auto& [why, line] : lines_by_reason(left_out)) {
+    if (why == kOtherFile) {
+      observer.on(Note{line});
+    } else {
+      observer.on(Warning{line});
     }
   }
-  for (const auto& folder : series) {
-    const std::string name = fs::equivalent(folder, input)
-                                 ? fs::absolute(folder).lexically_normal().filename().string()
-                                 : fs::relative(folder, input).generic_string();
-    found.push_back({folder, name.empty() ? "series" : name, true});
-  }
-  if (found.empty()) {
-    fail(ErrorKind::data, input.string() + ": holds no picture, volume or DICOM file");
-  }
-  std::sort(found.begin(), found.end(), [](auto& a, auto& b) { return a.stem < b.stem; });
-  return found;
 }
 
 }  // namespace groundglass

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "groundglass/core/events.h"
+
 namespace groundglass {
 
 /// One thing to segment, and the stem of what is written for it.
@@ -13,12 +15,27 @@ struct PredictInput {
   bool volume = false;
 };
 
+/// What lies in a folder and is not segmented.
+struct LeftOut {
+  std::filesystem::path path;
+  std::string why;
+};
+
+struct FoundInputs {
+  std::vector<PredictInput> inputs;  ///< by stem
+  std::vector<LeftOut> left_out;
+};
+
 /// Finds what there is to segment in a picture, a volume, a DICOM file or folder, or a folder of
-/// any of these (searched through; the relative paths are kept). Our own outputs (names that end in
-/// _mask, _overlay, _probability or _probability_2, of class 2) are left out, and so are folders
-/// whose DICOM files are segmentations, reports and documents alone.
-/// Throws Error(data) if there is nothing.
-std::vector<PredictInput> find_inputs(const std::filesystem::path& input);
+/// any of these. A folder is searched through, also behind symbolic links, and the relative paths
+/// are kept. Left out are what looks like one of our own outputs (names that end in _mask,
+/// _overlay, _probability, _gradcam, ..), DICOM folders without CT slices (a scout, a dose report,
+/// a DICOMDIR, segmentations and documents), files of other kinds, and what cannot be looked into.
+/// Throws Error(data) if there is nothing to segment, with what was left out.
+FoundInputs find_inputs(const std::filesystem::path& input);
+
+/// Says what was left out, one line for each reason.
+void tell_left_out(const std::vector<LeftOut>& left_out, Observer& observer);
 
 /// Throws Error(data) if two inputs would write the same output.
 void check_outputs_differ(const std::vector<PredictInput>& inputs);

@@ -1,8 +1,8 @@
 #include "groundglass/predict/journal.h"
 
-#include <nlohmann/json.hpp>
-
 #include "groundglass/core/files.h"
+#include "groundglass/core/folder_walk.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/infer/plan/int8_ranges.h"
@@ -19,29 +19,27 @@ std::string stamp_of(const fs::path& path) {
     return std::to_string(fs::file_size(file, ignored)) + "/" +
            std::to_string(fs::last_write_time(file, ignored).time_since_epoch().count());
   };
-  if (!fs::is_directory(path)) return stamp(path);
+  if (!fs::is_directory(path, ignored)) return stamp(path);
   std::vector<std::string> all;
-  for (const auto& entry : fs::directory_iterator(path)) {
-    if (entry.is_regular_file()) all.push_back(entry.path().filename().string() + stamp(entry));
+  for (const auto& file : files_of_folder(path).files) {
+    all.push_back(file.filename().string() + stamp(file));
   }
-  std::sort(all.begin(), all.end());
   return sha256(joined(all, "|"));
 }
 
 std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
-  return ordered_json{{"model", job.weights_sha256},
-                      {"threshold", segmenter.options().threshold},
-                      {"temperature", segmenter.options().temperature},
-                      {"precision", static_cast<int>(segmenter.options().engine.precision)},
-                      {"int8", ranges_json(segmenter.options().ranges).dump()},
-                      {"with", static_cast<int>(segmenter.options().with)},
-                      {"probabilities", job.save_probabilities},
-                      {"overlay", job.overlay},
-                      {"class_numbers", job.class_numbers},
-                      {"class_names", job.class_names},
-                      {"dicom", job.dicom.words()},
-                      {"version", commit()}}
-      .dump();
+  return json_text({{"model", job.weights_sha256},
+                    {"threshold", segmenter.options().threshold},
+                    {"temperature", segmenter.options().temperature},
+                    {"precision", static_cast<int>(segmenter.options().engine.precision)},
+                    {"int8", ranges_json(segmenter.options().ranges).dump()},
+                    {"with", static_cast<int>(segmenter.options().with)},
+                    {"probabilities", job.save_probabilities},
+                    {"overlay", job.overlay},
+                    {"class_numbers", job.class_numbers},
+                    {"class_names", job.class_names},
+                    {"dicom", job.dicom.words()},
+                    {"version", commit()}});
 }
 
 }  // namespace
@@ -63,11 +61,13 @@ PredictJournal::PredictJournal(const PredictJob& job, const Segmenter& segmenter
 }
 
 std::optional<CaseSummary> PredictJournal::finished(const PredictInput& input) const {
-  const auto found = lines_.find(input.stem);
+  const auto found = lines_.find(escaped_utf8(input.stem));
   if (found == lines_.end()) return std::nullopt;
   const auto entry = ordered_json::parse(found->second);
   if (entry.at("stamp") != stamp_of(input.path)) return std::nullopt;
   CaseSummary summary = case_summary_of(entry.at("case"));
+  summary.input = input.path.string();  // as they are, not as JSON could say them
+  summary.output = mask_name(input);
   if (!fs::exists(folder_ / summary.output)) return std::nullopt;
   for (const auto& object : summary.objects) {
     if (!fs::exists(folder_ / object.file)) return std::nullopt;
@@ -76,10 +76,8 @@ std::optional<CaseSummary> PredictJournal::finished(const PredictInput& input) c
 }
 
 void PredictJournal::add(const PredictInput& input, const CaseSummary& summary) {
-  out_ << ordered_json{{"stem", input.stem},
-                       {"stamp", stamp_of(input.path)},
-                       {"case", case_json(summary)}}
-              .dump()
+  out_ << json_text(
+              {{"stem", input.stem}, {"stamp", stamp_of(input.path)}, {"case", case_json(summary)}})
        << std::endl;
 }
 

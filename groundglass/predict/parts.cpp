@@ -5,10 +5,9 @@
 #include <charconv>
 #include <cstdlib>
 
-#include <nlohmann/json.hpp>
-
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 
 namespace groundglass {
@@ -106,6 +105,7 @@ std::string join_parts(const Part& part, const fs::path& folder) {
   all.erase("part");
   for (size_t k = 1; k < parts.size(); ++k) {
     for (const auto& c : parts[k]["cases"]) all["cases"].push_back(c);
+    for (const auto& f : parts[k]["failed"]) all["failed"].push_back(f);
     for (const char* key : {"seconds", "forward_seconds", "peak_rss_mib", "memory_bound_mib"}) {
       if (!parts[k][key].is_number()) continue;  // a part of one picture tells no bound
       const double before = all[key].is_number() ? all[key].get<double>() : 0;
@@ -115,7 +115,7 @@ std::string join_parts(const Part& part, const fs::path& folder) {
   std::sort(all["cases"].begin(), all["cases"].end(),
             [](const auto& a, const auto& b) { return a["output"] < b["output"]; });
   all["parts"] = part.count;
-  write_file(folder / "summary.json", all.dump(1) + "\n");
+  write_file(folder / "summary.json", json_text(all, 1) + "\n");
   return "";
 }
 

@@ -2,11 +2,11 @@
 
 #include <chrono>
 #include <mutex>
-
-#include <nlohmann/json.hpp>
+#include <set>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
@@ -38,6 +38,25 @@ class Run {
 
   PredictSummary run() {
     const auto begin = std::chrono::steady_clock::now();
+    try {
+      segment_all();
+    } catch (const Stopped&) {
+      throw;  // the same call goes on, and writes the summary then
+    } catch (const std::exception& e) {
+      give_up(e.what());
+      conclude(begin);
+      throw;
+    }
+    conclude(begin);
+    if (summary_.failed.empty()) journal_.remove();
+    if (job_.part != Part{}) summary_.waiting_for = join_parts(job_.part, job_.output);
+    problems_.refuse(std::to_string(summary_.cases.size()) + " of " +
+                     std::to_string(inputs_.size()) + " inputs were segmented; of the others");
+    return std::move(summary_);
+  }
+
+ private:
+  void segment_all() {
     std::vector<const PredictInput*> waiting;
     for (const auto& input : inputs_) {
       if (auto known = journal_.finished(input)) {
@@ -53,22 +72,41 @@ class Run {
       }
     }
     pictures(waiting);
+  }
+
+  /// Writes the summary of what was done and what failed.
+  void conclude(std::chrono::steady_clock::time_point begin) {
     std::sort(summary_.cases.begin(), summary_.cases.end(),
               [](auto& a, auto& b) { return a.output < b.output; });
-    problems_.refuse(std::to_string(summary_.cases.size()) + " of " +
-                     std::to_string(inputs_.size()) + " inputs were segmented; of the others");
+    std::sort(summary_.failed.begin(), summary_.failed.end(),
+              [](auto& a, auto& b) { return a.input < b.input; });
     summary_.forward_s = segmenter_.forward_s();
     summary_.memory_bound_mib = pace_.bound_mib();
     summary_.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     write_file(job_.output / file_of_part(job_.part, "summary", ".json"),
                summary_json(summary_, job_, segmenter_));
-    journal_.remove();
-    if (job_.part != Part{}) summary_.waiting_for = join_parts(job_.part, job_.output);
-    return std::move(summary_);
   }
 
- private:
+  void failed(const PredictInput& input, const std::string& problem) {
+    problems_.add(problem);
+    const std::lock_guard lock(failing_);
+    summary_.failed.push_back({input.path.string(), problem});
+  }
+
+  /// What ends the whole call keeps all inputs that are not done from being done.
+  void give_up(const std::string& reason) {
+    std::set<std::string> told;
+    for (const auto& c : summary_.cases) told.insert(c.input);
+    for (const auto& f : summary_.failed) told.insert(f.input);
+    const std::string line = reason.substr(0, reason.find('\n'));
+    for (const auto& input : inputs_) {
+      if (told.count(input.path.string()) == 0) {
+        summary_.failed.push_back({input.path.string(), "not done: " + line});
+      }
+    }
+  }
+
   void stop_if_asked() const {
     if (stop_signal() != 0)
       throw Stopped(stop_signal(), "stopped; the same call goes on from here");
@@ -86,10 +124,11 @@ class Run {
   void volume(const PredictInput& input) {
     stop_if_asked();
     try {
+      check_names_fit(job_, input, segmenter_.classes());
       finish(input, predict_volume(segmenter_, job_, input, pace_, observer_));
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::data) throw;
-      problems_.add(e.what());
+      failed(input, e.what());
     }
   }
 
@@ -102,9 +141,10 @@ class Run {
     parallel_for_each(static_cast<int64_t>(waiting.size()), segmenter_.threads(), [&](int64_t i) {
       const auto at = static_cast<size_t>(i);
       try {
+        check_names_fit(job_, *waiting[at], segmenter_.classes());
         read[at] = read_picture(waiting[at]->path);
       } catch (const Error& e) {
-        problems_.add(e.what());
+        failed(*waiting[at], e.what());
       }
     });
     PictureBatch batch;
@@ -117,13 +157,18 @@ class Run {
     const auto taken = static_cast<int64_t>(waiting.size());
     waiting.clear();
     const auto results = segmenter_.segment(batch.images);
-    std::vector<CaseSummary> summaries(results.size());
+    std::vector<std::optional<CaseSummary>> summaries(results.size());
     parallel_for_each(static_cast<int64_t>(results.size()), segmenter_.threads(), [&](int64_t i) {
       const auto at = static_cast<size_t>(i);
-      summaries[at] = write_picture(*batch.inputs[at], batch.images[at], results[at]);
+      try {
+        summaries[at] = write_picture(*batch.inputs[at], batch.images[at], results[at]);
+      } catch (const Error& e) {
+        if (e.kind() != ErrorKind::data) throw;
+        failed(*batch.inputs[at], e.what());
+      }
     });
     for (size_t i = 0; i < summaries.size(); ++i) {
-      finish(*batch.inputs[i], std::move(summaries[i]));
+      if (summaries[i]) finish(*batch.inputs[i], std::move(*summaries[i]));
     }
     const auto now = std::chrono::steady_clock::now();
     pace_.took(taken, std::chrono::duration<double>(now - start).count());
@@ -154,6 +199,7 @@ class Run {
   int64_t batch_ = 1;   // pictures that are waited for
   PredictJournal journal_;
   Problems problems_;
+  std::mutex failing_;
   PredictSummary summary_;
 };
 
@@ -180,6 +226,14 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
   for (const auto& c : summary.cases) {
     cases.push_back(case_json(c));
   }
+  auto failed = nlohmann::ordered_json::array();
+  for (const auto& f : summary.failed) {
+    failed.push_back({{"input", f.input}, {"problem", f.problem}});
+  }
+  auto left_out = nlohmann::ordered_json::array();
+  for (const auto& l : job.left_out) {
+    left_out.push_back({{"input", l.path.string()}, {"why", l.why}});
+  }
   const auto& options = segmenter.options();
   const auto of_one_class = [&](double threshold) {  // of several the likeliest wins
     return segmenter.classes() > 1 ? nlohmann::ordered_json(nullptr)
@@ -195,6 +249,8 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
       {"precision", segmenter.runner().precision()},
       {"engine", segmenter.runner().engine()},
       {"cases", cases},
+      {"failed", failed},
+      {"left_out", left_out},
       {"seconds", summary.seconds},
       {"forward_seconds", summary.forward_s},
       {"peak_rss_mib", peak_rss_mib()},
@@ -206,7 +262,7 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
       {"note", kNotAMedicalDevice}};
   if (!job.caution.empty()) document["caution"] = job.caution;
   if (job.part != Part{}) document["part"] = {job.part.index, job.part.count};
-  return document.dump(1) + "\n";
+  return json_text(document, 1) + "\n";
 }
 
 }  // namespace groundglass

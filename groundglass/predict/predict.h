@@ -18,10 +18,17 @@ struct PredictJob : CaseOutputs {
   std::string caution = {};  ///< of the model, for summary.json
   int64_t batch = 0;         ///< slices or pictures at once; 0: chosen, see Pace
   int64_t memory_limit = 0;  ///< bytes that the process may hold; 0: what the machine has left
+  std::vector<LeftOut> left_out = {};  ///< beside the inputs, for summary.json
+};
+
+/// An input that could not be segmented, and why.
+struct FailedCase {
+  std::string input, problem;
 };
 
 struct PredictSummary {
   std::vector<CaseSummary> cases;
+  std::vector<FailedCase> failed = {};
   double seconds = 0, forward_s = 0;
   double memory_bound_mib = 0;  ///< told before the work; 0 for a single picture
   std::string waiting_for;      ///< parts: why summary.json is not written yet
@@ -38,9 +45,11 @@ struct PredictSummary {
 /// With a part, only its inputs are segmented and summarised in summary_<k>_of_<n>.json; the part
 /// that ends last joins all summaries as summary.json.
 ///
-/// A killed call leaves a journal; the same call again takes finished cases from it.
-/// Throws Error(data) if inputs could not be read: all others are done first, then every problem is
-/// listed at once; Error(device) if memory does not suffice. Throws Stopped after a stop signal.
+/// A killed call, and one with failures, leaves a journal; the same call again takes finished cases
+/// from it. Throws Error(data) if inputs could not be read or their outputs not be written: all
+/// others are done first, then every problem is listed at once; Error(device) if memory does not
+/// suffice. summary.json is written before that, with what was done and what failed. Throws Stopped
+/// after a stop signal, without a summary.
 PredictSummary predict(Segmenter& segmenter, const PredictJob& job,
                        Observer& observer = silent_observer());
 

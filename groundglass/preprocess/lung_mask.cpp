@@ -5,6 +5,8 @@
 
 #include <opencv2/imgproc.hpp>
 
+#include "groundglass/preprocess/disc.h"
+
 namespace groundglass {
 namespace {
 
@@ -36,8 +38,9 @@ cv::Mat numbered_pieces(std::vector<bool>::const_iterator air, int64_t height, i
 /// Closes gaps up to the radius and fills what is enclosed.
 void close_and_fill(cv::Mat& mask, double pixel_mm) {
   const int r = std::max(1, static_cast<int>(std::lround(kCloseMm / pixel_mm)));
-  const cv::Mat disc = cv::getStructuringElement(cv::MORPH_ELLIPSE, {2 * r + 1, 2 * r + 1});
-  cv::morphologyEx(mask, mask, cv::MORPH_CLOSE, disc, {-1, -1}, 1, cv::BORDER_CONSTANT, 0);
+  const auto found = torch::from_blob(mask.data, {mask.rows, mask.cols}, torch::kUInt8);
+  const auto closed = closed_by_disc(found, r, Beyond::nothing);
+  cv::Mat(mask.rows, mask.cols, CV_8U, closed.data_ptr()).copyTo(mask);
   std::vector<std::vector<cv::Point>> outlines;
   cv::findContours(mask.clone(), outlines, cv::RETR_EXTERNAL, cv::CHAIN_APPROX_NONE);
   cv::drawContours(mask, outlines, -1, 1, cv::FILLED);

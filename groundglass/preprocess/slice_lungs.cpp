@@ -5,6 +5,8 @@
 
 #include <opencv2/imgproc.hpp>
 
+#include "groundglass/preprocess/disc.h"
+
 namespace groundglass {
 namespace {
 
@@ -43,14 +45,17 @@ cv::Mat lung_pieces(const cv::Mat& dark) {
   cv::Mat pieces, stats, centres;
   const int count = cv::connectedComponentsWithStats(dark, pieces, stats, centres, 4);
   const auto contact = border_contact(pieces, count);
-  cv::Mat lungs = cv::Mat::zeros(dark.size(), CV_8U);
+  std::vector<uint8_t> kept(static_cast<size_t>(count), 0);
   const double smallest = kSmallestShare * static_cast<double>(dark.total());
   for (int piece = 1; piece < count; ++piece) {
     const double area = stats.at<int>(piece, cv::CC_STAT_AREA);
     const bool along_border =
         static_cast<double>(contact[static_cast<size_t>(piece)]) > kBorderContact * std::sqrt(area);
-    if (area >= smallest && !along_border) lungs.setTo(1, pieces == piece);
+    kept[static_cast<size_t>(piece)] = area >= smallest && !along_border ? 1 : 0;
   }
+  cv::Mat lungs(dark.size(), CV_8U);
+  std::transform(pieces.begin<int>(), pieces.end<int>(), lungs.begin<uint8_t>(),
+                 [&](int piece) { return kept[static_cast<size_t>(piece)]; });
   return lungs;
 }
 
@@ -74,9 +79,10 @@ torch::Tensor lungs_by_threshold(const Image& image, const torch::Tensor& lesion
   }
   const int radius =
       std::max(1, static_cast<int>(std::lround(kClosingShare * std::max(lungs.rows, lungs.cols))));
-  const auto disc = cv::getStructuringElement(cv::MORPH_ELLIPSE, {2 * radius + 1, 2 * radius + 1});
-  cv::morphologyEx(lungs, lungs, cv::MORPH_CLOSE, disc);
-  filled(lungs).copyTo(cv::Mat(lungs.rows, lungs.cols, CV_8U, out.data_ptr()));
+  const auto found = torch::from_blob(lungs.data, {lungs.rows, lungs.cols}, torch::kUInt8);
+  const auto closed = closed_by_disc(found, radius, Beyond::mask);
+  filled(cv::Mat(lungs.rows, lungs.cols, CV_8U, closed.data_ptr()))
+      .copyTo(cv::Mat(lungs.rows, lungs.cols, CV_8U, out.data_ptr()));
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include "groundglass/core/json.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
+#include "groundglass/data/problems.h"
 #include "groundglass/explain/activation_maximisation.h"
 #include "groundglass/explain/heat_share.h"
 #include "groundglass/io/paint.h"
@@ -152,6 +153,25 @@ void write_pattern(const ExplainJob& job, SegmentationModel& model, const std::s
             captioned(gray_to_rgb((pattern[0] * 255).round().to(torch::kUInt8)), layer));
 }
 
+/// What `work` says of each input. Those that cannot be read do not end the others; they are told
+/// at the end.
+template <class Work>
+ordered_json of_each(const std::vector<ChosenInput>& inputs, const Work& work) {
+  auto written = ordered_json::array();
+  Problems problems;
+  for (const auto& chosen : inputs) {
+    try {
+      written.push_back(work(chosen));
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::data) throw;
+      problems.add(e.what());
+    }
+  }
+  problems.refuse(std::to_string(written.size()) + " of " + std::to_string(inputs.size()) +
+                  " inputs were explained; of the others");
+  return written;
+}
+
 }  // namespace
 
 std::string to_string(CamScore score) {
@@ -167,42 +187,39 @@ ordered_json explain_by_gradient(Segmenter& segmenter, const std::vector<ChosenI
   options.label = job.label;
   options.score = job.score;
   options.layer = job.layer.empty() ? model.layer_names().back() : job.layer;
-  auto written = ordered_json::array();
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const Subject subject = subject_of(inputs[i], job, segmenter);
+  int64_t done = 0;
+  return of_each(inputs, [&](const ChosenInput& chosen) {
+    const Subject subject = subject_of(chosen, job, segmenter);
     const auto result = segmenter.segment({subject.image})[0];
     const NetworkSlice on_grid = segmenter.on_network_grid(subject.image);
     const auto input = segmenter.input_of(on_grid).to(segmenter.options().engine.device);
     const auto on_network = layer_heat(job, model, input, options).cpu();
     const auto heat = to_slice_grid(on_network.unsqueeze(0), on_grid.box, result.labels.size(0),
                                     result.labels.size(1))[0];
-    if (i == 0 && job.method == ExplainMethod::activation) {
+    if (done == 0 && job.method == ExplainMethod::activation) {
       write_pattern(job, model, options.layer, input.size(2));
     }
-    const std::filesystem::path stem = job.output / inputs[i].input.stem;
+    const std::filesystem::path stem = job.output / chosen.input.stem;
     const std::string figure =
         stem.string() +
         (job.method == ExplainMethod::grad_cam ? "_gradcam.png" : "_activation.png");
     write_png(figure, four_panel_figure(panels_of(segmenter, job, subject, result.labels, heat)));
     write_png(stem.string() + "_heat.png", jet(heat));
-    written.push_back(
-        {{"input", inputs[i].input.path.string()},
-         {"figure", figure},
-         {"heat", stem.string() + "_heat.png"},
-         {"slice", subject.slice < 0 ? ordered_json(nullptr) : ordered_json(subject.slice)},
-         {"layer", options.layer},
-         {"score", to_string(job.score)},
-         {"class", options.label}});
-    observer.on(
-        Progress{"figures", static_cast<int64_t>(i) + 1, static_cast<int64_t>(inputs.size()), ""});
-  }
-  return written;
+    observer.on(Progress{"figures", ++done, static_cast<int64_t>(inputs.size()), ""});
+    return ordered_json{
+        {"input", chosen.input.path.string()},
+        {"figure", figure},
+        {"heat", stem.string() + "_heat.png"},
+        {"slice", subject.slice < 0 ? ordered_json(nullptr) : ordered_json(subject.slice)},
+        {"layer", options.layer},
+        {"score", to_string(job.score)},
+        {"class", options.label}};
+  });
 }
 
 ordered_json explain_by_map(Segmenter& segmenter, ExplainedClassifier* classifier,
                             const std::vector<ChosenInput>& inputs, const ExplainJob& job) {
-  auto written = ordered_json::array();
-  for (const auto& chosen : inputs) {
+  return of_each(inputs, [&](const ChosenInput& chosen) {
     const Image image = xray_of(chosen, "infection-map");
     const auto probability = segmenter.segment({image})[0].probability.sum(0).clamp(0, 1);
     const auto gray = to_gray(image, segmenter.options().preprocess)[0];
@@ -226,15 +243,13 @@ ordered_json explain_by_map(Segmenter& segmenter, ExplainedClassifier* classifie
     }
     write_png(stem + "_infection_map.png", map);
     write_png(stem + "_panels.png", beside(panels));
-    written.push_back(line);
-  }
-  return written;
+    return line;
+  });
 }
 
 ordered_json explain_by_classifier(ExplainedClassifier& classifier, const torch::Device& device,
                                    const std::vector<ChosenInput>& inputs, const ExplainJob& job) {
-  auto written = ordered_json::array();
-  for (const auto& chosen : inputs) {
+  return of_each(inputs, [&](const ChosenInput& chosen) {
     const Image image = xray_of(chosen, "grad-cam");
     const auto heat = classifier_heat(classifier, image, device);
     const auto gray = to_gray(image, classifier.preprocess)[0];
@@ -243,13 +258,12 @@ ordered_json explain_by_classifier(ExplainedClassifier& classifier, const torch:
               beside({captioned(gray_to_rgb(gray), "image"),
                       captioned(heat_overlay(gray, heat), "Grad-CAM of the classifier")}));
     write_png(stem + "_heat.png", jet(heat));
-    written.push_back({{"input", chosen.input.path.string()},
-                       {"figure", stem + "_gradcam.png"},
-                       {"heat", stem + "_heat.png"},
-                       {"layer", "encoder"},
-                       {"grad_cam_in_lung", share_json(heat, lung_of(job, chosen, gray))}});
-  }
-  return written;
+    return ordered_json{{"input", chosen.input.path.string()},
+                        {"figure", stem + "_gradcam.png"},
+                        {"heat", stem + "_heat.png"},
+                        {"layer", "encoder"},
+                        {"grad_cam_in_lung", share_json(heat, lung_of(job, chosen, gray))}};
+  });
 }
 
 }  // namespace groundglass

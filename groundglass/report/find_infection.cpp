@@ -3,7 +3,6 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
-#include "groundglass/data/problems.h"
 #include "groundglass/explain/heat_share.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/metrics/detection.h"
@@ -58,23 +57,22 @@ XrayFinding find_infection(Segmenter& segmenter, Pace& pace, const Xray& xray,
 
 }  // namespace
 
-std::vector<XrayFinding> find_infections(Segmenter& segmenter, const std::vector<Xray>& xrays,
-                                         const FindInfectionOptions& options, Observer& observer) {
+FoundInfections find_infections(Segmenter& segmenter, const std::vector<Xray>& xrays,
+                                const FindInfectionOptions& options, Observer& observer) {
   Pace pace(segmenter, {.batch = 1, .memory_limit = options.memory_limit}, observer);
-  std::vector<XrayFinding> found;
-  Problems problems;
+  FoundInfections found;
   for (const auto& xray : xrays) {
     try {
-      found.push_back(find_infection(segmenter, pace, xray, options));
-      for (const auto& text : found.back().warnings) observer.on(Warning{text});
+      found.findings.push_back(find_infection(segmenter, pace, xray, options));
+      found.xrays.push_back(xray);
+      for (const auto& text : found.findings.back().warnings) observer.on(Warning{text});
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::data) throw;
-      problems.add(e.what());
+      found.failed.push_back({xray.path.string(), e.what()});
     }
-    observer.on(Progress{"X-rays", static_cast<int64_t>(found.size()),
+    observer.on(Progress{"X-rays", static_cast<int64_t>(found.findings.size()),
                          static_cast<int64_t>(xrays.size()), ""});
   }
-  problems.refuse(options.source);
   return found;
 }
 

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/report/html_page.h"
 
@@ -51,7 +50,8 @@ void add_pictures(HtmlPage& page, const fs::path& folder, const std::string& ste
   for (const auto& [suffix, caption] :
        {std::pair{std::string("_overlay.png"), colours},
         std::pair{std::string("_gradcam.png"), std::string("Grad-CAM")}}) {
-    const fs::path path = folder / (stem + suffix);
+    fs::path path = folder / (stem + suffix);
+    if (!fs::exists(path)) path = folder / (unescaped_utf8(stem) + suffix);
     if (fs::exists(path)) page.picture(read_file(path), stem + ": " + caption);
   }
 }
@@ -100,6 +100,12 @@ std::string predict_report_html(const fs::path& folder, int64_t pictures) {
   page.paragraph(
       "Millilitres and shares exist for images in Hounsfield units only; lungs are found "
       "by threshold and morphology.");
+  std::vector<std::string> failed;
+  for (const auto& f : summary.value("failed", json::array())) failed.push_back(f["problem"]);
+  if (!failed.empty()) {
+    page.heading("Not segmented");
+    for (const auto& line : failed) page.paragraph(line);
+  }
   if (!warnings.empty())
     page.folded(std::to_string(warnings.size()) + " warnings", joined(warnings, "\n"));
   page.heading("Pictures");

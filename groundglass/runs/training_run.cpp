@@ -3,10 +3,9 @@
 #include <fstream>
 #include <numeric>
 
-#include <nlohmann/json.hpp>
-
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/data/dataset.h"
@@ -42,7 +41,7 @@ class EventLog final : public Observer {
  public:
   explicit EventLog(const fs::path& path) : out_(path, std::ios::app) {}
   void on(const Warning& e) override {
-    out_ << ordered_json{{"event", "warning"}, {"message", e.message}}.dump() << std::endl;
+    out_ << json_text({{"event", "warning"}, {"message", e.message}}) << std::endl;
   }
   void on(const EpochDone& e) override {
     ordered_json line = {{"event", "epoch"},         {"epoch", e.epoch},

@@ -1,5 +1,9 @@
 #include "groundglass/core/files.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 
@@ -168,6 +172,46 @@ TEST(InsideFolder, NeverLeadsOut) {
   EXPECT_EQ(inside_folder("../../a/./b/../c"), "a/b/c");
   EXPECT_EQ(inside_folder("//x//y"), "x/y");
   EXPECT_EQ(inside_folder(".."), "");
+}
+
+TEST_F(Files, TakesEveryNameThatTheFileSystemTakes) {
+  const auto longest = folder / (std::string(251, 'n') + ".png");
+  write_file(longest, "1");
+  EXPECT_EQ(read_file(longest), "1");
+  AtomicFile file(longest);
+  EXPECT_EQ(file.temporary().extension(), ".png");
+  EXPECT_LT(file.temporary().filename().string().size(), 100U);
+}
+
+TEST_F(Files, RemovesWhatAKilledProcessHasLeftAndNothingElse) {
+  const auto inner = folder / "inner";
+  fs::create_directories(inner);
+  const pid_t killed = fork();
+  if (killed == 0) {
+    AtomicFile file(inner / "result.png");
+    std::ofstream(file.temporary()) << "half";
+    kill(getpid(), SIGKILL);
+  }
+  waitpid(killed, nullptr, 0);
+  const pid_t alive = fork();
+  if (alive == 0) {
+    AtomicFile file(inner / "other.png");
+    std::ofstream(file.temporary()) << "half";
+    for (;;) pause();
+  }
+  const auto temporaries = [&] {
+    return std::count_if(fs::directory_iterator(inner), {}, [](const auto& entry) {
+      return begins(entry.path().filename().string(), ".tmp-");
+    });
+  };
+  for (int i = 0; i < 500 && temporaries() < 1; ++i) usleep(10000);
+  usleep(50000);
+  std::ofstream(inner / ".tmp-1-elsewhere-1-1-a.png") << "of another machine";
+  std::ofstream(inner / ".tmp-999999999-note.txt") << "not ours";
+  write_file(inner / "a.txt", "1");
+  EXPECT_EQ(temporaries(), 3);
+  kill(alive, SIGKILL);
+  waitpid(alive, nullptr, 0);
 }
 
 }  // namespace

@@ -95,6 +95,18 @@ TEST(PreparedSet, ForgetsRowsOfAnotherPreparation) {
   EXPECT_EQ(PreparedSetWriter(folder / "a.ggset", other).rows_done(), 0);
 }
 
+TEST(PreparedSet, IsLeftToTheProcessThatWritesIt) {
+  const ScratchFolder folder;
+  const fs::path path = folder / "a.ggset";
+  {
+    PreparedSetWriter first(path, header_of(3));
+    first.write(0, image_of(0), mask_of(0));
+    EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { PreparedSetWriter(path, header_of(9)); }),
+                     {"a.ggset: is being prepared by another process"}));
+  }
+  EXPECT_EQ(PreparedSetWriter(path, header_of(3)).rows_done(), 1) << "killed, so it goes on";
+}
+
 TEST(PreparedSet, TrustsNoHalfWrittenRow) {
   const ScratchFolder folder;
   {

@@ -258,15 +258,35 @@ TEST_F(RunnerTest, AFolderThatCannotBeWrittenIsNoMatter) {
   Runner runner(std::make_shared<OneLayer>(), options);
   runner.logits(waves_of(1, 8, 8));
   EXPECT_EQ(runner.engine(), "plan");
+  const auto warnings = runner.take_warnings();
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(says(warnings[0], {"the plan is not kept", (folder / "file").string(), "--plans"}));
 }
 
-TEST_F(RunnerTest, AnUnfaithfulPlanIsNotStored) {
+TEST_F(RunnerTest, AnUnfaithfulPlanIsNotStoredButRemembered) {
   const ScratchFolder folder;
+  const auto image = waves_of(1, 8, 8) + 20;
   RunnerOptions options;
   options.plans = folder.path();
+  options.identity = "these weights";
   Runner runner(std::make_shared<Fickle>(), options);
-  runner.logits(waves_of(1, 8, 8) + 20);
-  EXPECT_TRUE(files_in(folder.path()).empty());
+  const auto expected = runner.logits(image);
+  const auto said = runner.take_warnings();
+  ASSERT_EQ(said.size(), 1U);
+  const auto files = files_in(folder.path());
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_EQ(files[0].extension(), ".refused");
+
+  const auto model = std::make_shared<Fickle>();
+  Runner second(model, options);
+  EXPECT_TRUE(torch::equal(second.logits(image), expected));
+  EXPECT_EQ(model->traces, 0) << "neither traced nor compared";
+  EXPECT_EQ(second.take_warnings(), said);
+
+  options.identity = "other weights";
+  Runner other(model, options);
+  other.logits(image);
+  EXPECT_GT(model->traces, 0);
 }
 
 TEST_F(RunnerTest, LeavesRoomForTiesWhereTheNetworkDecides) {

@@ -1,6 +1,7 @@
 #include "groundglass/io/dicom_series.h"
 
 #include "groundglass/core/files.h"
+#include "groundglass/io/dicom_folder.h"
 #include "tests/complaint.h"
 #include "tests/io/dicom_samples.h"
 
@@ -95,6 +96,38 @@ TEST_F(Dicom, SkipsWhatIsNoImageWithOneWarning) {
   EXPECT_EQ(info.warnings[0],
             series.string() +
                 ": skipped what is no DICOM image (3 files: readme.txt, report.dcm and seg.dcm)");
+}
+
+TEST_F(Dicom, SkipsAScoutAndAReportOfOtherSeriesInOneFolder) {
+  fs::copy_file(file(1), series / "scout.dcm");
+  edit_dicom(series / "scout.dcm", [](DcmDataset& data) {
+    data.putAndInsertString(DCM_SeriesInstanceUID, "1.2.3");
+    data.putAndInsertString(DCM_ImageType, "ORIGINAL\\PRIMARY\\LOCALIZER");
+  });
+  fs::copy_file(file(1), series / "dose.dcm");
+  edit_dicom(series / "dose.dcm", [](DcmDataset& data) {
+    data.putAndInsertString(DCM_SeriesInstanceUID, "1.2.4");
+    data.putAndInsertString(DCM_SOPClassUID, UID_SecondaryCaptureImageStorage);
+  });
+  const auto info = open_volume(series)->info();
+  EXPECT_EQ(info.depth, 5);
+  ASSERT_EQ(info.warnings.size(), 1U);
+  expect_contains(info.warnings[0], "skipped what is of another series");
+  expect_contains(info.warnings[0],
+                  "a localizer (scout view), expected CT slices (1 file: scout.dcm)");
+  expect_contains(info.warnings[0], "a secondary capture");
+  EXPECT_EQ(why_no_ct_series(series), "");
+  for (int i = 1; i <= 5; ++i) fs::remove(file(i));
+  expect_contains(why_no_ct_series(series), "a localizer (scout view)");
+  expect_contains(complaint(), "a localizer (scout view)");
+}
+
+TEST_F(Dicom, TellsALinkToItselfAndGoesOn) {
+  fs::create_symlink("loop.dcm", series / "loop.dcm");
+  const auto info = open_volume(series)->info();
+  EXPECT_EQ(info.depth, 5);
+  ASSERT_EQ(info.warnings.size(), 1U);
+  expect_contains(info.warnings[0], "loop.dcm: cannot be looked at");
 }
 
 TEST_F(Dicom, WarnsOfMissingTagsAndGoesOn) {

@@ -33,7 +33,7 @@ torch::Tensor their_classes() {
 
 PredictJob classes_job(const fs::path& input, const fs::path& output) {
   PredictJob job;
-  job.inputs = find_inputs(input);
+  job.inputs = find_inputs(input).inputs;
   job.output = output;
   job.model_name = "gray";
   job.weights_sha256 = "none";
@@ -92,7 +92,7 @@ TEST(PredictClasses, SavesTheProbabilityOfAnyLesionAndOfEachClass) {
   EXPECT_NEAR(at("a_probability_2.png", 16, 16), 0.1, 1e-3);
   EXPECT_NEAR(at("a_probability_1.png", 48, 44), 0.1, 1e-3);
   EXPECT_NEAR(at("a_probability_2.png", 48, 44), 0.8, 1e-3);
-  EXPECT_EQ(find_inputs(folder.path()).size(), 1U) << "our own outputs are no inputs";
+  EXPECT_EQ(find_inputs(folder.path()).inputs.size(), 1U) << "our own outputs are no inputs";
 }
 
 TEST(PredictClasses, ShowsEachClassInItsColourWithALegendBelow) {

@@ -44,7 +44,7 @@ void run_quietly(const std::string& command) {
 
 PredictJob dicom_job(const fs::path& input, const fs::path& output, const std::string& objects) {
   PredictJob job;
-  job.inputs = find_inputs(input);
+  job.inputs = find_inputs(input).inputs;
   job.output = output;
   job.model_name = "bright";
   job.weights_sha256 = std::string(64, 'a');
@@ -100,10 +100,10 @@ TEST(DicomOutputs, AreDescribedAndEvaluatedAndNotTakenForInputs) {
   EXPECT_EQ(sr["kind"], "DICOM structured report");
   EXPECT_EQ(sr["evidence_series_uids"][0], seg["source_series_uid"]);
 
-  for (const auto& input : find_inputs(folder.path())) {
+  for (const auto& input : find_inputs(folder.path()).inputs) {
     EXPECT_TRUE(says(input.path.string(), {"in/a"}));
   }
-  EXPECT_EQ(find_inputs(folder.path()).size(), 1U);
+  EXPECT_EQ(find_inputs(folder.path()).inputs.size(), 1U);
 
   const auto counts = [&](const char* predictions, const char* references) {
     const auto pairs = pair_masks(folder / predictions, folder / references);
@@ -145,7 +145,7 @@ TEST(DicomOutputs, ShowKeySlicesAsAPictureAndAsADocument) {
   ASSERT_EQ(objects.size(), 2U);
   EXPECT_EQ(objects[0].file, "a_sc.dcm");
   EXPECT_EQ(objects[1].file, "a_report.dcm");
-  EXPECT_TRUE(find_inputs(folder.path()).size() == 1U);
+  EXPECT_TRUE(find_inputs(folder.path()).inputs.size() == 1U);
   if (std::system(
           "(command -v dciodvfy && command -v dcm2pdf && command -v pdftotext) > /dev/null") != 0) {
     GTEST_SKIP() << "dicom3tools, dcmtk and poppler-utils are not all installed";
@@ -169,9 +169,9 @@ TEST(DicomOutputs, RefuseUnknownWordsAndOtherInputs) {
                    {"--dicom 'seg,rt'", "'rt'", "expected seg"}));
   const ScratchFolder folder;
   write_png(folder / "a.png", torch::zeros({8, 8}, torch::kUInt8));
-  EXPECT_TRUE(
-      says(complaint(ErrorKind::usage, [&] { check_are_dicom(find_inputs(folder / "a.png")); }),
-           {"--dicom", "a.png", "no DICOM series"}));
+  EXPECT_TRUE(says(
+      complaint(ErrorKind::usage, [&] { check_are_dicom(find_inputs(folder / "a.png").inputs); }),
+      {"--dicom", "a.png", "no DICOM series"}));
 }
 
 }  // namespace

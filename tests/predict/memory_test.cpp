@@ -32,7 +32,7 @@ fs::path phantom_study(const fs::path& folder, int64_t slices, int64_t side) {
 
 PredictJob everything(const fs::path& input, const fs::path& output) {
   PredictJob job;
-  job.inputs = find_inputs(input);
+  job.inputs = find_inputs(input).inputs;
   job.output = output;
   job.model_name = "bright";
   job.save_probabilities = job.overlay = true;

@@ -25,7 +25,7 @@ namespace {
 
 PredictJob job_for(const fs::path& input, const fs::path& output) {
   PredictJob job;
-  job.inputs = find_inputs(input);
+  job.inputs = find_inputs(input).inputs;
   job.output = output;
   job.model_name = "bright";
   job.weights_sha256 = "none";
@@ -134,6 +134,68 @@ TEST(Predict, DoesWhatItCanAndThenListsWhatItCouldNot) {
   });
   EXPECT_TRUE(says(text, {"1 of 4 inputs", "3 problems", "empty.png", "cut.png", "words.nii.gz"}));
   EXPECT_TRUE(fs::exists(folder / "out/good_mask.png"));
+  const auto summary = summary_in(folder / "out");
+  ASSERT_EQ(summary["cases"].size(), 1U);
+  EXPECT_EQ(summary["cases"][0]["output"], "good_mask.png");
+  ASSERT_EQ(summary["failed"].size(), 3U);
+  EXPECT_EQ(summary["failed"][0]["input"], (folder / "in/cut.png").string());
+  EXPECT_TRUE(says(summary["failed"][1]["problem"].get<std::string>(), {"empty.png"}));
+  Segmenter again = bright_segmenter();
+  fs::remove(folder / "in/empty.png");
+  fs::remove(folder / "in/cut.png");
+  fs::remove(folder / "in/words.nii.gz");
+  const auto second = predict(again, job_for(folder / "in", folder / "out"));
+  EXPECT_EQ(second.reused, 1) << "what was done is not done again";
+  EXPECT_TRUE(summary_in(folder / "out")["failed"].empty());
+}
+
+TEST(Predict, LeavesASummaryWhenMemoryDoesNotSufficeInTheMiddle) {
+  const ScratchFolder folder;
+  write_gray(folder / "in/a.png", 64, 64);
+  write_gray(folder / "in/b.png", 4000, 4000);
+  write_gray(folder / "in/c.png", 64, 64);
+  PredictJob job = job_for(folder / "in", folder / "out");
+  job.batch = 1;
+  job.memory_limit = static_cast<int64_t>(rss_mib() + 60) << 20;
+  Segmenter segmenter = bright_segmenter();
+  complaint(ErrorKind::device, [&] { predict(segmenter, job); });
+  const auto summary = summary_in(folder / "out");
+  EXPECT_EQ(summary["cases"].size(), 1U);
+  ASSERT_EQ(summary["failed"].size(), 2U);
+  EXPECT_TRUE(says(summary["failed"][0]["problem"].get<std::string>(), {"not done: "}));
+}
+
+TEST(Predict, WritesNamesThatAreNotUtf8) {
+  const ScratchFolder folder;
+  write_gray(folder / "in/M\xFCller.png", 64, 64);
+  write_gray(folder / "in/M\xE4ller.png", 64, 64);
+  write_gray(folder / "in/ok.png", 64, 64);
+  write_file(folder / "in/\xFF.png", "no picture");
+  Segmenter segmenter = bright_segmenter();
+  complaint(ErrorKind::data, [&] { predict(segmenter, job_for(folder / "in", folder / "out")); });
+  EXPECT_TRUE(fs::exists(folder / "out/M\xFCller_mask.png"));
+  const auto summary = summary_in(folder / "out");
+  ASSERT_EQ(summary["cases"].size(), 3U);
+  EXPECT_EQ(summary["cases"][0]["output"], "M\\xE4ller_mask.png");
+  EXPECT_EQ(summary["cases"][1]["output"], "M\\xFCller_mask.png");
+  fs::remove(folder / "in/\xFF.png");
+  Segmenter again = bright_segmenter();
+  EXPECT_EQ(predict(again, job_for(folder / "in", folder / "out")).reused, 3);
+}
+
+TEST(Predict, TakesEveryNameThatFitsAndTellsTheOthers) {
+  const ScratchFolder folder;
+  write_gray(folder / ("in/" + std::string(246, 'f') + ".png"), 64, 64);  // with _mask.png: 255
+  write_gray(folder / ("in/" + std::string(247, 'g') + ".png"), 64, 64);
+  write_gray(folder / "in/short.png", 64, 64);
+  Segmenter segmenter = bright_segmenter();
+  const std::string text = complaint(
+      ErrorKind::data, [&] { predict(segmenter, job_for(folder / "in", folder / "out")); });
+  EXPECT_TRUE(says(text, {"ggg.png: is left out", "has 256 bytes, expected at most 255",
+                          "give it a shorter name"}));
+  const auto summary = summary_in(folder / "out");
+  EXPECT_EQ(summary["cases"].size(), 2U);
+  EXPECT_EQ(summary["failed"].size(), 1U);
 }
 
 TEST(Predict, PutsTheMaskWhereTheLesionIsOnEveryGrid) {
@@ -220,7 +282,7 @@ TEST(FindInputs, RefusesWhatCannotBeSegmented) {
   write_gray(folder / "two/x.png", 16, 16);
   write_gray(folder / "two/x.bmp", 16, 16);
   const std::string same =
-      complaint(ErrorKind::data, [&] { check_outputs_differ(find_inputs(folder / "two")); });
+      complaint(ErrorKind::data, [&] { check_outputs_differ(find_inputs(folder / "two").inputs); });
   EXPECT_TRUE(says(same, {"x.bmp", "x.png", "both be written as x_mask"}));
 }
 
@@ -229,9 +291,59 @@ TEST(FindInputs, LeavesOurOwnOutputsOut) {
   for (const char* name : {"a.png", "a_mask.png", "a_overlay.png", "a_probability.png"}) {
     write_gray(folder / name, 16, 16);
   }
-  const auto inputs = find_inputs(folder.path());
+  const auto inputs = find_inputs(folder.path()).inputs;
   ASSERT_EQ(inputs.size(), 1U);
   EXPECT_EQ(inputs[0].stem, "a");
+  const auto left_out = find_inputs(folder.path()).left_out;
+  ASSERT_EQ(left_out.size(), 3U);
+  EXPECT_TRUE(says(left_out[0].why, {"looks like an output", "name the file itself"}));
+  EXPECT_EQ(find_inputs(folder / "a_mask.png").inputs.size(), 1U);
+  fs::remove(folder / "a.png");
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { find_inputs(folder.path()); }),
+                   {"holds no picture", "a_mask.png", "looks like an output"}));
+}
+
+class Told final : public Observer {
+ public:
+  void on(const Warning& e) override { warnings.push_back(e.message); }
+  void on(const Note& e) override { notes.push_back(e.message); }
+  std::vector<std::string> warnings, notes;
+};
+
+TEST(FindInputs, FollowsLinksAndTellsWhatIsNoPicture) {
+  const ScratchFolder folder;
+  write_gray(folder / "far/x.png", 16, 16);
+  write_gray(folder / "in/y.png", 16, 16);
+  fs::create_directory_symlink(folder / "far", folder / "in/one");
+  fs::create_directory_symlink(".", folder / "in/one_more");
+  for (int i = 0; i < 7; ++i) write_file(folder / ("in/" + std::to_string(i) + ".txt"), "");
+  const FoundInputs found = find_inputs(folder / "in");
+  ASSERT_EQ(found.inputs.size(), 2U);
+  EXPECT_EQ(found.inputs[0].stem, "one/x");
+  EXPECT_EQ(found.inputs[1].stem, "y");
+  Told told;
+  tell_left_out(found.left_out, told);
+  ASSERT_EQ(told.warnings.size(), 1U);
+  EXPECT_TRUE(says(told.warnings[0], {"in/one_more: left out (a link to"}));
+  ASSERT_EQ(told.notes.size(), 1U);
+  EXPECT_TRUE(says(told.notes[0], {"4.txt and 2 more: left out (no picture, volume"}));
+}
+
+TEST(FindInputs, FindsTheSeriesOfAStudyAndOfACd) {
+  const ScratchFolder folder;
+  PhantomSetOptions options;
+  options.cases = 1;
+  options.format = "dicom";
+  options.phantom = {.slices = 3, .side = 32};
+  const auto series = write_phantom_set(folder / "data", options);
+  fs::create_directories(folder / "cd");
+  fs::copy(series, folder / "cd/DICOM");
+  write_file(folder / "cd/DICOMDIR", std::string(128, '\0') + "DICM");
+  const FoundInputs found = find_inputs(folder / "cd");
+  ASSERT_EQ(found.inputs.size(), 1U);
+  EXPECT_EQ(found.inputs[0].stem, "DICOM");
+  ASSERT_EQ(found.left_out.size(), 1U);
+  EXPECT_TRUE(says(found.left_out[0].why, {"no DICOM image to segment (1 file: DICOMDIR)"}));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 PredictJob job_of_one(const fs::path& input, const fs::path& output) {
   PredictJob job;
-  job.inputs = find_inputs(input);
+  job.inputs = find_inputs(input).inputs;
   job.output = output;
   job.save_probabilities = true;
   return job;

@@ -24,6 +24,7 @@
 #include "groundglass/infer/plan/program.h"
 #include "groundglass/infer/plan/steps.h"
 #include "groundglass/infer/plan/store.h"
+#include "groundglass/infer/plan/verdict.h"
 #endif
 
 namespace groundglass {
@@ -44,9 +45,10 @@ std::string text_of(const InputRanges& ranges) {
   return text.str();
 }
 
-/// All that a stored plan depends on: weights, size, options, processor and this very program.
-std::string key_of(const std::array<int64_t, 3>& size, const PlanOptions& options,
-                   const std::string& identity) {
+}  // namespace
+
+std::string plan_key(const std::array<int64_t, 3>& size, const PlanOptions& options,
+                     const std::string& identity) {
   const std::filesystem::path program = "/proc/self/exe";
   std::error_code ignored;
   const auto stamp = std::filesystem::last_write_time(program, ignored).time_since_epoch().count();
@@ -60,8 +62,6 @@ std::string key_of(const std::array<int64_t, 3>& size, const PlanOptions& option
   if (options.precision == torch::kQInt8) text << " ranges " << sha256(text_of(options.ranges));
   return text.str();
 }
-
-}  // namespace
 
 /// An arena and the steps bound to it.
 struct Caller {
@@ -260,7 +260,7 @@ bool Plan::store(const TracedModel& traced, const std::array<int64_t, 3>& size,
                  const std::string& identity) {
   const Network network = Impl::fused(traced, size, options);
   if (!storable(network)) return false;
-  planning::store(network, path, key_of(size, options, identity));
+  planning::store(network, path, plan_key(size, options, identity));
   return true;
 }
 
@@ -268,7 +268,7 @@ std::unique_ptr<Plan> Plan::stored(const std::filesystem::path& path,
                                    const std::array<int64_t, 3>& size, const PlanOptions& options,
                                    const std::string& identity) {
   if (!available(options.precision)) return nullptr;
-  auto network = planning::stored(path, key_of(size, options, identity));
+  auto network = planning::stored(path, plan_key(size, options, identity));
   if (!network) return nullptr;
   return std::unique_ptr<Plan>(
       new Plan(std::make_unique<Impl>(std::move(*network), size, options)));

@@ -156,7 +156,8 @@ void store(const Network& network, const std::filesystem::path& path, const std:
 }
 
 std::optional<Network> stored(const std::filesystem::path& path, const std::string& key) {
-  if (!std::filesystem::is_regular_file(path)) return std::nullopt;
+  std::error_code code;  // of a folder that may not be entered
+  if (!std::filesystem::is_regular_file(path, code)) return std::nullopt;
   try {
     TensorArchive once = map_safetensors(path);
     auto& texts = once.metadata;
