@@ -26,6 +26,10 @@ MemoryNeed need_of_slices(int64_t pixels, int64_t stored, const Segmenter& segme
   // probabilities and a step between
   need.each = pixels * (2 * stored + 4 * classes + 1) + network * 4 * (2 * channels + 3 * logits);
   const int64_t answering = 8 * classes + 4 + tempered;
+  if (options.lungs.network) {  // class maps of the slice besides; it has no such network itself
+    const MemoryNeed lungs = need_of_slices(pixels, stored, *options.lungs.network, {});
+    need.each += lungs.each + pixels;
+  }
   need.whole = segmenter.threads() * pixels * std::max(kPreparing, answering) + kBesides +
                pixels * (kWriting + (outputs.overlay ? kPainting : 0));
   return need;
@@ -44,7 +48,9 @@ MemoryNeed need_of_volume(const AxialSource& source, const Segmenter& segmenter,
   if (info.units == Units::hu) {  // bits for each coarse voxel, in vectors that double, and nine
                                   // bytes for each one with lesion: at most a sixteenth of them
     constexpr int64_t kCoarse = LungEstimator::kCoarseness * LungEstimator::kCoarseness;
-    need.whole += 3 * voxels / kCoarse * 15 / 16;
+    const int64_t estimators =
+        segmenter.options().lungs.network ? 4 : 1;  // its own, and one a side
+    need.whole += estimators * 3 * voxels / kCoarse * 15 / 16;
   }
   if (outputs.dicom) {  // bits as collected, packed, in the object and in its digest; key slices
     need.whole += 4 * voxels / 8 * segmenter.classes() + 12 * 3 * 3 * pixels;
