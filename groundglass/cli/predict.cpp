@@ -80,7 +80,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   if (a.threshold >= 0) options.threshold = a.threshold;
   if (a.temperature > 0) options.temperature = a.temperature;
   options.batch_size = 0;  // what the job's pace hands over
-  options.lungs = lungs_of(a, trained, chosen, context);
+  options.lungs = lungs_of(a, trained, chosen.inputs, context);
   Segmenter segmenter(std::move(options));
   name_maker(job, segmenter);
   const PredictSummary summary = predict(segmenter, job, *observer);
