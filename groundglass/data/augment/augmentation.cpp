@@ -56,6 +56,7 @@ void draw_later_options(const AugmentOptions& o, Rng& rng, Augmentation& a) {
     a.window_high = 1 - rng.uniform(0, o.window);
   }
   if (rng.chance(o.curve_probability)) a.curve = drawn_curve(o.curve, rng);
+  if (rng.chance(o.dense_probability)) a.dense = draw_dense_regions(o.dense, rng);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "groundglass/core/field.h"
 #include "groundglass/core/rng.h"
+#include "groundglass/data/augment/dense_regions.h"
 
 namespace groundglass {
 
@@ -41,6 +42,8 @@ struct AugmentOptions {
   double window = 0.2;
   double curve_probability = 0;
   double curve = 1;
+  double dense_probability = 0;
+  double dense = 0.2;
 
   template <class V>
   void fields(V& v) {
@@ -79,6 +82,10 @@ struct AugmentOptions {
              "fitted to black and white",
              0, 3},
             curve);
+    v.field({"dense_probability",
+             "lung masks: dense regions and fluid painted into what the mask marks (ours)", 0, 1},
+            dense_probability);
+    v.field({"dense", "largest radius of such a region, share of the side", 0, 1}, dense);
   }
 
   /// Throws Error(recipe) for a mode that is none of the three.
@@ -112,6 +119,7 @@ struct Augmentation {
   uint64_t noise_key = 0;
   double window_low = 0, window_high = 1;  ///< grays shown as black and as white, share of white
   std::vector<double> curve = {};          ///< rising, from 0 to 1: what evenly spaced grays become
+  std::vector<DenseRegion> dense = {};     ///< painted before everything else
 };
 
 /// Draws the eight transforms of the paper (flip, shift, scale, rotate, brightness, and one of

@@ -99,7 +99,16 @@ Sample warp(const Sample& sample, const Grid& grid) {
 }
 
 Sample apply(const Augmentation& a, const Sample& sample) {
-  return warp_and_finish(sample, sampling_grid(a, sample.image.size(1), sample.image.size(2)), a);
+  const int64_t height = sample.image.size(1), width = sample.image.size(2);
+  const Grid grid = sampling_grid(a, height, width);
+  if (a.dense.empty()) return warp_and_finish(sample, grid, a);
+  const Sample painted{sample.image.contiguous().clone(), sample.mask.contiguous()};
+  for (int64_t c = 0; c < painted.image.size(0); ++c) {
+    auto channel = painted.image[c];
+    paint_dense_regions(a.dense, height, width, painted.mask.data_ptr<uint8_t>(),
+                        channel.data_ptr<uint8_t>());
+  }
+  return warp_and_finish(painted, grid, a);
 }
 
 }  // namespace groundglass
