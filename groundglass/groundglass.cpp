@@ -6,6 +6,7 @@
 #include "groundglass/core/task.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/segment_in_memory.h"
+#include "groundglass/runs/lung_choice.h"
 #include "groundglass/runs/model_choice.h"
 #include "groundglass/runs/segmenter_options.h"
 
@@ -17,6 +18,7 @@ Measures measures_of(const CaseSummary& summary) {
   m.lesion_pixels = summary.lesion_pixels;
   m.lesion_ml = summary.lesion_ml;
   m.lung_ml = summary.lung_ml;
+  m.lungs = summary.lungs;
   m.lesion_fraction_of_lung = summary.lesion_fraction_of_lung;
   m.top_slice = summary.top_slice;
   m.typicality = summary.typicality;
@@ -37,12 +39,23 @@ struct Model::State {
   State(TrainedModel trained_model, SegmenterOptions options)
       : trained(std::move(trained_model)), segmenter(std::move(options)) {}
 
+  /// Pictures have no shares: the lung network waits for the first volume.
+  void find_lungs() {
+    if (knows_lungs) return;
+    segmenter.use_lungs(lung_source(lungs, trained, settings, choice));
+    knows_lungs = true;
+  }
+
   CaseNames names(const char* input) const {
     return {input, trained.name, trained.recipe.evaluate.class_names};
   }
 
   TrainedModel trained;
   Segmenter segmenter;
+  std::string lungs;  // as OpenOptions names them
+  RunSettings settings;
+  RunnerChoice choice;
+  bool knows_lungs = false;
   std::mutex turn;  // the segmenter runs on one thread at a time
 };
 
@@ -83,7 +96,11 @@ Model open_model(const std::string& model, const OpenOptions& options) {
   TrainedModel trained = load_runnable_model(model, {});
   SegmenterOptions how = segmenter_options(trained, settings, choice);
   how.batch_size = 0;  // as many as are handed over
-  return Model(std::make_unique<Model::State>(std::move(trained), std::move(how)));
+  auto state = std::make_unique<Model::State>(std::move(trained), std::move(how));
+  state->lungs = options.lungs;
+  state->settings = settings;
+  state->choice = choice;
+  return Model(std::move(state));
 }
 
 Segmentation segment(Model& model, const Image& image) {
@@ -96,6 +113,7 @@ Segmentation segment(Model& model, const Image& image) {
 Segmentation segment(Model& model, const Volume& volume) {
   const std::lock_guard lock(model.state_->turn);
   set_threads(model.state_->segmenter.options().threads);
+  model.state_->find_lungs();
   return segmentation_of(
       segment_in_memory(model.state_->segmenter, volume, model.state_->names("volume")),
       volume.geometry);

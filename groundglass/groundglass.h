@@ -31,6 +31,10 @@ struct OpenOptions {
   /// Folder where the plan that runs the network is kept for the next call; empty: nowhere, and the
   /// first image of each process takes a second or two longer.
   std::filesystem::path plans = {};
+  /// Who finds the lungs of volumes in HU, for shares of them: empty for the bundled network
+  /// ("threshold" where there is none), "threshold", "none", a volume file of class numbers, or a
+  /// model.
+  std::string lungs = {};
 };
 
 struct Segmentation;
@@ -78,7 +82,8 @@ struct ClassMeasure {
 struct Measures {
   int64_t lesion_pixels = 0;        ///< pixels or voxels of any class
   std::optional<double> lesion_ml;  ///< millilitres
-  std::optional<double> lung_ml;    ///< millilitres of lungs and lesions, found by a threshold
+  std::optional<double> lung_ml;    ///< millilitres of lungs and lesions
+  std::string lungs;                ///< who found the lungs, see OpenOptions; empty without a share
   std::optional<double> lesion_fraction_of_lung;  ///< in [0,1]
   int64_t top_slice = -1;  ///< axial slice with most lesion, counted from 0; -1 for none
   /// How unlike what the model was trained on the image is; above 1 is unlike, and warned of.

@@ -8,6 +8,7 @@
 #include "groundglass/core/version.h"
 #include "groundglass/predict/input_choice.h"
 #include "groundglass/predict/predict.h"
+#include "groundglass/runs/lung_choice.h"
 #include "groundglass/runs/modality_choice.h"
 #include "groundglass/runs/model_choice.h"
 
@@ -15,7 +16,7 @@ namespace groundglass {
 namespace {
 
 struct PredictArguments {
-  std::string input, output, model, part, dicom;
+  std::string input, output, model, part, dicom, lungs;
   RunnerFlags runner;
   double threshold = -1, temperature = -1;
   int64_t batch = 0, memory_mib = 0;
@@ -28,6 +29,22 @@ void check_threshold(const PredictArguments& a, const TrainedModel& trained) {
   if (a.threshold < 0 || classes == 1) return;
   fail(ErrorKind::usage, "--threshold: " + trained.name + " tells " + std::to_string(classes) +
                              " classes apart, of which the likeliest wins; no threshold applies");
+}
+
+/// Shares are those of volumes: nothing is loaded for pictures.
+LungSource lungs_of(const PredictArguments& a, const TrainedModel& trained,
+                    const std::vector<ChosenInput>& inputs, const Context& context) {
+  const bool volumes = std::any_of(inputs.begin(), inputs.end(),
+                                   [](const ChosenInput& c) { return c.input.volume; });
+  if (a.lungs.empty() && !volumes) return {};
+  LungSource lungs =
+      lung_source(a.lungs, trained, settings_of_runner(context), runner_choice(a.runner, context));
+  if (lungs.from == LungsFrom::file && (inputs.size() != 1 || !volumes)) {
+    fail(ErrorKind::usage, "--lungs " + a.lungs + ": a file of lungs is for one volume, but " +
+                               a.input + " holds " + std::to_string(inputs.size()) +
+                               " inputs; name a model, threshold or none");
+  }
+  return lungs;
 }
 
 void run_predict(const PredictArguments& a, const Context& context) {
@@ -60,6 +77,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   if (a.threshold >= 0) options.threshold = a.threshold;
   if (a.temperature > 0) options.temperature = a.temperature;
   options.batch_size = 0;  // what the job's pace hands over
+  options.lungs = lungs_of(a, trained, chosen, context);
   Segmenter segmenter(std::move(options));
   name_maker(job, segmenter);
   const PredictSummary summary = predict(segmenter, job, *observer);
@@ -76,7 +94,8 @@ void run_predict(const PredictArguments& a, const Context& context) {
       k.ml ? std::cout << fixed(*k.ml, 1) << " ml" : std::cout << k.pixels;
     }
     if (c.lesion_fraction_of_lung) {
-      std::cout << ", " << fixed(100 * *c.lesion_fraction_of_lung, 1) << " % of the lungs";
+      std::cout << ", " << fixed(100 * *c.lesion_fraction_of_lung, 1) << " % of the lungs ("
+                << c.lungs << ")";
     }
     std::cout << "\n";
   }
@@ -106,6 +125,9 @@ void add_predict(CLI::App& app, Context& context) {
   verb->add_option("--temperature", a->temperature,
                    "of the saved probabilities (calibration.json of the run, else 1); masks stay")
       ->check(CLI::Range(0.01, 100.0));
+  verb->add_option("--lungs", a->lungs,
+                   "who finds the lungs of volumes, for shares: threshold, a file of class numbers "
+                   "(one volume), a model, or none (the bundled ct_lungs)");
   verb->add_option("--batch", a->batch,
                    "slices through the network at once (0: the fastest, found while it works)")
       ->check(CLI::Range(0, 1024));

@@ -24,12 +24,19 @@ void add_runner_options(CLI::App* verb, RunnerFlags& flags) {
                    "folder where plans are kept between calls (beside the weights), or none");
 }
 
+RunnerChoice runner_choice(const RunnerFlags& flags, const Context& context) {
+  return {run_with(flags.engine), flags.plans, context.precision == "int8"};
+}
+
+RunSettings settings_of_runner(const Context& context) {
+  Context of_the_rest = context;
+  if (of_the_rest.precision == "int8") of_the_rest.precision = "auto";
+  return run_settings(of_the_rest);
+}
+
 SegmenterOptions segmenter_options(const TrainedModel& trained, const RunnerFlags& flags,
                                    const Context& context) {
-  RunnerChoice choice = {run_with(flags.engine), flags.plans, context.precision == "int8"};
-  Context of_the_rest = context;
-  if (choice.int8) of_the_rest.precision = "auto";
-  return segmenter_options(trained, run_settings(of_the_rest), choice);
+  return segmenter_options(trained, settings_of_runner(context), runner_choice(flags, context));
 }
 
 }  // namespace groundglass

@@ -16,6 +16,12 @@ struct RunnerFlags {
 /// add_engine_options().
 void add_runner_options(CLI::App* verb, RunnerFlags& flags);
 
+/// What these flags say. Throws Error(usage) for an unknown engine.
+RunnerChoice runner_choice(const RunnerFlags& flags, const Context& context);
+
+/// run_settings() for verbs whose --precision may be int8.
+RunSettings settings_of_runner(const Context& context);
+
 /// segmenter_options() as these flags and those of every verb say. Throws Error(usage) for an
 /// unknown engine.
 SegmenterOptions segmenter_options(const TrainedModel& trained, const RunnerFlags& flags,

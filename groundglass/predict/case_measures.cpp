@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
+#include <sstream>
+
+#include "groundglass/core/error.h"
 
 namespace groundglass {
 namespace {
@@ -25,6 +29,21 @@ Geometry turned(const VolumeInfo& info, const AxialView& view) {
   return out;
 }
 
+std::unique_ptr<AxialSource> opened_lungs(const std::filesystem::path& file,
+                                          const AxialSource& volume) {
+  auto reader = open_label_volume(file);
+  const auto &mask = reader->info(), &image = volume.info();
+  if (mask.depth != image.depth || mask.height != image.height || mask.width != image.width) {
+    const auto size = [](const VolumeInfo& i) {
+      return std::to_string(i.depth) + " x " + std::to_string(i.height) + " x " +
+             std::to_string(i.width);
+    };
+    fail(ErrorKind::data, file.string() + ": lungs of " + size(mask) +
+                              " voxels, expected those of the volume, " + size(image));
+  }
+  return std::make_unique<AxialSource>(std::move(reader), volume.view());
+}
+
 }  // namespace
 
 void CaseMeasures::Sums::add(const torch::Tensor& voxels_hu) {
@@ -41,7 +60,9 @@ std::optional<Attenuation> CaseMeasures::Sums::attenuation() const {
 }
 
 CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter, const Image& picture)
-    : model_name_(names.model), has_typicality_(segmenter.options().typicality.has_value()) {
+    : model_name_(names.model),
+      has_typicality_(segmenter.options().typicality.has_value()),
+      lung_source_(segmenter.options().lungs) {
   summary_.input = names.input;
   summary_.modality = "gray picture";
   summary_.size = {picture.pixels.size(1), picture.pixels.size(2)};
@@ -53,13 +74,22 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter,
                            const AxialSource& volume)
     : model_name_(names.model),
       has_typicality_(segmenter.options().typicality.has_value()),
-      volume_(&volume) {
+      volume_(&volume),
+      lung_source_(segmenter.options().lungs),
+      lung_sides_(lung_source_.network && lung_source_.network->classes() == 2) {
   const auto& info = volume.info();
   summary_.input = names.input;
   summary_.modality = info.units == Units::hu ? "CT" : "gray volume";
   summary_.size = {info.depth, info.height, info.width};
   summary_.warnings = info.warnings;
   summary_.classes = class_amounts(segmenter.classes(), names.classes);
+  if (lung_source_.from == LungsFrom::file) lung_file_ = opened_lungs(lung_source_.file, volume);
+}
+
+/// Lungs of the next slice, [H,W]; undefined where nobody but the threshold says.
+torch::Tensor CaseMeasures::lungs_of(const SliceResult& result) {
+  if (!lung_file_) return result.lungs;
+  return lung_file_->read(slices_).pixels[0];
 }
 
 void CaseMeasures::take(const Image& slice, const SliceResult& result) {
@@ -67,12 +97,23 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
   const int64_t lesion = summary_.add(result.labels);
   if (volume_ != nullptr) {
     if (slice.units == Units::hu) {
-      lungs_.add_slice(slice.pixels[0], result.labels);
+      if (lung_source_.from != LungsFrom::none) lungs_.add_slice(slice.pixels[0], result.labels);
       if (lesion > 0) any_lesion_.add(slice.pixels[0].masked_select(result.labels != 0));
       of_classes_.resize(summary_.classes.size());
       for (size_t c = 0; lesion > 0 && c < of_classes_.size(); ++c) {
         of_classes_[c].add(
             slice.pixels[0].masked_select(result.labels == summary_.classes[c].label));
+      }
+      if (const auto lungs = lungs_of(result); lungs.defined()) {
+        const auto lung = lungs != 0, ill = result.labels != 0;
+        const auto count = [](const torch::Tensor& where) { return where.sum().item<int64_t>(); };
+        lung_or_lesion_ += count(lung | ill);
+        lesion_outside_ += count(ill & ~lung);
+        if (lung_sides_) {
+          right_ += count(lungs == 1);
+          left_ += count(lungs == 2);
+        }
+        lung_typicalities_.push_back(result.lung_typicality);
       }
     }
     if (lesion > most_) {
@@ -105,14 +146,56 @@ void CaseMeasures::measure() {
   for (size_t c = 0; c < of_classes_.size(); ++c) {
     summary_.classes[c].attenuation = of_classes_[c].attenuation();
   }
-  const LungEstimate lungs = lungs_.finish(turned(volume_->info(), volume_->view()));
-  summary_.severity = severity_of_zones(lungs.found ? lungs.cells : LungCells{});
+  if (lung_source_.from == LungsFrom::none) return;
+  // Zones are the threshold's in any case: its pieces are connected in 3-D, so that bowel gas,
+  // which networks mark now and then, moves no zone.
+  const LungEstimate by_threshold = lungs_.finish(turned(volume_->info(), volume_->view()));
+  summary_.severity = severity_of_zones(by_threshold.found ? by_threshold.cells : LungCells{});
+  if (trusts_the_lungs()) return share_by_masks(voxel_ml);
+  share_by_threshold(by_threshold);
+}
+
+/// Whether a network's or a file's lungs are there and can be used; warns where they cannot.
+bool CaseMeasures::trusts_the_lungs() {
+  if (lung_source_.from == LungsFrom::threshold) return false;
+  const auto warn = [&](const std::string& text) {
+    summary_.warnings.push_back(summary_.input + ": " + text +
+                                "; the lungs are a threshold's, which counts the windpipe and "
+                                "loses white lung");
+    return false;
+  };
+  if (lung_or_lesion_ == lesion_outside_) return warn(lung_source_.name + " finds no lungs");
+  if (lung_file_) return true;
+  const auto middle =
+      lung_typicalities_.begin() + static_cast<std::ptrdiff_t>(lung_typicalities_.size() / 2);
+  std::nth_element(lung_typicalities_.begin(), middle, lung_typicalities_.end());
+  if (*middle <= 1) return true;
+  std::ostringstream text;
+  text << "looks unlike what " << lung_source_.name << " was trained on (" << std::setprecision(2)
+       << *middle << " times the limit)";
+  return warn(text.str());
+}
+
+void CaseMeasures::share_by_masks(double voxel_ml) {
+  const auto ml = [&](int64_t voxels) { return static_cast<double>(voxels) * voxel_ml; };
+  summary_.lungs = lung_source_.name;
+  summary_.lung_ml = ml(lung_or_lesion_);
+  summary_.lesion_outside_lungs_ml = ml(lesion_outside_);
+  if (lung_sides_) {
+    summary_.right_lung_ml = ml(right_);
+    summary_.left_lung_ml = ml(left_);
+  }
+  summary_.lesion_fraction_of_lung = std::min(1.0, *summary_.lesion_ml / *summary_.lung_ml);
+}
+
+void CaseMeasures::share_by_threshold(const LungEstimate& lungs) {
   if (!lungs.found) {
     summary_.warnings.push_back(summary_.input +
                                 ": no lungs were found (air inside the body), "
                                 "so there is no share of them");
     return;
   }
+  summary_.lungs = "threshold";
   summary_.lung_ml = lungs.lung_ml;
   summary_.lesion_fraction_of_lung = std::min(1.0, *summary_.lesion_ml / lungs.lung_ml);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ class CaseMeasures {
   /// Of a picture.
   CaseMeasures(const CaseNames& names, const Segmenter& segmenter, const Image& picture);
 
-  /// Of a volume, which must outlive this.
+  /// Of a volume, which must outlive this. Throws Error(data) for a lung file that cannot be read
+  /// or is of another size.
   CaseMeasures(const CaseNames& names, const Segmenter& segmenter, const AxialSource& volume);
 
   /// What is said of the next slice, upright and from the first on; a picture has one.
@@ -45,11 +47,20 @@ class CaseMeasures {
   };
 
   void measure();
+  torch::Tensor lungs_of(const SliceResult& result);
+  bool trusts_the_lungs();
+  void share_by_masks(double voxel_ml);
+  void share_by_threshold(const LungEstimate& lungs);
 
   std::string model_name_;
   bool has_typicality_ = false;
   const AxialSource* volume_ = nullptr;  // null for a picture
-  LungEstimator lungs_;
+  const LungSource& lung_source_;
+  bool lung_sides_ = false;  // classes 1 and 2 are right and left
+  std::unique_ptr<AxialSource> lung_file_;
+  LungEstimator lungs_;                    // the threshold's, which stands in where others fail
+  std::vector<double> lung_typicalities_;  // of the slices
+  int64_t right_ = 0, left_ = 0, lung_or_lesion_ = 0, lesion_outside_ = 0;  // voxels
   Sums any_lesion_;
   std::vector<Sums> of_classes_;
   std::vector<double> typicalities_;  // of the slices

@@ -135,6 +135,10 @@ ordered_json case_json(const CaseSummary& c) {
           {"lesion_fraction_of_lung", optional_json(c.lesion_fraction_of_lung)},
           {"lesion_ml", optional_json(c.lesion_ml)},
           {"lung_ml", optional_json(c.lung_ml)},
+          {"lungs", c.lungs.empty() ? ordered_json(nullptr) : ordered_json(c.lungs)},
+          {"right_lung_ml", optional_json(c.right_lung_ml)},
+          {"left_lung_ml", optional_json(c.left_lung_ml)},
+          {"lesion_outside_lungs_ml", optional_json(c.lesion_outside_lungs_ml)},
           {"top_slice", c.top_slice < 0 ? ordered_json(nullptr) : ordered_json(c.top_slice)},
           {"classes", classes},
           {"typicality", optional_json(c.typicality)},
@@ -154,6 +158,10 @@ CaseSummary case_summary_of(const ordered_json& j) {
   c.lesion_fraction_of_lung = optional_of(j.at("lesion_fraction_of_lung"));
   c.lesion_ml = optional_of(j.at("lesion_ml"));
   c.lung_ml = optional_of(j.at("lung_ml"));
+  if (!j.at("lungs").is_null()) c.lungs = j.at("lungs");
+  c.right_lung_ml = optional_of(j.at("right_lung_ml"));
+  c.left_lung_ml = optional_of(j.at("left_lung_ml"));
+  c.lesion_outside_lungs_ml = optional_of(j.at("lesion_outside_lungs_ml"));
   c.top_slice = j.at("top_slice").is_null() ? -1 : j.at("top_slice").get<int64_t>();
   c.typicality = optional_of(j.at("typicality"));
   c.attenuation = attenuation_of(j.at("attenuation"));

@@ -35,6 +35,9 @@ struct CaseSummary {
   std::vector<int64_t> size;  ///< [H,W] or [D,H,W]
   int64_t lesion_pixels = 0;
   std::optional<double> lesion_fraction_of_lung, lesion_ml, lung_ml;
+  std::string lungs = {};  ///< who said what lung is: LungSource::name; empty without a share
+  std::optional<double> right_lung_ml = {}, left_lung_ml = {};  ///< without lesions outside them
+  std::optional<double> lesion_outside_lungs_ml = {};  ///< of a network's or a file's lungs
   int64_t top_slice = -1;  ///< volumes: slice with most lesion, -1 for none
   std::vector<std::string> warnings;
   std::vector<ClassAmount> classes = {};  ///< of networks that tell several lesions apart

@@ -31,6 +31,18 @@ void add_attenuation(MeasurementGroup& group, const std::optional<Attenuation>& 
                               DicomCode{"386136009", "SCT", "Standard Deviation"}});
 }
 
+/// Paths are no matter of the archive.
+std::string lungs_text(const CaseSummary& summary) {
+  const std::string by_threshold =
+      "found by a threshold of -320 HU; windpipe and main bronchi are part of them.";
+  if (summary.lungs.empty() || summary.lungs == "threshold")
+    return "The lungs were " + by_threshold;
+  const bool path = summary.lungs.find('/') != std::string::npos;
+  return "The lungs of volume and share are those of " +
+         (path ? "a mask or model that was given" : summary.lungs) + ". Those of the zones were " +
+         by_threshold;
+}
+
 /// What is said of the lungs and of any lesion; it stands in the first group.
 void add_lungs(MeasurementGroup& group, const CaseSummary& summary) {
   if (summary.lung_ml) {
@@ -81,9 +93,7 @@ MeasurementReport measurement_report(const CaseSummary& summary,
   remark("intended-use", "Intended use", kNotAMedicalDevice);
   if (summary.lesion_pixels == 0) remark("finding", "Finding", "No infection was found.");
   remark("model-caution", "Caution of the model", maker.caution);
-  remark("lungs-from", "Where the lungs come from",
-         "The lungs were found by a threshold of -320 HU; windpipe and main bronchi are part of "
-         "them.");
+  remark("lungs-from", "Where the lungs come from", lungs_text(summary));
   if (summary.severity) {
     const Severity& severity = *summary.severity;
     remark("score-zones", "Severity of six lung zones, 0 to 24",

@@ -35,6 +35,8 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                       {"precision", static_cast<int>(segmenter.options().engine.precision)},
                       {"int8", ranges_json(segmenter.options().ranges).dump()},
                       {"with", static_cast<int>(segmenter.options().with)},
+                      {"lungs", segmenter.options().lungs.name},
+                      {"lung_weights", segmenter.options().lungs.weights_sha256},
                       {"probabilities", job.save_probabilities},
                       {"overlay", job.overlay},
                       {"class_numbers", job.class_numbers},

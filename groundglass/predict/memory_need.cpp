@@ -26,6 +26,10 @@ MemoryNeed need_of_slices(int64_t pixels, int64_t stored, const Segmenter& segme
   // probabilities and a step between
   need.each = pixels * (2 * stored + 4 * classes + 1) + network * 4 * (2 * channels + 3 * logits);
   const int64_t answering = 8 * classes + 4 + tempered;
+  if (options.lungs.network) {  // class maps of the slice besides; it has no such network itself
+    const MemoryNeed lungs = need_of_slices(pixels, stored, *options.lungs.network, {});
+    need.each += lungs.each + pixels;
+  }
   need.whole = segmenter.threads() * pixels * std::max(kPreparing, answering) + kBesides +
                pixels * (kWriting + (outputs.overlay ? kPainting : 0));
   return need;

@@ -17,8 +17,8 @@ using nlohmann::ordered_json;
 namespace {
 
 /// What parts must have in common.
-constexpr std::array<const char*, 4> kShared = {"weights_sha256", "threshold", "temperature",
-                                                "commit"};
+constexpr std::array<const char*, 5> kShared = {"weights_sha256", "threshold", "temperature",
+                                                "lungs", "commit"};
 
 int64_t number(const std::string& text) {
   int64_t value = -1;

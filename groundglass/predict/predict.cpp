@@ -185,6 +185,9 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
     return segmenter.classes() > 1 ? nlohmann::ordered_json(nullptr)
                                    : nlohmann::ordered_json(threshold);
   };
+  const auto lung_weights = options.lungs.network
+                                ? nlohmann::ordered_json(options.lungs.weights_sha256)
+                                : nlohmann::ordered_json(nullptr);
   nlohmann::ordered_json document = {
       {"model", job.model_name},
       {"weights_sha256", job.weights_sha256},
@@ -192,6 +195,7 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
       {"temperature", options.temperature},
       {"calibrated_threshold",
        of_one_class(at_temperature(options.threshold, options.temperature))},
+      {"lungs", {{"source", options.lungs.name}, {"weights_sha256", lung_weights}}},
       {"precision", segmenter.runner().precision()},
       {"engine", segmenter.runner().engine()},
       {"cases", cases},

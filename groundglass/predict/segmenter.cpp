@@ -29,6 +29,29 @@ int64_t Segmenter::classes() const {
   return foreground_classes(options_.model->out_channels());
 }
 
+int64_t Segmenter::network_bytes() const {
+  return network_bytes_ + (options_.lungs.network ? options_.lungs.network->network_bytes() : 0);
+}
+
+double Segmenter::forward_s() const {
+  return forward_s_ + (options_.lungs.network ? options_.lungs.network->forward_s() : 0);
+}
+
+void Segmenter::find_lungs(const std::vector<Image>& slices, std::vector<SliceResult>& results) {
+  std::vector<Image> in_hu;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < slices.size(); ++i) {
+    if (slices[i].units != Units::hu) continue;
+    in_hu.push_back(slices[i]);
+    places.push_back(i);
+  }
+  auto found = options_.lungs.network->segment(in_hu);
+  for (size_t i = 0; i < found.size(); ++i) {
+    results[places[i]].lungs = std::move(found[i].labels);
+    results[places[i]].lung_typicality = found[i].typicality;
+  }
+}
+
 NetworkSlice Segmenter::on_network_grid(const Image& image) const {
   return to_network_grid(image, options_.preprocess);
 }
@@ -86,6 +109,7 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
           at_temperature(own, options_.temperature).narrow(1, 1, foreground).squeeze(0);
     });
   }
+  if (options_.lungs.network) find_lungs(slices, results);
   return results;
 }
 

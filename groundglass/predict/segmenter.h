@@ -8,6 +8,7 @@
 #include "groundglass/infer/runner.h"
 #include "groundglass/io/image.h"
 #include "groundglass/models/segmentation_model.h"
+#include "groundglass/predict/lung_source.h"
 #include "groundglass/preprocess/preprocess_options.h"
 #include "groundglass/preprocess/slice.h"
 
@@ -30,6 +31,7 @@ struct SegmenterOptions {
   std::string identity = {};
   InputRanges ranges = {};
   std::optional<Typicality> typicality = {};  ///< of what the model was trained on
+  LungSource lungs = {};                      ///< for the shares of images in HU
 };
 
 /// What a network says of one slice, on the slice's own grid.
@@ -39,6 +41,9 @@ struct SliceResult {
   /// highest_probability() of the network's own answer, before the change of grid and temperature.
   double highest = 0;
   double typicality = 0;  ///< see Typicality; 0 where the model carries none
+  /// What the lung network says of slices in HU: [H,W] uint8, 0 is no lung; undefined without one.
+  torch::Tensor lungs;
+  double lung_typicality = 0;  ///< of the slice to the lung network
 };
 
 /// Images in, label maps on the images' own grids out.
@@ -55,18 +60,22 @@ class Segmenter {
   torch::Tensor input_of(const NetworkSlice& slice) const;
 
   const SegmenterOptions& options() const { return options_; }
+  void use_lungs(LungSource lungs) { options_.lungs = std::move(lungs); }
 
   /// Foreground classes that are told apart, F of a SliceResult.
   int64_t classes() const;
   int64_t threads() const;
   /// What the first images took in the network that the process still holds: plan, or LibTorch's
   /// maps; bytes for each of them.
-  int64_t network_bytes() const { return network_bytes_; }
-  double forward_s() const { return forward_s_; }  ///< time spent in the network so far
-  Runner& runner() { return runner_; }             ///< what runs the network
+  /// The lung network's among them.
+  int64_t network_bytes() const;
+  double forward_s() const;             ///< time spent in the networks so far
+  Runner& runner() { return runner_; }  ///< what runs the network
   const Runner& runner() const { return runner_; }
 
  private:
+  void find_lungs(const std::vector<Image>& slices, std::vector<SliceResult>& results);
+
   SegmenterOptions options_;
   Runner runner_;
   double forward_s_ = 0;

@@ -1,6 +1,7 @@
 #include "groundglass/report/predict_report.h"
 
 #include <algorithm>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -44,6 +45,20 @@ std::string colours_of(const std::vector<json>& classes) {
 std::string amount_text(const json& c) {
   return c["ml"].is_number() ? number(c["ml"], 1) + " ml"
                              : std::to_string(c["pixels"].get<int64_t>()) + " pixels";
+}
+
+/// Who found the lungs that the shares are of.
+std::string lungs_text(const std::vector<json>& cases) {
+  std::set<std::string> sources;
+  for (const auto& c : cases) {
+    const json lungs = c.value("lungs", json());
+    if (lungs.is_string()) sources.insert(lungs.get<std::string>());
+  }
+  std::vector<std::string> words;
+  for (const auto& source : sources) {
+    words.push_back(source == "threshold" ? "a threshold and morphology" : source);
+  }
+  return words.empty() ? "" : " Lungs are found by " + joined(words, " or ") + ".";
 }
 
 void add_pictures(HtmlPage& page, const fs::path& folder, const std::string& stem,
@@ -97,9 +112,8 @@ std::string predict_report_html(const fs::path& folder, int64_t pictures) {
   const auto classes = cases.empty() ? std::vector<json>() : classes_of(cases.front());
   for (const auto& k : classes) head.push_back(k["name"]);
   page.table(head, rows);
-  page.paragraph(
-      "Millilitres and shares exist for images in Hounsfield units only; lungs are found "
-      "by threshold and morphology.");
+  page.paragraph("Millilitres and shares exist for images in Hounsfield units only." +
+                 lungs_text(cases));
   if (!warnings.empty())
     page.folded(std::to_string(warnings.size()) + " warnings", joined(warnings, "\n"));
   page.heading("Pictures");

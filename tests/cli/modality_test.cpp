@@ -62,6 +62,30 @@ TEST_F(Modality, PredictChoosesTheModelByThePicturesAndSaysWhy) {
                                             "name the model", "one kind at a time"}));
 }
 
+TEST_F(Modality, PredictNamesWhoFoundTheLungsOfAVolume) {
+  run("groundglass phantom volume --cases 1 --slices 4 --side 64 --format nifti -q");
+  const auto lungs = [&](const std::string& asked) {
+    predict("volume --model run_ct --lungs " + asked);
+    return summary();
+  };
+  const json by_threshold = lungs("threshold");
+  EXPECT_EQ(by_threshold["lungs"]["source"], "threshold");
+  EXPECT_EQ(by_threshold["cases"][0]["lungs"], "threshold");
+  const json without = lungs("none");
+  EXPECT_TRUE(without["cases"][0]["lungs"].is_null());
+  EXPECT_TRUE(without["cases"][0]["lung_ml"].is_null());
+  const json by_network = lungs("run_ct");
+  EXPECT_EQ(by_network["lungs"]["source"], "run_ct");
+  EXPECT_EQ(by_network["lungs"]["weights_sha256"], by_network["weights_sha256"]);
+  const json by_file = lungs("volume/labelsTr/case_000.nii.gz");
+  EXPECT_EQ(by_file["cases"][0]["lungs"], "volume/labelsTr/case_000.nii.gz");
+
+  EXPECT_TRUE(says(predict("volume --lungs nobody", 2).err,
+                   {"--lungs 'nobody'", "expected threshold, none", "ct_lungs"}));
+  EXPECT_TRUE(says(predict("ct/cases.csv --lungs volume/labelsTr/case_000.nii.gz", 2).err,
+                   {"--lungs", "for one volume", "ct/cases.csv"}));
+}
+
 TEST_F(Modality, APictureUnlikeAllTrainingImagesIsSegmentedWithAWarning) {
   write_file(folder / "odd.bmp", stripes());
   const auto odd = predict("odd.bmp --model run_ct");

@@ -134,12 +134,13 @@ TEST(PredictReport, ShowsCasesAndTheirPictures) {
       folder / "summary.json",
       R"({"model":"m","weights_sha256":"0123456789abcdef0","threshold":0.5,"precision":"fp32",)"
       R"("seconds":1.5,"cases":[{"input":"x","output":"a_mask.png","modality":"CT","size":[2,3],)"
-      R"("lesion_pixels":7,"lesion_fraction_of_lung":0.125,"lesion_ml":3.21,"lung_ml":4000,)"
+      R"("lesion_pixels":7,"lesion_fraction_of_lung":0.125,"lesion_ml":3.21,"lung_ml":4000,"lungs":"ct_lungs",)"
       R"("warnings":["careful"]}]})");
   write_png(folder / "a_overlay.png", torch::zeros({4, 4}, torch::kUInt8));
   const std::string page = predict_report_html(folder.path());
   expect_self_contained(page);
-  EXPECT_TRUE(says(page, {"12.5 %", "3.2", "4000", "careful", "a: prediction in red"}));
+  EXPECT_TRUE(says(
+      page, {"12.5 %", "3.2", "4000", "found by ct_lungs", "careful", "a: prediction in red"}));
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { predict_report_html(folder / "no"); }),
                    {"summary.json"}));
   write_file(folder / "summary.json", "{");

@@ -1,0 +1,117 @@
+// Who says what lung is, for the shares of it.
+#include <gtest/gtest.h>
+
+#include "groundglass/io/nifti.h"
+#include "groundglass/predict/segment_in_memory.h"
+#include "tests/complaint.h"
+#include "tests/predict/bright_is_lesion.h"
+#include "tests/scratch_folder.h"
+
+namespace groundglass {
+namespace {
+
+/// What is darker than a quarter of white is lung: class 1 in the left half of the picture, class 2
+/// in the right.
+class DarkIsLung final : public SegmentationModel {
+ public:
+  Features encode(torch::Tensor image) override { return {{image}, {}, {}}; }
+  Prediction decode(const Features& f) override {
+    const auto dark = (0.25 - f.maps[0]) * 200;
+    const int64_t width = dark.size(3);
+    auto right = torch::full_like(dark, -50), left = torch::full_like(dark, -50);
+    right.narrow(3, 0, width / 2).copy_(dark.narrow(3, 0, width / 2));
+    left.narrow(3, width / 2, width / 2).copy_(dark.narrow(3, width / 2, width / 2));
+    return {torch::cat({torch::zeros_like(dark), right, left}, 1), {}};
+  }
+  int64_t stride() const override { return 1; }
+  int64_t in_channels() const override { return 1; }
+  int64_t out_channels() const override { return 3; }
+  std::vector<std::string> layer_names() const override { return {}; }
+};
+
+LungSource dark_lungs(std::optional<Typicality> typicality = {}) {
+  SegmenterOptions options = bright_segmenter().options();
+  options.model = std::make_shared<DarkIsLung>();
+  options.typicality = std::move(typicality);
+  return {LungsFrom::network, "dark", std::make_shared<Segmenter>(options)};
+}
+
+/// Tissue of -600 HU around lungs of 10 x 20 and 10 x 30 pixels of -900, in the first of which 40
+/// pixels are a lesion of 0 HU; four slices of 1 x 2 x 5 mm.
+Volume chest() {
+  Volume volume;
+  volume.voxels = torch::full({4, 64, 64}, -600, torch::kInt16);
+  volume.voxels.narrow(1, 20, 20).narrow(2, 10, 10).fill_(-900);
+  volume.voxels.narrow(1, 20, 30).narrow(2, 40, 10).fill_(-900);
+  volume.voxels.narrow(1, 20, 4).narrow(2, 10, 10).fill_(0);
+  volume.geometry.spacing_mm = {1, 2, 5};
+  return volume;
+}
+
+CaseSummary summary_with(LungSource lungs) {
+  Segmenter segmenter = bright_segmenter();
+  segmenter.use_lungs(std::move(lungs));
+  return segment_in_memory(segmenter, chest(), {"chest", "bright"}).summary;
+}
+
+constexpr double kVoxelMl = 0.01;
+
+TEST(Lungs, OfANetworkAreMeasuredSideBySide) {
+  const CaseSummary c = summary_with(dark_lungs());
+  EXPECT_EQ(c.lungs, "dark");
+  EXPECT_NEAR(c.right_lung_ml.value(), 4 * 160 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(c.left_lung_ml.value(), 4 * 300 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(c.lung_ml.value(), 4 * 500 * kVoxelMl, 1e-9);  // with the lesion
+  EXPECT_NEAR(c.lesion_outside_lungs_ml.value(), 4 * 40 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(c.lesion_fraction_of_lung.value(), 40 / 500.0, 1e-9);
+}
+
+TEST(Lungs, OfANetworkThatKnowsNoSuchPicturesAreTheThresholdsAndAWarning) {
+  std::vector<Typicality::Example> examples(50);
+  for (size_t i = 0; i < examples.size(); ++i) {
+    for (auto& f : examples[i].features) f = 100 + 0.01 * static_cast<double>(i % 7);
+    examples[i].patient = std::to_string(i % 10);
+  }
+  const CaseSummary c = summary_with(dark_lungs(Typicality::of(examples)));
+  EXPECT_NE(c.lungs, "dark");
+  EXPECT_FALSE(c.right_lung_ml);
+  EXPECT_TRUE(says(c.warnings.at(0), {"chest", "unlike what dark was trained on", "threshold's"}));
+}
+
+TEST(Lungs, OfAFileAreItsClassNumbers) {
+  const ScratchFolder folder;
+  const Volume volume = chest();
+  LabelMap lungs{torch::zeros({4, 64, 64}, torch::kUInt8), volume.geometry};
+  lungs.labels.narrow(1, 20, 30).narrow(2, 10, 10).fill_(3);
+  write_label_volume(folder / "lungs.nii.gz", lungs);
+  const std::string file = folder / "lungs.nii.gz";
+  const CaseSummary c = summary_with({.from = LungsFrom::file, .name = file, .file = file});
+  EXPECT_EQ(c.lungs, file);
+  EXPECT_NEAR(c.lung_ml.value(), 4 * 300 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(c.lesion_outside_lungs_ml.value(), 0, 1e-9);
+
+  lungs.labels = lungs.labels.narrow(0, 0, 3).contiguous();
+  write_label_volume(folder / "short.nii.gz", lungs);
+  const std::string small = folder / "short.nii.gz";
+  EXPECT_TRUE(says(
+      complaint(ErrorKind::data, [&] { summary_with({.from = LungsFrom::file, .file = small}); }),
+      {"short.nii.gz", "3 x 64 x 64", "expected", "4 x 64 x 64"}));
+}
+
+TEST(Lungs, OfNobodyHaveNoShare) {
+  const CaseSummary c = summary_with({.from = LungsFrom::none, .name = "none"});
+  EXPECT_TRUE(c.lungs.empty());
+  EXPECT_TRUE(c.lesion_ml);
+  EXPECT_FALSE(c.lung_ml || c.lesion_fraction_of_lung);
+}
+
+TEST(Lungs, SurviveTheJournal) {
+  const CaseSummary c = summary_with(dark_lungs());
+  const CaseSummary again = case_summary_of(case_json(c));
+  EXPECT_EQ(again.lungs, c.lungs);
+  EXPECT_EQ(again.right_lung_ml, c.right_lung_ml);
+  EXPECT_EQ(again.lesion_outside_lungs_ml, c.lesion_outside_lungs_ml);
+}
+
+}  // namespace
+}  // namespace groundglass
