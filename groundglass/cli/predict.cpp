@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include "groundglass/cli/runner_flags.h"

@@ -29,6 +29,18 @@ Geometry turned(const VolumeInfo& info, const AxialView& view) {
   return out;
 }
 
+/// With a frame of zeros: LungEstimator leaves out what reaches the border of a slice, as lungs in
+/// a cropped picture do.
+torch::Tensor framed(const torch::Tensor& slice) {
+  constexpr int64_t kFrame = LungEstimator::kCoarseness;
+  return torch::constant_pad_nd(slice, {kFrame, kFrame, kFrame, kFrame}, 0);
+}
+
+/// A mask as LungEstimator takes it: air in tissue.
+torch::Tensor as_air(const torch::Tensor& mask) {
+  return framed(mask.to(torch::kFloat32) * -1000);
+}
+
 std::unique_ptr<AxialSource> opened_lungs(const std::filesystem::path& file,
                                           const AxialSource& volume) {
   auto reader = open_label_volume(file);
@@ -109,11 +121,7 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
         const auto count = [](const torch::Tensor& where) { return where.sum().item<int64_t>(); };
         lung_or_lesion_ += count(lung | ill);
         lesion_outside_ += count(ill & ~lung);
-        if (lung_sides_) {
-          right_ += count(lungs == 1);
-          left_ += count(lungs == 2);
-        }
-        lung_typicalities_.push_back(result.lung_typicality);
+        if (!lung_file_) add_to_network_lungs(lungs, result);
       }
     }
     if (lesion > most_) {
@@ -122,6 +130,16 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
     }
   }
   ++slices_;
+}
+
+void CaseMeasures::add_to_network_lungs(const torch::Tensor& lungs, const SliceResult& result) {
+  network_lungs_.add_slice(as_air(lungs != 0), framed(result.labels));
+  if (lung_sides_) {
+    const auto no_lesion = framed(torch::zeros_like(result.labels));
+    right_lung_.add_slice(as_air(lungs == 1), no_lesion);
+    left_lung_.add_slice(as_air(lungs == 2), no_lesion);
+  }
+  lung_typicalities_.push_back(result.lung_typicality);
 }
 
 CaseSummary CaseMeasures::finish() {
@@ -147,11 +165,11 @@ void CaseMeasures::measure() {
     summary_.classes[c].attenuation = of_classes_[c].attenuation();
   }
   if (lung_source_.from == LungsFrom::none) return;
-  // Zones are the threshold's in any case: its pieces are connected in 3-D, so that bowel gas,
-  // which networks mark now and then, moves no zone.
-  const LungEstimate by_threshold = lungs_.finish(turned(volume_->info(), volume_->view()));
+  const Geometry upright = turned(volume_->info(), volume_->view());
+  if (lung_source_.network && trusts_the_lungs()) return share_by_network(upright);
+  const LungEstimate by_threshold = lungs_.finish(upright);
   summary_.severity = severity_of_zones(by_threshold.found ? by_threshold.cells : LungCells{});
-  if (trusts_the_lungs()) return share_by_masks(voxel_ml);
+  if (lung_file_ && trusts_the_lungs()) return share_by_masks(voxel_ml);
   share_by_threshold(by_threshold);
 }
 
@@ -181,11 +199,23 @@ void CaseMeasures::share_by_masks(double voxel_ml) {
   summary_.lungs = lung_source_.name;
   summary_.lung_ml = ml(lung_or_lesion_);
   summary_.lesion_outside_lungs_ml = ml(lesion_outside_);
-  if (lung_sides_) {
-    summary_.right_lung_ml = ml(right_);
-    summary_.left_lung_ml = ml(left_);
-  }
   summary_.lesion_fraction_of_lung = std::min(1.0, *summary_.lesion_ml / *summary_.lung_ml);
+}
+
+void CaseMeasures::share_by_network(const Geometry& upright) {
+  const LungEstimate lungs = network_lungs_.finish(upright);
+  summary_.severity = severity_of_zones(lungs.found ? lungs.cells : LungCells{});
+  summary_.lungs = lung_source_.name;
+  summary_.lung_ml = lungs.lung_ml;
+  summary_.lesion_outside_lungs_ml =
+      static_cast<double>(lesion_outside_) * voxel_mm3(upright) / 1000;
+  if (lung_sides_) {
+    summary_.right_lung_ml = right_lung_.finish(upright).lung_ml;
+    summary_.left_lung_ml = left_lung_.finish(upright).lung_ml;
+  }
+  if (lungs.lung_ml > 0) {
+    summary_.lesion_fraction_of_lung = std::min(1.0, *summary_.lesion_ml / lungs.lung_ml);
+  }
 }
 
 void CaseMeasures::share_by_threshold(const LungEstimate& lungs) {

@@ -48,8 +48,10 @@ class CaseMeasures {
 
   void measure();
   torch::Tensor lungs_of(const SliceResult& result);
+  void add_to_network_lungs(const torch::Tensor& lungs, const SliceResult& result);
   bool trusts_the_lungs();
   void share_by_masks(double voxel_ml);
+  void share_by_network(const Geometry& upright);
   void share_by_threshold(const LungEstimate& lungs);
 
   std::string model_name_;
@@ -58,9 +60,11 @@ class CaseMeasures {
   const LungSource& lung_source_;
   bool lung_sides_ = false;  // classes 1 and 2 are right and left
   std::unique_ptr<AxialSource> lung_file_;
-  LungEstimator lungs_;                    // the threshold's, which stands in where others fail
-  std::vector<double> lung_typicalities_;  // of the slices
-  int64_t right_ = 0, left_ = 0, lung_or_lesion_ = 0, lesion_outside_ = 0;  // voxels
+  LungEstimator lungs_;  // the threshold's, which stands in where others fail
+  // The network's, whose small pieces (bowel gas, air under a blanket) these leave out.
+  LungEstimator network_lungs_, right_lung_, left_lung_;
+  std::vector<double> lung_typicalities_;            // of the slices
+  int64_t lung_or_lesion_ = 0, lesion_outside_ = 0;  // voxels
   Sums any_lesion_;
   std::vector<Sums> of_classes_;
   std::vector<double> typicalities_;  // of the slices

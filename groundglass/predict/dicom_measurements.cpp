@@ -38,9 +38,8 @@ std::string lungs_text(const CaseSummary& summary) {
   if (summary.lungs.empty() || summary.lungs == "threshold")
     return "The lungs were " + by_threshold;
   const bool path = summary.lungs.find('/') != std::string::npos;
-  return "The lungs of volume and share are those of " +
-         (path ? "a mask or model that was given" : summary.lungs) + ". Those of the zones were " +
-         by_threshold;
+  return "The lungs are those of " + (path ? "a mask or model that was given" : summary.lungs) +
+         ", without pieces below 20 ml or a twentieth of the largest.";
 }
 
 /// What is said of the lungs and of any lesion; it stands in the first group.

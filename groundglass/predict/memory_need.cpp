@@ -48,7 +48,9 @@ MemoryNeed need_of_volume(const AxialSource& source, const Segmenter& segmenter,
   if (info.units == Units::hu) {  // bits for each coarse voxel, in vectors that double, and nine
                                   // bytes for each one with lesion: at most a sixteenth of them
     constexpr int64_t kCoarse = LungEstimator::kCoarseness * LungEstimator::kCoarseness;
-    need.whole += 3 * voxels / kCoarse * 15 / 16;
+    const int64_t estimators =
+        segmenter.options().lungs.network ? 4 : 1;  // its own, and one a side
+    need.whole += estimators * 3 * voxels / kCoarse * 15 / 16;
   }
   if (outputs.dicom) {  // bits as collected, packed, in the object and in its digest; key slices
     need.whole += 4 * voxels / 8 * segmenter.classes() + 12 * 3 * 3 * pixels;

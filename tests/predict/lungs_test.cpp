@@ -36,14 +36,14 @@ LungSource dark_lungs(std::optional<Typicality> typicality = {}) {
   return {LungsFrom::network, "dark", std::make_shared<Segmenter>(options)};
 }
 
-/// Tissue of -600 HU around lungs of 10 x 20 and 10 x 30 pixels of -900, in the first of which 40
+/// Tissue of -600 HU around lungs of 12 x 20 and 12 x 32 pixels of -900, in the first of which 48
 /// pixels are a lesion of 0 HU; four slices of 1 x 2 x 5 mm.
 Volume chest() {
   Volume volume;
   volume.voxels = torch::full({4, 64, 64}, -600, torch::kInt16);
-  volume.voxels.narrow(1, 20, 20).narrow(2, 10, 10).fill_(-900);
-  volume.voxels.narrow(1, 20, 30).narrow(2, 40, 10).fill_(-900);
-  volume.voxels.narrow(1, 20, 4).narrow(2, 10, 10).fill_(0);
+  volume.voxels.narrow(1, 20, 20).narrow(2, 8, 12).fill_(-900);
+  volume.voxels.narrow(1, 20, 32).narrow(2, 44, 12).fill_(-900);
+  volume.voxels.narrow(1, 20, 4).narrow(2, 8, 12).fill_(0);
   volume.geometry.spacing_mm = {1, 2, 5};
   return volume;
 }
@@ -59,11 +59,22 @@ constexpr double kVoxelMl = 0.01;
 TEST(Lungs, OfANetworkAreMeasuredSideBySide) {
   const CaseSummary c = summary_with(dark_lungs());
   EXPECT_EQ(c.lungs, "dark");
-  EXPECT_NEAR(c.right_lung_ml.value(), 4 * 160 * kVoxelMl, 1e-9);
-  EXPECT_NEAR(c.left_lung_ml.value(), 4 * 300 * kVoxelMl, 1e-9);
-  EXPECT_NEAR(c.lung_ml.value(), 4 * 500 * kVoxelMl, 1e-9);  // with the lesion
-  EXPECT_NEAR(c.lesion_outside_lungs_ml.value(), 4 * 40 * kVoxelMl, 1e-9);
-  EXPECT_NEAR(c.lesion_fraction_of_lung.value(), 40 / 500.0, 1e-9);
+  EXPECT_NEAR(c.right_lung_ml.value(), 4 * 192 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(c.left_lung_ml.value(), 4 * 384 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(c.lung_ml.value(), 4 * 624 * kVoxelMl, 1e-9);  // with the lesion
+  EXPECT_NEAR(c.lesion_outside_lungs_ml.value(), 4 * 48 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(c.lesion_fraction_of_lung.value(), 48 / 624.0, 1e-9);
+}
+
+TEST(Lungs, OfANetworkLeaveOutSmallPiecesAndKeepWhatAPictureCuts) {
+  Volume volume = chest();
+  volume.voxels[0].narrow(0, 56, 4).narrow(1, 8, 4).fill_(-900);  // bowel gas, say
+  volume.voxels.narrow(1, 20, 32).narrow(2, 56, 8).fill_(-900);   // the left lung up to the border
+  Segmenter segmenter = bright_segmenter();
+  segmenter.use_lungs(dark_lungs());
+  const CaseSummary c = segment_in_memory(segmenter, volume, {"chest", "bright"}).summary;
+  EXPECT_NEAR(c.right_lung_ml.value(), 4 * 192 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(c.left_lung_ml.value(), 4 * 32 * 20 * kVoxelMl, 1e-9);
 }
 
 TEST(Lungs, OfANetworkThatKnowsNoSuchPicturesAreTheThresholdsAndAWarning) {
@@ -82,7 +93,7 @@ TEST(Lungs, OfAFileAreItsClassNumbers) {
   const ScratchFolder folder;
   const Volume volume = chest();
   LabelMap lungs{torch::zeros({4, 64, 64}, torch::kUInt8), volume.geometry};
-  lungs.labels.narrow(1, 20, 30).narrow(2, 10, 10).fill_(3);
+  lungs.labels.narrow(1, 20, 25).narrow(2, 8, 12).fill_(3);
   write_label_volume(folder / "lungs.nii.gz", lungs);
   const std::string file = folder / "lungs.nii.gz";
   const CaseSummary c = summary_with({.from = LungsFrom::file, .name = file, .file = file});
