@@ -1,4 +1,5 @@
 #include "groundglass/models/linknet.h"
+#include "groundglass/models/lung_fcn.h"
 #include "groundglass/models/r231_unet.h"
 #include "groundglass/recipe/model_presets.h"
 
@@ -19,6 +20,12 @@ void add_linknet_models(std::vector<CatalogModel>& all) {
                  "003",
                  {1, 256, 256},
                  preset<R231UNet>(R231UNetOptions{})});
+  all.push_back({"lung_fcn",
+                 "FCN (BTBDB's lungs)",
+                 "plain",
+                 "",
+                 {1, 256, 256},
+                 preset<LungFcn>(LungFcnOptions{})});
 }
 
 }  // namespace groundglass

@@ -24,6 +24,7 @@ inline const std::map<std::string, std::pair<int64_t, int64_t>> kCounts = {
     {"linknet_transpose", {21'773'940, 17'446}},
     {"linknet_chaurasia", {21'641'473, 19'136}},
     {"linknet_smp", {21'771'681, 19'136}},
+    {"lung_fcn", {342'226, 0}},
     {"r231_unet", {28'953'539, 11'776}},
     {"raiu_net", {4'022'924, 22'602}},
     {"raiu_net_16", {2'591'982, 18'082}},
