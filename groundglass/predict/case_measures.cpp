@@ -32,7 +32,7 @@ Geometry turned(const VolumeInfo& info, const AxialView& view) {
 /// With a frame of zeros: LungEstimator leaves out what reaches the border of a slice, as lungs in
 /// a cropped picture do.
 torch::Tensor framed(const torch::Tensor& slice) {
-  constexpr int64_t kFrame = LungEstimator::kCoarseness;
+  constexpr int64_t kFrame = 8 * LungEstimator::kCoarseness;  // wider than what it closes
   return torch::constant_pad_nd(slice, {kFrame, kFrame, kFrame, kFrame}, 0);
 }
 

@@ -48,8 +48,7 @@ MemoryNeed need_of_volume(const AxialSource& source, const Segmenter& segmenter,
   if (info.units == Units::hu) {  // bits for each coarse voxel, in vectors that double, and nine
                                   // bytes for each one with lesion: at most a sixteenth of them
     constexpr int64_t kCoarse = LungEstimator::kCoarseness * LungEstimator::kCoarseness;
-    const int64_t estimators =
-        segmenter.options().lungs.network ? 4 : 1;  // its own, and one a side
+    const int64_t estimators = segmenter.options().lungs.network ? 5 : 1;  // four, framed
     need.whole += estimators * 3 * voxels / kCoarse * 15 / 16;
   }
   if (outputs.dicom) {  // bits as collected, packed, in the object and in its digest; key slices
