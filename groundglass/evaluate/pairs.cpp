@@ -128,8 +128,9 @@ LabelMap read_mask(const fs::path& path) {
 
 LabelMap on_grid(const StoredSegmentation& segmentation, const Geometry& grid,
                  const std::array<int64_t, 3>& shape, const DataOptions& data) {
-  const auto labels = labels_on_grid(segmentation, grid, shape,
-                                     data.labels == MaskLabels::classes ? Overlap::refused : Overlap::any);
+  const auto labels =
+      labels_on_grid(segmentation, grid, shape,
+                     data.labels == MaskLabels::classes ? Overlap::refused : Overlap::any);
   auto map = torch::empty({shape[0], shape[1], shape[2]}, torch::kUInt8);
   std::copy(labels.begin(), labels.end(), map.data_ptr<uint8_t>());
   return {map, grid};

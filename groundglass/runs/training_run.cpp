@@ -84,7 +84,8 @@ fs::path prepared_path(const std::string& data, const RunFolder& folder, const R
   make_folder(folder.path());
   const fs::path path = folder.prepared_set();
   const Dataset dataset = read_dataset(data, {recipe.data.mask});
-  if (masks == Masks::needed && recipe.data.labels != MaskLabels::threshold_lungs) require_masks(dataset);
+  if (masks == Masks::needed && recipe.data.labels != MaskLabels::threshold_lungs)
+    require_masks(dataset);
   if (fs::exists(path)) {
     if (PreparedSet(path).header().fingerprint == fingerprint_of(dataset, recipe.data)) return path;
     fail(ErrorKind::usage, path.string() + ": was prepared from other images or masks than " +
