@@ -8,6 +8,8 @@ endif()
 # What every file of ours is compiled with and every program linked with.
 add_library(groundglass_base INTERFACE)
 target_include_directories(groundglass_base INTERFACE ${PROJECT_SOURCE_DIR})
+# An enum in a JSON document has to be written as its word; as a number it would go unnoticed.
+target_compile_definitions(groundglass_base INTERFACE JSON_DISABLE_ENUM_SERIALIZATION=1)
 target_include_directories(groundglass_base SYSTEM INTERFACE ${GROUNDGLASS_HEADER_PATHS})
 target_link_libraries(groundglass_base INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX
   Threads::Threads)

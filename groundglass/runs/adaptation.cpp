@@ -266,7 +266,7 @@ std::vector<ScoredItem> not_labelled(const std::vector<ScoredItem>& items,
 ordered_json adaptation_json(const AdaptJob& job, const AdaptOutcome& outcome) {
   ordered_json document = {{"run", job.run.string()},
                            {"teacher", job.teacher.string()},
-                           {"mode", job.recipe.adapt->mode},
+                           {"mode", word_of(job.recipe.adapt->mode)},
                            {"cutoff", job.cutoff}};
   document["rounds"] = ordered_json::array();
   for (const auto& round : outcome.rounds) document["rounds"].push_back(selection_json(round));

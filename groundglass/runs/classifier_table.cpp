@@ -107,7 +107,7 @@ ClassifierTable classifier_table(const std::vector<ClassifierFold>& folds,
   ClassifierTable table;
   table.json = json_of(all, folds);
   table.json["recipe"] = recipe_name;
-  table.json["mode"] = recipe.split.mode;
+  table.json["mode"] = word_of(recipe.split.mode);
   table.json["commit"] = commit();
   table.markdown = "# " + recipe.paper.title + "\n\nSplit mode " + word_of(recipe.split.mode) +
                    ", " + std::to_string(folds.size()) + " folds, commit " + commit() + ", " +

@@ -184,7 +184,7 @@ SearchStanding search_standing(const SearchPlan& plan, const fs::path& output) {
 void begin_search(const SearchPlan& plan, const fs::path& output,
                   const std::vector<std::string>& surroundings) {
   ordered_json document = {{"format", 1},
-                           {"strategy", plan.file.options.strategy},
+                           {"strategy", word_of(plan.file.options.strategy)},
                            {"folds", plan.file.options.folds},
                            {"surroundings", surroundings}};
   for (const auto& rung : plan.rungs) {

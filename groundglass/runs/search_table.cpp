@@ -97,7 +97,7 @@ SearchTable search_table(const SearchPlan& plan, const SearchStanding& standing)
   table.trials.head.insert(table.trials.head.end(), {"best epoch", "note"});
   table.rungs.head = {"epochs", "trials", "failed", "best score"};
   table.json = {{"title", plan.file.options.title},
-                {"strategy", plan.file.options.strategy},
+                {"strategy", word_of(plan.file.options.strategy)},
                 {"monitor", word_of(plan.recipe().train.monitor)},
                 {"folds", plan.file.options.folds},
                 {"epochs_planned", plan.epochs()},

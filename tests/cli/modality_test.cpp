@@ -63,7 +63,7 @@ TEST_F(Modality, PredictChoosesTheModelByThePicturesAndSaysWhy) {
 }
 
 TEST_F(Modality, PredictNamesWhoFoundTheLungsOfAVolume) {
-  run("groundglass phantom volume --cases 1 --slices 4 --side 64 --format nifti -q");
+  run("groundglass phantom volume --cases 1 --slices 8 --side 128 --format nifti -q");
   const auto lungs = [&](const std::string& asked) {
     predict("volume --model run_ct --lungs " + asked);
     return summary();

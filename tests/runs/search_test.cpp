@@ -66,9 +66,9 @@ TEST(SearchFile, IsRefusedWithThePlace) {
   EXPECT_TRUE(
       says(refusal_of_search(head("trails = 3") + kRate), {"s.toml:4", "trails", "'trials'"}));
   EXPECT_TRUE(says(refusal_of_search(head("strategy = \"grid\"") + kRate),
-                   {"s.toml:1", "grid", "halving"}));
+                   {"s.toml:4:12", "grid", "halving"}));
   EXPECT_TRUE(
-      says(refusal_of_search(head("first = \"best\"") + kRate), {"s.toml:1", "best", "drawn"}));
+      says(refusal_of_search(head("first = \"best\"") + kRate), {"s.toml:4:9", "best", "drawn"}));
   EXPECT_TRUE(says(refusal_of_search(head("folds = []") + kRate), {"s.toml:1", "folds are none"}));
   EXPECT_TRUE(says(refusal_of_search(head("folds = [1, 1]") + kRate), {"s.toml:1", "twice"}));
   EXPECT_TRUE(
