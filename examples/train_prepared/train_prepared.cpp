@@ -37,7 +37,7 @@ void run(const std::string& path) {
     options.batch_size = 4;
     options.epoch = epoch;
     options.vary = true;  // flips, shifts and warps, keyed by seed, epoch and row
-    const auto order = epoch_order(entries, set.rows(), "shuffle", options.seed, epoch);
+    const auto order = epoch_order(entries, set.rows(), Sampling::shuffle, options.seed, epoch);
     Loader loader(set, order, options);
     double sum = 0;
     int64_t steps = 0;
