@@ -1,7 +1,36 @@
 # The pages of `serve`, embedded into the program: every file that web/files.txt names (one path a
-# line, relative to web/, '#' begins a comment) and, where npm has brought it, NiiVue. The path is
-# the address: web/pages/study.js is /pages/study.js.
+# line, relative to web/, '#' begins a comment) and, where npm has brought it, NiiVue, which draws in
+# space. The path is the address: web/pages/study.js is /pages/study.js.
 #
+# npm runs while the build is configured, and only when web/package-lock.json is newer than what it
+# brought. Without npm or a network everything is built, but for the picture in space.
+
+# groundglass_web_packages(): brings web/node_modules up to the lock file, where npm is there.
+function(groundglass_web_packages)
+  set(web ${PROJECT_SOURCE_DIR}/web)
+  set(lock ${web}/package-lock.json)
+  set(brought ${web}/node_modules/.package-lock.json)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${lock})
+  if(EXISTS ${brought} AND NOT ${lock} IS_NEWER_THAN ${brought})
+    return()
+  endif()
+  find_program(GROUNDGLASS_NPM npm)
+  if(NOT GROUNDGLASS_NPM)
+    message(STATUS "npm not found: the pages of `serve` are built without NiiVue, so without the picture in 3-D")
+    return()
+  endif()
+  message(STATUS "npm ci in web/")
+  execute_process(
+    COMMAND ${GROUNDGLASS_NPM} ci --ignore-scripts --no-audit --no-fund --prefer-offline
+      --fetch-retries=1
+    WORKING_DIRECTORY ${web} RESULT_VARIABLE failed OUTPUT_QUIET ERROR_VARIABLE words TIMEOUT 300)
+  if(failed)
+    message(WARNING "npm ci failed in ${web}: the pages of `serve` are built without NiiVue, so without the picture in 3-D\n${words}")
+  else()
+    file(TOUCH ${brought})
+  endif()
+endfunction()
+
 # groundglass_web_files(<variable>): sets the variable to the source that defines web_files().
 function(groundglass_web_files variable)
   set(web ${PROJECT_SOURCE_DIR}/web)
@@ -13,11 +42,11 @@ function(groundglass_web_files variable)
     string(STRIP "${line}" line)
     list(APPEND pairs "/${line}" "${web}/${line}")
   endforeach()
-  set(niivue ${web}/node_modules/@niivue/niivue/dist/index.min.js)
+  groundglass_web_packages()
+  # index.min.js of this version is not a module but one as text; index.js has no imports either.
+  set(niivue ${web}/node_modules/@niivue/niivue/dist/index.js)
   if(EXISTS ${niivue})
     list(APPEND pairs "/niivue.js" "${niivue}")
-  else()
-    message(STATUS "NiiVue not found (npm ci in web/): pages of `serve` are without its viewer")
   endif()
 
   set(type_html "text/html; charset=utf-8")

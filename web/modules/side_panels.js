@@ -1,0 +1,83 @@
+// What stands beside the picture: lesions, measures and warnings.
+
+import { fill, fixed, make, mlText, percentText } from "./dom.js";
+
+/** @typedef {import("./api.js").VersionDetail} VersionDetail */
+/** @typedef {import("./api.js").Lesion} Lesion */
+
+/**
+ * Lists lesions, the largest first; a click jumps there.
+ * @param {HTMLElement} place
+ * @param {VersionDetail | null} detail
+ * @param {(lesion: Lesion) => void} jump
+ */
+export function showLesions(place, detail, jump) {
+  if (!detail || detail.state !== "ready") {
+    fill(place, make("p", { className: "hint" }, detail?.state === "measuring" ? "Being measured ..." : "No mask yet."));
+    return;
+  }
+  if (detail.lesions.length === 0) {
+    fill(place, make("p", { className: "hint" }, "The mask is empty."));
+    return;
+  }
+  const several = new Set(detail.lesions.map((lesion) => lesion.label)).size > 1;
+  const left = detail.lesions_total - detail.lesions.length;
+  fill(place, ...detail.lesions.map((lesion) => make("button", {
+    type: "button", "data-lesion": String(lesion.id), onclick: () => jump(lesion),
+  }, make("span", {}, `${lesion.id}${several ? ` ${lesion.name}` : ""}`),
+  make("span", {}, lesion.ml === null ? `${lesion.voxels} pixels` : `${fixed(lesion.ml, lesion.ml < 1 ? 2 : 1)} ml`))),
+  left > 0 && make("p", { className: "hint" }, `and ${left} smaller ones`));
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {string[]} warnings
+ */
+export function showWarnings(place, warnings) {
+  fill(place, ...warnings.map((text) => make("li", {}, text)));
+}
+
+/**
+ * All measures of a version, as summary.json has them, in words.
+ * @param {HTMLElement} place
+ * @param {VersionDetail | null} detail
+ */
+export function showMeasures(place, detail) {
+  const measures = detail?.measures;
+  if (!detail || !measures) {
+    fill(place, make("p", { className: "hint" }, "Not measured yet."));
+    return;
+  }
+  const severity = measures.severity;
+  /** @type {[string, string | null][]} */
+  const rows = [
+    ["infection", measures.lesion_ml === undefined || measures.lesion_ml === null ? `${measures.lesion_pixels} pixels` : mlText(measures.lesion_ml)],
+    ["share of the lungs", maybe(measures.lesion_fraction_of_lung, percentText)],
+    ["lungs", maybe(measures.lung_ml, mlText)],
+    ["right lung", maybe(measures.right_lung_ml, mlText)],
+    ["left lung", maybe(measures.left_lung_ml, mlText)],
+    ["infection outside the lungs", maybe(measures.lesion_outside_lungs_ml, mlText)],
+    ["lungs found by", measures.lungs ?? null],
+    ["mean attenuation", measures.attenuation ? `${fixed(measures.attenuation.mean_hu, 0)} ± ${fixed(measures.attenuation.deviation_hu, 0)} HU` : null],
+    ["severity", severity ? severity.reason ?? `${severity.score} of ${severity.most} (${severity.scale})` : null],
+    ["typicality", maybe(measures.typicality, (value) => fixed(value, 2))],
+    ["network", detail.model?.name ?? null],
+    ["threshold", maybe(detail.model?.threshold, (value) => fixed(value, 3))],
+    ["made by", `${detail.author}${detail.reason ? ` (${detail.reason})` : ""}`],
+    ...(measures.classes ?? []).map((/** @type {any} */ one) =>
+      /** @type {[string, string]} */ ([one.name, one.ml === undefined || one.ml === null ? `${one.pixels} pixels` : mlText(one.ml)])),
+    ...(severity?.regions ?? []).map((/** @type {any} */ region) => /** @type {[string, string]} */ (
+      [region.region, `${percentText(region.voxels ? region.infected_voxels / region.voxels : null)}, ${region.points} points`])),
+  ];
+  fill(place, make("table", {}, make("tbody", {}, ...rows.filter(([, value]) => value !== null).map(([name, value]) =>
+    make("tr", {}, make("th", { scope: "row" }, name), make("td", { className: "number" }, value))))),
+  detail.model?.caution ? make("p", { className: "hint" }, detail.model.caution) : null);
+}
+
+/**
+ * @param {number | null | undefined} value
+ * @param {(value: number) => string} text
+ */
+function maybe(value, text) {
+  return value === null || value === undefined ? null : text(value);
+}

@@ -1,0 +1,147 @@
+// An image of a study with the layers of one version: what is fetched, and the same for volumes and
+// pictures.
+
+import { addressOf, getBytes, getJson, Refusal } from "./api.js";
+import { readNifti } from "./nifti.js";
+import { readGrayPng } from "./png.js";
+import { picturePlane, planeOf } from "./planes.js";
+
+/** @typedef {import("./nifti.js").Volume} Volume */
+/** @typedef {import("./planes.js").Plane} Plane */
+/** @typedef {import("./api.js").Image} Image */
+/** @typedef {import("./api.js").VersionDetail} VersionDetail */
+
+/**
+ * A picture as a volume of one slice.
+ * @param {ArrayBuffer} bytes of a PNG file
+ * @returns {Promise<Volume>}
+ */
+export async function pictureVolume(bytes) {
+  const { width, height, data } = await readGrayPng(bytes);
+  return { dims: [width, height, 1], affine: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0], data, slope: 1, intercept: 0 };
+}
+
+/**
+ * Path of an image below /api/v1.
+ * @param {string} study
+ * @param {number} image
+ */
+export function imagePath(study, image) {
+  return `/studies/${encodeURIComponent(study)}/images/${image}`;
+}
+
+/** Address of a small picture of an image. @param {string} study @param {number} image */
+export function thumbnail(study, image) {
+  return addressOf(`${imagePath(study, image)}/picture.png`);
+}
+
+/**
+ * @param {string} study
+ * @param {Image} image
+ * @returns {Promise<Volume>}
+ */
+export async function loadImage(study, image) {
+  const path = imagePath(study, image.id);
+  if (image.kind === "picture") return pictureVolume(await getBytes(`${path}/picture.png`));
+  return readNifti(await getBytes(`${path}/volume.nii`));
+}
+
+/**
+ * The planes in which an image is shown.
+ * @param {Image} image
+ * @param {Volume} volume
+ * @returns {Plane[]}
+ */
+export function planesOf(image, volume) {
+  if (image.kind === "picture") return [picturePlane(volume.dims)];
+  return [planeOf(volume, "axial"), planeOf(volume, "coronal"), planeOf(volume, "sagittal")];
+}
+
+/**
+ * Labels of a mask file, 0 for background. Pictures of one class may have 255 for it.
+ * @param {Image} image
+ * @param {ArrayBuffer} bytes
+ * @returns {Promise<Uint8Array>}
+ */
+export async function readLabels(image, bytes) {
+  if (image.kind === "volume") return asBytes(await readNifti(bytes));
+  const { data } = await readGrayPng(bytes);
+  return Uint8Array.from(data, (value) => (value === 255 ? 1 : value));
+}
+
+/**
+ * @param {Volume} volume
+ * @returns {Uint8Array}
+ */
+function asBytes({ data, slope, intercept }) {
+  if (data instanceof Uint8Array && slope === 1 && intercept === 0) return data;
+  return Uint8Array.from(data, (value) => Math.round(value * slope + intercept));
+}
+
+/**
+ * @param {string} study
+ * @param {Image} image
+ * @param {number} version
+ * @returns {Promise<Uint8Array>}
+ */
+export async function loadMask(study, image, version) {
+  const file = image.kind === "picture" ? "mask.png" : "mask.nii.gz";
+  return readLabels(image, await getBytes(`${imagePath(study, image.id)}/versions/${version}/${file}`));
+}
+
+/**
+ * @param {string} study
+ * @param {Image} image
+ * @param {number} version
+ * @returns {Promise<Volume>}
+ */
+export async function loadProbability(study, image, version) {
+  const path = `${imagePath(study, image.id)}/versions/${version}`;
+  if (image.kind === "volume") return readNifti(await getBytes(`${path}/probability.nii.gz`));
+  const volume = await pictureVolume(await getBytes(`${path}/probability.png`));
+  return { ...volume, slope: volume.data instanceof Uint16Array ? 1 / 65535 : 1 / 255 };
+}
+
+/**
+ * @param {string} study
+ * @param {Image} image
+ * @param {number} version
+ * @returns {Promise<Uint8Array | null>} null where nobody found them
+ */
+export async function loadLungs(study, image, version) {
+  try {
+    return asBytes(await readNifti(await getBytes(`${imagePath(study, image.id)}/versions/${version}/lungs.nii.gz`)));
+  } catch (problem) {
+    if (problem instanceof Refusal && problem.status === 404) return null;
+    throw problem;
+  }
+}
+
+/**
+ * @param {string} study
+ * @param {number} image
+ * @param {number} version
+ * @returns {Promise<VersionDetail>}
+ */
+export async function loadVersion(study, image, version) {
+  return getJson(`${imagePath(study, image)}/versions/${version}`);
+}
+
+/**
+ * The nearest ancestor of a version, itself included, that has a layer.
+ * @param {import("./api.js").ImageVersion[]} versions
+ * @param {number} version
+ * @param {string} layer
+ * @returns {number | null}
+ */
+export function ancestorWith(versions, version, layer) {
+  /** @type {number | null} */
+  let at = version;
+  while (at !== null) {
+    const found = versions.find((other) => other.version === at);
+    if (!found) return null;
+    if (found.has.includes(layer)) return found.version;
+    at = found.parent;
+  }
+  return null;
+}

@@ -1,0 +1,200 @@
+// Two studies side by side: linked scrolling, and what has changed.
+
+import { getJson } from "../modules/api.js";
+import { byId, fill, fixed, make, mlText, percentText } from "../modules/dom.js";
+import { attempt, footer, frame, say, shortcuts } from "../modules/frame.js";
+import { extentOf, partner } from "../modules/linked_slices.js";
+import { fromVoxel, planeOf, toVoxel } from "../modules/planes.js";
+import { ancestorWith, imagePath, loadImage, loadLungs, loadMask, loadVersion } from "../modules/study_image.js";
+import { sceneOf, Viewer } from "../modules/viewer.js";
+import { windowsOf } from "../modules/windows.js";
+
+/** @typedef {import("../modules/api.js").Study} Study */
+/** @typedef {import("../modules/planes.js").PlaneName} PlaneName */
+
+/**
+ * One of the two.
+ * @typedef {object} Side
+ * @property {Study} study
+ * @property {import("../modules/api.js").Image} image
+ * @property {Viewer} viewer
+ * @property {Uint8Array | null} lungs
+ * @property {import("../modules/api.js").VersionDetail | null} detail
+ * @property {[number, number]} extent slices of the plane in which the lungs are
+ */
+
+const query = new URLSearchParams(location.search);
+/** @type {Study[]} */
+let studies = [];
+/** @type {[Side | null, Side | null]} */
+const sides = [null, null];
+/** How far the second is moved against the first, as a share of its extent. */
+let shift = 0;
+let following = false;
+
+const planeName = () => /** @type {PlaneName} */ (byId("plane", HTMLSelectElement).value);
+const isLinked = () => byId("linked", HTMLInputElement).checked;
+
+/** @param {Side} side */
+const depthOf = (side) => side.viewer.views[0].depth;
+
+/** @param {0|1} which */
+async function load(which) {
+  sides[which]?.viewer.close();
+  sides[which] = null;
+  const container = byId(which === 0 ? "left" : "right", HTMLElement);
+  fill(container);
+  const id = byId(which === 0 ? "first" : "second", HTMLSelectElement).value;
+  const study = studies.find((one) => one.id === id);
+  const image = study?.images.find(({ kind }) => kind === "volume");
+  if (!study || !image) {
+    showChange();
+    return;
+  }
+  say(`reading '${study.name}'`, "working");
+  /** @type {import("../modules/api.js").ImageVersion[]} */
+  const versions = await getJson(`${imagePath(study.id, image.id)}/versions`);
+  const version = versions.filter(({ state }) => state !== "failed").at(-1)?.version ?? null;
+  const volume = await loadImage(study.id, image);
+  const scene = sceneOf(volume, false, windowsOf(image, volume)[0]);
+  scene.crossShown = false;
+  const lungsFrom = version === null ? null : ancestorWith(versions, version, "lungs");
+  const lungs = lungsFrom === null ? null : await loadLungs(study.id, image, lungsFrom);
+  if (version !== null) scene.mask = { data: await loadMask(study.id, image, version), cut: 1 };
+  const detail = version === null ? null : await loadVersion(study.id, image.id, version);
+  const plane = planeOf(volume, planeName());
+  const viewer = new Viewer(container, scene, [plane], {
+    onCross: () => follow(which),
+    onWindow: (low, high) => setWindow(low, high),
+  }, { space: "without" });
+  sides[which] = { study, image, viewer, lungs, detail, extent: extentOf(plane, volume.dims, lungs) };
+  if (which === 0) {
+    fill(byId("window", HTMLSelectElement), ...windowsOf(image, volume).map(({ name }) => make("option", { value: name }, name)));
+  }
+  const first = detail?.lesions[0]?.point_voxel;
+  if (first && which === 0) viewer.moveTo([first[0], first[1], first[2] ?? 0]);
+  takeStyle();
+  showChange();
+  follow(0);
+  say("");
+}
+
+/**
+ * Brings the other study to the slice that belongs to this one's.
+ * @param {0|1} which the one that was scrolled
+ */
+function follow(which) {
+  const own = sides[which];
+  const other = sides[which === 0 ? 1 : 0];
+  if (!own || !other || following) return;
+  if (!isLinked()) {
+    shift = sharesApart();
+    showLink();
+    return;
+  }
+  const view = other.viewer.views[0];
+  const { dims } = view.scene.volume;
+  const slices = view.plane.size[2];
+  const depth = partner(depthOf(own), own.extent, { extent: other.extent, slices }, which === 0 ? shift : -shift);
+  const [x, y] = fromVoxel(view.plane, dims, view.scene.cross);
+  following = true;
+  other.viewer.moveTo(toVoxel(view.plane, dims, [x, y, depth]));
+  following = false;
+  showLink();
+}
+
+/** How far apart the two are now, as a share of the lungs. */
+function sharesApart() {
+  const [first, second] = sides;
+  if (!first || !second) return 0;
+  const share = (/** @type {Side} */ side) => (depthOf(side) - side.extent[0]) / Math.max(1, side.extent[1] - side.extent[0]);
+  return share(second) - share(first);
+}
+
+function showLink() {
+  const [first, second] = sides;
+  if (!first || !second) return;
+  const by = first.lungs && second.lungs ? "the way through the lungs" : "the way through the volume (lungs are not known)";
+  byId("link-note", HTMLElement).textContent = isLinked()
+    ? `Linked by ${by}, shifted by ${fixed(100 * shift, 0)} %; the studies are not registered. To shift, untick 'scroll together', scroll one, tick it again.`
+    : `Not linked; shifted by ${fixed(100 * shift, 0)} % of ${by}.`;
+}
+
+function showChange() {
+  const [first, second] = sides.map((side) => side?.detail?.measures ?? null);
+  const ml = first && second && first.lesion_ml !== null && second.lesion_ml !== null ? second.lesion_ml - first.lesion_ml : null;
+  const signed = (/** @type {number} */ value, /** @type {number} */ digits) => `${value >= 0 ? "+" : "−"}${fixed(Math.abs(value), digits)}`;
+  const relative = ml !== null && first?.lesion_ml > 0 ? ` (${signed((100 * ml) / first?.lesion_ml, 0)} %)` : "";
+  byId("change-ml", HTMLElement).textContent = ml === null ? "–" : `${signed(ml, 1)} ml${relative}`;
+  const shares = [first, second].map((measures) => measures?.lesion_fraction_of_lung ?? null);
+  byId("change-share", HTMLElement).textContent = shares[0] === null || shares[1] === null ? ""
+    : `${signed(100 * (shares[1] - shares[0]), 1)} points of the lungs`;
+  const text = (/** @type {any} */ measures) => (measures ? `${mlText(measures.lesion_ml)}, ${percentText(measures.lesion_fraction_of_lung)} of the lungs` : "no mask");
+  byId("amounts", HTMLElement).textContent = `Earlier: ${text(first)}. Later: ${text(second)}.`;
+}
+
+/**
+ * @param {number} low
+ * @param {number} high
+ */
+function setWindow(low, high) {
+  for (const side of sides) {
+    if (!side) continue;
+    side.viewer.scene.window = { low, high };
+    side.viewer.redraw();
+  }
+}
+
+function takeStyle() {
+  for (const side of sides) {
+    if (!side) continue;
+    side.viewer.scene.maskStyle = byId("mask-style", HTMLSelectElement).value === "outline" ? "outline" : "fill";
+    side.viewer.redraw();
+  }
+}
+
+/** The side whose canvas has the focus, else the first. */
+function activeSide() {
+  return sides.find((side) => side?.viewer.views[0].canvas === document.activeElement) ?? sides[0];
+}
+
+function listen() {
+  byId("first", HTMLSelectElement).onchange = () => attempt(() => load(0));
+  byId("second", HTMLSelectElement).onchange = () => attempt(() => load(1));
+  byId("plane", HTMLSelectElement).onchange = () => attempt(async () => { await load(0); await load(1); });
+  byId("mask-style", HTMLSelectElement).onchange = takeStyle;
+  byId("linked", HTMLInputElement).onchange = () => {
+    if (isLinked()) shift = sharesApart();
+    follow(0);
+  };
+  byId("window", HTMLSelectElement).onchange = () => {
+    const first = sides[0];
+    const name = byId("window", HTMLSelectElement).value;
+    const found = first && windowsOf(first.image, first.viewer.scene.volume).find((one) => one.name === name);
+    if (found) setWindow(found.low, found.high);
+  };
+}
+
+frame("compare");
+byId("keys", HTMLButtonElement).onclick = shortcuts(() => [
+  { keys: ["ArrowUp", "PageUp"], text: "next slice", run: () => activeSide()?.viewer.active.scroll(1) },
+  { keys: ["ArrowDown", "PageDown"], text: "slice before", run: () => activeSide()?.viewer.active.scroll(-1) },
+  { keys: ["k"], text: "scroll together or apart", run: () => byId("linked", HTMLInputElement).click() },
+  { keys: ["+", "="], text: "zoom in", run: () => sides.forEach((side) => side?.viewer.active.zoomBy(1.25)) },
+  { keys: ["-"], text: "zoom out", run: () => sides.forEach((side) => side?.viewer.active.zoomBy(0.8)) },
+  { keys: ["0"], text: "whole picture", run: () => sides.forEach((side) => side?.viewer.active.zoomBy(0)) },
+]);
+listen();
+attempt(async () => {
+  await footer();
+  studies = (/** @type {Study[]} */ (await getJson("/studies")))
+    .filter(({ state, images }) => state === "ready" && images.some(({ kind }) => kind === "volume"));
+  if (studies.length < 2) say("two studies with volumes are needed; add them on the first page");
+  const options = () => [make("option", { value: "" }, "choose a study"), ...studies.map(({ id, name }) => make("option", { value: id }, name))];
+  fill(byId("first", HTMLSelectElement), ...options());
+  fill(byId("second", HTMLSelectElement), ...options());
+  byId("first", HTMLSelectElement).value = query.get("a") ?? studies[1]?.id ?? "";
+  byId("second", HTMLSelectElement).value = query.get("b") ?? studies.find(({ id }) => id !== byId("first", HTMLSelectElement).value)?.id ?? "";
+  await load(0);
+  await load(1);
+});
