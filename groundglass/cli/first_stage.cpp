@@ -1,6 +1,8 @@
-// The first stage of the program. It is a process of its own because both things that it does have
-// to happen before LibTorch is loaded: libgomp reads its environment when it is loaded, and
-// OpenBLAS reserves memory then and tries for ever where a limit forbids it.
+// The first stage of the program. It is a process of its own because what it does has to happen
+// before LibTorch is loaded: libgomp reads its environment when it is loaded, and OpenBLAS reserves
+// memory then and tries for ever where a limit forbids it. What needs no LibTorch it answers
+// itself, since loading takes a third of a second and more beside busy processes: help, wrong
+// lines, `info`.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,15 +11,25 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
-#include <string_view>
 
+#include <torch/version.h>
+
+#include "groundglass/cli/command_line.h"
+#include "groundglass/cli/info_text.h"
+#include "groundglass/cli/option_table.h"
+#include "groundglass/cli/verb_text.h"
 #include "groundglass/core/error.h"
-#include "groundglass/core/version.h"
 
 namespace {
 namespace fs = std::filesystem;
 using groundglass::ErrorKind;
+
+/// option_table() of the second stage, made by it when it was built.
+constexpr const char* kOptionTable =
+#include "option_table.inc"
+    ;
 
 /// Rounds that a thread of OpenMP turns at a barrier before it sleeps. With libgomp's own number
 /// threads spin while the thread they wait for has no processor: beside one busy process a study
@@ -50,11 +62,30 @@ fs::path second_stage() {
   return own.parent_path().parent_path() / "libexec" / (own.filename().string() + "-program");
 }
 
-int run(int count, char** words) {
-  if (count == 2 && std::string_view(words[1]) == "--version") {
-    std::cout << groundglass::version_line() << std::endl;
+/// The exit code of what needs no LibTorch: help, version, lines that are wrong, and `info` where
+/// LibTorch knows no device but the processor.
+std::optional<int> answer(int count, char** words) {
+  CLI::App app;
+  groundglass::describe_program(app);
+  groundglass::add_from_table(app, nlohmann::json::parse(kOptionTable));
+  if (const auto code = groundglass::answer_from_line(app, count, words)) return code;
+  const CLI::App& verb = *app.get_subcommands().front();
+  if (const auto* threads = verb.get_option_no_throw("--threads"); threads != nullptr) {
+    if (threads->count() > 0) groundglass::check_threads(threads->as<int64_t>());
+  }
+#ifdef GROUNDGLASS_PROCESSOR_ALONE
+  if (verb.get_name() == "info") {
+    const groundglass::InfoText info = {TORCH_VERSION, {"cpu"}, groundglass::shown_verbs(app)};
+    verb.count("--json") > 0 ? print_info_json(info) : print_info(info);
     return 0;
   }
+#endif
+  return std::nullopt;
+}
+
+int run(int count, char** words) {
+  limit_spinning();
+  if (const auto code = answer(count, words)) return *code;
   rlimit limit = {};
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
       limit.rlim_cur >> 20 < kLeastMib) {
@@ -63,7 +94,6 @@ int run(int count, char** words) {
                       " MiB (ulimit -v), expected " + std::to_string(kLeastMib) +
                       " MiB or more, which libraries reserve before any work; raise the limit");
   }
-  limit_spinning();
   const fs::path program = second_stage();
   execv(program.c_str(), words);
   return refuse(ErrorKind::internal, program.string() + ": cannot be run (" + std::strerror(errno) +
@@ -75,6 +105,8 @@ int run(int count, char** words) {
 int main(int count, char** words) {
   try {
     return run(count, words);
+  } catch (const groundglass::Error& e) {
+    return refuse(e.kind(), e.what());
   } catch (const std::exception& e) {
     return refuse(ErrorKind::internal, e.what());
   }

@@ -1,16 +1,13 @@
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <new>
 
 #include <c10/util/Exception.h>
 
-#include "groundglass/cli/verb_text.h"
+#include "groundglass/cli/command_line.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
-#include "groundglass/core/text.h"
-#include "groundglass/core/version.h"
 
 namespace groundglass {
 namespace {
@@ -27,46 +24,12 @@ std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
-/// What was wrong with the line; CLI11 only says that a verb is missing if it does not know one.
-std::string parse_complaint(const CLI::App& app, const CLI::ParseError& e, const char* verb) {
-  const std::vector<std::string> verbs = shown_verbs(app);
-  const bool word = verb != nullptr && verb[0] != '-';
-  const auto named = [&](const CLI::App* known) { return known->get_name() == verb; };
-  if (word && app.get_subcommands(named).empty()) {
-    return "unknown verb " + in_quotes(verb) + did_you_mean(verb, verbs);
-  }
-  return std::string(e.what()) + "; see groundglass --help";
-}
-
-/// More threads than that help nobody: each takes memory, and thousands bring the machine down.
-void check_threads(int64_t threads) {
-  const int64_t processors = usable_processors();
-  const int64_t most = std::max<int64_t>(64, 4 * processors);
-  if (threads >= 0 && threads <= most) return;
-  fail(ErrorKind::usage, "--threads " + std::to_string(threads) + ": expected 0 to " +
-                             std::to_string(most) + "; this process may use " +
-                             std::to_string(processors) +
-                             (processors == 1 ? " processor" : " processors"));
-}
-
 int run(int count, char** words) {
-  CLI::App app("GroundGlass finds and measures lung infection on chest CT and chest X-ray.",
-               "groundglass");
-  app.footer(
-      std::string("Exit codes: 1 internal, 2 usage, 3 recipe, 4 data, 5 checkpoint, 6 device, "
-                  "130/143 after a signal.\n") +
-      kNotAMedicalDevice);
-  app.set_version_flag("--version", version_line());
-  app.require_subcommand(1);
+  CLI::App app;
+  describe_program(app);
   Context context;
   add_verbs(app, context);
-  try {
-    app.parse(count, words);
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);
-    return speak(parse_complaint(app, e, count > 1 ? words[1] : nullptr),
-                 static_cast<int>(ErrorKind::usage));
-  }
+  if (const auto code = answer_from_line(app, count, words)) return *code;
   check_threads(context.threads);
   set_threads(context.threads);
   context.work();

@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "groundglass/cli/option_table.h"
 #include "groundglass/cli/verb_text.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
@@ -14,6 +15,7 @@ std::string reference_text(const std::string& what, const CLI::App& app) {
   if (what == "man") return man_page(app);
   if (what == "bash") return bash_completion(app);
   if (what == "zsh") return zsh_completion(app);
+  if (what == "options") return option_table(app).dump() + "\n";
   fail(ErrorKind::internal, "reference " + what);
 }
 
@@ -27,9 +29,9 @@ void add_reference(CLI::App& app, Context& context) {
   verb->add_option(
           "page", *what,
           "verbs or recipe-keys (docs/reference, Markdown), man (manual page), bash or zsh "
-          "(completion)")
+          "(completion), options (what the first stage is built with)")
       ->required()
-      ->check(CLI::IsMember({"verbs", "recipe-keys", "man", "bash", "zsh"}));
+      ->check(CLI::IsMember({"verbs", "recipe-keys", "man", "bash", "zsh", "options"}));
 }
 
 }  // namespace groundglass

@@ -9,13 +9,6 @@ bool is_hidden(const CLI::App& verb) {
   return verb.get_group().empty();
 }
 
-/// What stands between the braces of CLI11's "TEXT:{a,b}".
-std::vector<std::string> checked_words(const std::string& type) {
-  const size_t begin = type.find('{'), end = type.find('}');
-  if (begin == std::string::npos || end == std::string::npos) return {};
-  return split_text(type.substr(begin + 1, end - begin - 1), ',');
-}
-
 OptionText text_of(const CLI::Option& option) {
   OptionText text;
   for (const auto& name : option.get_snames()) text.names.push_back("-" + name);
@@ -50,6 +43,12 @@ void add_texts(const CLI::App& verb, const std::string& name, std::vector<VerbTe
 }
 
 }  // namespace
+
+std::vector<std::string> checked_words(const std::string& type) {
+  const size_t begin = type.find('{'), end = type.find('}');
+  if (begin == std::string::npos || end == std::string::npos) return {};
+  return split_text(type.substr(begin + 1, end - begin - 1), ',');
+}
 
 std::string OptionText::value_text() const {
   return words.empty() ? value : joined(words, "|");

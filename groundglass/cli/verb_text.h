@@ -33,6 +33,9 @@ struct VerbText {
 /// All verbs that are not hidden, each after the one it belongs to.
 std::vector<VerbText> verb_texts(const CLI::App& app);
 
+/// What stands between the braces of CLI11's "TEXT:{a,b}", the words that an option may have.
+std::vector<std::string> checked_words(const std::string& type);
+
 /// The names of the verbs of `app` that are not hidden.
 std::vector<std::string> shown_verbs(const CLI::App& app);
 

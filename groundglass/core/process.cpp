@@ -10,8 +10,6 @@
 #include <fstream>
 #include <sstream>
 
-#include <ATen/Parallel.h>
-
 namespace groundglass {
 namespace {
 
@@ -52,10 +50,6 @@ int64_t usable_processors() {
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   return std::max<int64_t>(1, CPU_COUNT(&set));
-}
-
-void set_threads(int64_t threads) {
-  at::set_num_threads(static_cast<int>(threads > 0 ? threads : usable_processors()));
 }
 
 double peak_rss_mib() {

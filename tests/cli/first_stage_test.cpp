@@ -25,6 +25,14 @@ TEST_F(FirstStage, LimitsTheSpinningOfOpenMpAndSaysSo) {
   EXPECT_EQ(info["openmp_spin_count_set_by"], "groundglass");
 }
 
+TEST_F(FirstStage, HandsTheLimitOnToTheProgramBehindIt) {
+  run("mkdir bin libexec && cp $(command -v groundglass) bin/ && "
+      "echo '#!/bin/sh\necho \"$GOMP_SPINCOUNT: $*\"' > libexec/groundglass-program && "
+      "chmod +x libexec/groundglass-program");
+  EXPECT_EQ(run("env -u GOMP_SPINCOUNT -u OMP_WAIT_POLICY bin/groundglass models --json").out,
+            "1000: models --json\n");
+}
+
 TEST_F(FirstStage, LeavesWhatTheUserHasSet) {
   const auto count = spinning("GOMP_SPINCOUNT=77");
   EXPECT_EQ(count["openmp_spin_count"], "77");
@@ -38,7 +46,14 @@ TEST_F(FirstStage, RefusesALimitUnderWhichLibrariesWouldHang) {
   const auto refused = run("ulimit -v 700000; timeout 20 groundglass models", 6);
   EXPECT_TRUE(says(refused.err, {"error: the address space is limited to 683 MiB (ulimit -v)",
                                  "expected 1024 MiB or more"}));
-  run("ulimit -v 1100000; timeout 60 groundglass info");
+}
+
+// OpenBLAS maps a buffer for each thread that multiplies, and tries for ever where it cannot.
+TEST_F(FirstStage, RefusesALimitUnderWhichThreadsWouldHang) {
+  const auto refused = run("ulimit -v 1150000; timeout -k 1 60 groundglass models", 6);
+  EXPECT_TRUE(says(refused.err, {"error: the address space is limited to 1123 MiB (ulimit -v)",
+                                 "expected 129 MiB for each of", "fewer threads (--threads)"}));
+  run("ulimit -v 2500000; timeout -k 1 60 groundglass phantom p --cases 1 --slices 1 --side 32");
 }
 
 TEST_F(FirstStage, TellsItsVersionWithoutLibTorch) {
@@ -48,9 +63,33 @@ TEST_F(FirstStage, TellsItsVersionWithoutLibTorch) {
   EXPECT_EQ(needed.find("blas"), std::string::npos) << needed;
 }
 
+TEST_F(FirstStage, AnswersWithoutTheProgramBehindItWhatNeedsNoNetwork) {
+  run("mkdir bin && cp $(command -v groundglass) bin/");
+  EXPECT_TRUE(says(run("bin/groundglass --help").out, {"predict", "Exit codes:"}));
+  EXPECT_TRUE(says(run("bin/groundglass predict --help").out, {"--save-probabilities"}));
+  EXPECT_TRUE(says(run("bin/groundglass info").out, {"verbs", "predict", "not a medical device"}));
+  EXPECT_TRUE(says(run("bin/groundglass predict x", 2).err, {"error: --output is required"}));
+}
+
+// The line is read twice, by the table and by the options themselves: both have to say the same.
+TEST_F(FirstStage, SpeaksAsTheProgramBehindItDoes) {
+  for (const std::string line :
+       {"--help", "", "nonsense", "predict --help", "predict x -o y --threshold abc",
+        "predict x -o y --threshold 3", "predict a b c -o d", "predict x -o y --threads",
+        "phantom x --cases 0", "export x --outputs foo", "annotate", "annotate init --help",
+        "annotate propose --help", "annotate simulate --help", "evaluate --help",
+        "models --threads 99999", "models --seed x", "bench --help"}) {
+    const std::string both =
+        "first=$(command -v groundglass); second=$(dirname $first)/../libexec/groundglass-program; "
+        "$first " +
+        line + " > a 2>&1; echo $? >> a; $second " + line + " > b 2>&1; echo $? >> b; diff a b";
+    EXPECT_EQ(run(both).out, "") << line;
+  }
+}
+
 TEST_F(FirstStage, SaysThatTheProgramBehindItIsMissing) {
   run("mkdir bin && cp $(command -v groundglass) bin/");
-  EXPECT_TRUE(says(run("bin/groundglass info", 1).err,
+  EXPECT_TRUE(says(run("bin/groundglass models", 1).err,
                    {"libexec/groundglass-program: cannot be run (No such file or directory)"}));
 }
 

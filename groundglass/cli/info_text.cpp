@@ -1,0 +1,67 @@
+#include "groundglass/cli/info_text.h"
+
+#include <cstdlib>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/json_text.h"
+#include "groundglass/core/process.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+
+namespace groundglass {
+namespace {
+
+/// How long threads of OpenMP spin at a barrier before they sleep, and who decided it.
+struct Spinning {
+  nlohmann::ordered_json rounds = nullptr;  ///< null: libgomp's own number
+  const char* set_by = "libgomp";
+};
+
+Spinning spinning() {
+  const char* count = std::getenv("GOMP_SPINCOUNT");
+  if (count == nullptr) {
+    if (std::getenv("OMP_WAIT_POLICY") != nullptr) return {nullptr, "OMP_WAIT_POLICY"};
+    return {};
+  }
+  return {count,
+          std::getenv("GROUNDGLASS_SPINCOUNT") != nullptr ? "groundglass" : "GOMP_SPINCOUNT"};
+}
+
+}  // namespace
+
+void print_info_json(const InfoText& info) {
+  const Spinning spin = spinning();
+  const nlohmann::ordered_json document = {{"version", version()},
+                                           {"commit", commit()},
+                                           {"build", build_shape()},
+                                           {"libtorch", info.libtorch},
+                                           {"devices", info.devices},
+                                           {"openmp_spin_count", spin.rounds},
+                                           {"openmp_spin_count_set_by", spin.set_by},
+                                           {"processor", cpu_name()},
+                                           {"processors", usable_processors()},
+                                           {"cpu_features", cpu_features()},
+                                           {"bf16_in_hardware", cpu_has_bf16()},
+                                           {"verbs", info.verbs},
+                                           {"note", kNotAMedicalDevice}};
+  std::cout << json_text(document, 1) << std::endl;
+}
+
+void print_info(const InfoText& info) {
+  const Spinning spin = spinning();
+  std::cout << "groundglass " << version() << ", commit " << commit() << ", " << build_shape()
+            << " build, LibTorch " << info.libtorch << "\n"
+            << "processor  " << cpu_name() << ", " << usable_processors() << " usable ("
+            << joined(cpu_features(), " ") << ")\n"
+            << "OpenMP     threads spin "
+            << (spin.rounds.is_null() ? "as libgomp likes"
+                                      : spin.rounds.get<std::string>() + " rounds at a barrier")
+            << ", set by " << spin.set_by << "\n"
+            << "devices    " << joined(info.devices, " ") << "\n"
+            << "verbs      " << joined(info.verbs, " ") << "\n"
+            << kNotAMedicalDevice << std::endl;
+}
+
+}  // namespace groundglass
