@@ -11,9 +11,14 @@ full=(libdnnl-dev libinsighttoolkit5-dev libgdcm-dev libdcmtk-dev libniftiio-dev
   clang-format)
 # What tests hold DICOM objects against; without them these tests say that they are skipped.
 peers=(dicom3tools dcmtk poppler-utils python3-pydicom python3-numpy)
+# The pages of `serve`: npm brings NiiVue, and chromium is what their tests look at them with. Node from
+# elsewhere brings an npm of its own, which Debian's package would fight with.
+pages=()
+command -v npm >/dev/null || pages+=(nodejs npm)
+command -v chromium >/dev/null || pages+=(chromium)
 
 wanted=("${core[@]}")
-if [ "${1:-full}" != core ]; then wanted+=("${full[@]}" "${peers[@]}"); fi
+if [ "${1:-full}" != core ]; then wanted+=("${full[@]}" "${peers[@]}" "${pages[@]}"); fi
 if [ "${1:-full}" = package ]; then wanted+=(dpkg-dev file gzip); fi
 
 missing=()

@@ -29,8 +29,7 @@ const draftEverySeconds = 5;
 
 export class CorrectionDesk {
   /**
-   * @param {{study: string, image: import("./api.js").Image, volume: import("./nifti.js").Volume,
-   *   classes: string[]}} subject
+   * @param {{study: string, image: import("./api.js").Image, volume: import("./nifti.js").Volume}} subject
    * @param {Page} page
    */
   constructor(subject, page) {
@@ -294,7 +293,13 @@ export class CorrectionDesk {
     on("redo", "click", () => this.redo());
     on("save", "click", () => this.save());
     on("discard", "click", () => this.discard());
-    const { classes } = this.subject;
+  }
+
+  /**
+   * What can be drawn.
+   * @param {string[]} classes names of the classes 1, 2, ..; empty where the network knows but one
+   */
+  offer(classes) {
     byId("class-row", HTMLElement).hidden = classes.length < 2;
     fill(byId("class", HTMLSelectElement), ...(classes.length > 0 ? classes : ["infection"]).map((name, index) =>
       make("option", { value: String(index + 1) }, name)));

@@ -81,18 +81,21 @@ export function shortcuts(list) {
   document.body.append(dialog);
   const showAll = () => {
     fill(dialog,
-      make("form", { method: "dialog" }, make("h2", {}, "Keys"), make("button", {}, "Close")),
+      make("header", {}, make("h2", {}, "Keys"), make("button", { type: "button", onclick: () => dialog.close() }, "Close")),
       make("ul", {}, ...list().map(({ keys, text }) => make("li", {},
         make("span", {}, ...keys.map((key) => make("kbd", {}, keyName(key)))), text))));
     dialog.showModal();
   };
   document.addEventListener("keydown", (event) => {
     const target = event.target;
-    const typing = target instanceof HTMLInputElement ? !["checkbox", "radio", "button"].includes(target.type)
+    const typing = target instanceof HTMLInputElement ? !["checkbox", "radio", "button", "range"].includes(target.type)
       : target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
     if (dialog.open || event.altKey) return;
     const control = event.ctrlKey || event.metaKey;
     if (typing && !(control && event.key.toLowerCase() === "s")) return;
+    // Sliders and choices move by these keys themselves.
+    const moves = target instanceof HTMLInputElement && ["radio", "range"].includes(target.type);
+    if (moves && /^(Arrow|Page|Home|End)/.test(event.key)) return;
     const onControl = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement
       || target instanceof HTMLInputElement || (target instanceof HTMLElement && target.tagName === "SUMMARY");
     if (onControl && (event.key === " " || event.key === "Enter")) return;

@@ -50,6 +50,8 @@ export class Viewer {
     this.views = [];
     /** @type {Map<SliceView, HTMLElement>} */
     this.captions = new Map();
+    /** @type {Map<SliceView, HTMLInputElement>} */
+    this.sliders = new Map();
     const figures = planes.map((plane) => this.#figure(plane));
     this.active = this.views[0];
     /** @type {SpaceView | null} */
@@ -84,10 +86,15 @@ export class Viewer {
     const canvas = make("canvas", { tabIndex: 0, role: "img", "aria-label": name });
     canvas.dataset.plane = plane.name;
     const caption = make("figcaption", {});
+    // For touch and screen readers: the same as the wheel and the arrow keys.
+    const slider = this.scene.isPicture ? null : make("input", {
+      type: "range", className: "slices", min: "1", max: String(plane.size[2]), "aria-label": `${name} slice`,
+      oninput: () => slider && view.scroll(Number(slider.value) - 1 - view.depth),
+    });
     const places = ["left", "right", "top", "bottom"];
     const figure = make("figure", { className: "view" }, canvas,
       ...plane.sides.map((side, index) => side && make("span", { className: `side ${places[index]}`, "aria-hidden": "true" }, side)),
-      caption);
+      caption, slider);
     const view = new SliceView(canvas, plane, this.scene, {
       onCross: (_, voxel) => this.moveTo(voxel),
       onWindow: this.handlers.onWindow,
@@ -100,6 +107,7 @@ export class Viewer {
     canvas.addEventListener("dblclick", () => this.enlarge(view));
     this.views.push(view);
     this.captions.set(view, caption);
+    if (slider) this.sliders.set(view, slider);
     return figure;
   }
 
@@ -126,6 +134,8 @@ export class Viewer {
       const text = this.scene.isPicture ? `${dims[0]} x ${dims[1]}` : `slice ${depth + 1} of ${view.plane.size[2]}`;
       caption.textContent = this.scene.isPicture ? text : `${name}, ${text}`;
       view.canvas.setAttribute("aria-label", `${name}, ${text}`);
+      const slider = this.sliders.get(view);
+      if (slider) slider.value = String(depth + 1);
     }
   }
 

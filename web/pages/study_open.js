@@ -1,0 +1,171 @@
+// Loading: the study, an image of it, and a version of its mask.
+
+import { getJson } from "../modules/api.js";
+import { CorrectionDesk } from "../modules/correction.js";
+import { byId, fill, fixed, make, timeText } from "../modules/dom.js";
+import { exportFormats } from "../modules/exports.js";
+import { attempt, say } from "../modules/frame.js";
+import { countVoxels, ThresholdMeasures } from "../modules/measures.js";
+import {
+  ancestorWith, imagePath, loadImage, loadLungs, loadMask, loadProbability, loadVersion, planesOf,
+} from "../modules/study_image.js";
+import { sceneOf, Viewer } from "../modules/viewer.js";
+import { windowsOf } from "../modules/windows.js";
+import {
+  jumpTo, setThreshold, setWindow, showAmount, showMask, showPanels, space, takeLayerSettings,
+} from "./study_layers.js";
+import { isPreview, state, studyId, thePath, wantedImage } from "./study_state.js";
+
+/**
+ * Loads an image and its newest version.
+ * @param {import("../modules/api.js").Image} image
+ */
+export async function openImage(image) {
+  const begun = performance.now();
+  const turn = ++state.turn;
+  state.desk?.close();
+  state.viewer?.close();
+  Object.assign(state, { desk: null, viewer: null, image, versions: [], detail: null, mask: null, thresholds: null, lungVoxels: null });
+  if (image.problem) throw new Error(image.problem);
+  say("reading the image", "working");
+  const versionsAsked = getJson(`${imagePath(studyId, image.id)}/versions`);
+  const volume = await loadImage(studyId, image);
+  if (turn !== state.turn) return;
+  state.windows = windowsOf(image, volume);
+  const scene = sceneOf(volume, image.kind === "picture", state.windows[0]);
+  const shown = new Viewer(byId("views", HTMLElement), scene, planesOf(image, volume), {
+    onCross: () => { byId("place", HTMLElement).textContent = shown.crossText(); },
+    onWindow: (low, high) => setWindow({ name: "own", low, high }),
+    onDraw: (view, at, last) => state.desk?.draw(view, at, last),
+    onDrawn: () => { state.desk?.drawn(); space.later(); },
+  });
+  shown.unit = image.modality === "CT" ? "HU" : "gray";
+  state.viewer = shown;
+  takeLayerSettings();
+  shown.spaceButton?.addEventListener("click", () => attempt(() => space.show()));
+  shown.moveTo(scene.cross);
+  fill(byId("window", HTMLSelectElement), ...state.windows.map(({ name }) => make("option", { value: name }, name)));
+  byId("invert-label", HTMLElement).hidden = image.kind === "volume";
+  fill(byId("format", HTMLSelectElement), ...exportFormats(image).map(({ value, text }) => make("option", { value }, text)));
+  const ownDesk = makeDesk(shown, image);
+  state.desk = ownDesk;
+  document.body.dataset.openedMs = (performance.now() - begun).toFixed(0);
+  say("");
+  state.versions = await versionsAsked;
+  if (turn !== state.turn) return;
+  await openVersion(state.versions.filter(({ state: s }) => s !== "failed").at(-1)?.version ?? null);
+  await ownDesk.lookForDraft();
+}
+
+/**
+ * Loads one version's mask, measures, probabilities and lungs.
+ * @param {number | null} version null: there is none yet
+ */
+export async function openVersion(version) {
+  const { image, versions } = state;
+  if (!image || !state.viewer) return;
+  const turn = ++state.turn;
+  const { scene } = state.viewer;
+  fill(byId("version", HTMLSelectElement), ...versions.map((one) => make("option", { value: String(one.version) },
+    `${one.version}: ${one.author}${one.kind === "correction" ? " (corrected)" : ""}, ${timeText(one.time)}`)));
+  if (version === null) {
+    fill(byId("version", HTMLSelectElement), make("option", { value: "" }, "nobody yet"));
+    scene.mask = null;
+    showPanels();
+    return;
+  }
+  byId("version", HTMLSelectElement).value = String(version);
+  const [detail, mask] = await Promise.all([loadVersion(studyId, image.id, version), loadMask(studyId, image, version)]);
+  if (turn !== state.turn) return;
+  if (mask.length !== scene.volume.data.length) throw new Error(`the mask of version ${version} is of another grid than the image`);
+  Object.assign(state, { detail, mask, thresholds: null, lungVoxels: null });
+  scene.lungs = null;
+  scene.heat = null;
+  showPanels();
+  showMask();
+  if (detail.lesions[0]) jumpTo(detail.lesions[0]);
+  // The rest may be large and is not needed for the first look.
+  const lungsFrom = ancestorWith(versions, version, "lungs");
+  const heatFrom = ancestorWith(versions, version, "probability");
+  const lungs = lungsFrom === null ? null : await loadLungs(studyId, image, lungsFrom);
+  const heat = heatFrom === null ? null : await loadProbability(studyId, image, heatFrom);
+  if (turn !== state.turn) return;
+  scene.lungs = lungs;
+  scene.heat = heat;
+  state.lungVoxels = countVoxels(lungs);
+  state.thresholds = heat && detail.kind === "network" ? new ThresholdMeasures(heat, lungs) : null;
+  const model = heatFrom === null ? null : heatFrom === version ? detail.model : null;
+  state.modelThreshold = model?.calibrated_threshold ?? model?.threshold ?? 0.5;
+  state.desk?.offer(detail.model?.classes ?? []);
+  setThreshold(state.modelThreshold);
+  showPanels();
+  state.viewer.moveTo(scene.cross);
+  document.body.dataset.ready = String(version);
+}
+
+/**
+ * A state.desk on which the image's masks are corrected.
+ * @param {import("../modules/viewer.js").Viewer} shown
+ * @param {import("../modules/api.js").Image} image
+ */
+function makeDesk(shown, image) {
+  return new CorrectionDesk({ study: studyId, image, volume: shown.scene.volume }, {
+    viewer: () => shown,
+    shown: () => {
+      if (!state.mask || !state.detail) return null;
+      const preview = isPreview();
+      const labels = preview && state.thresholds ? state.thresholds.mask(state.threshold) : state.mask.slice();
+      return {
+        labels, lungs: shown.scene.lungs, version: state.detail.version,
+        origin: preview ? `threshold ${fixed(state.threshold, 2)}` : "",
+      };
+    },
+    changed: () => { showPanels(); showMask(); },
+    saved: async (version) => {
+      state.versions = await getJson(`${thePath()}/versions`);
+      await openVersion(version);
+      await whenMeasured(version);
+    },
+    discarded: () => { showPanels(); showMask(); },
+  });
+}
+
+/**
+ * Shows a saved version's measures once the program has them.
+ * @param {number} version
+ */
+async function whenMeasured(version) {
+  const image = state.image?.id;
+  for (let round = 0; round < 240; ++round) {
+    if (image === undefined || state.detail?.version !== version || state.image?.id !== image) return;
+    const detail = await loadVersion(studyId, image, version);
+    if (detail.state !== "measuring") {
+      state.detail = detail;
+      if (detail.state === "failed") say(`error: version ${version} could not be measured: ${detail.problem ?? ""}`, "wrong");
+      showPanels();
+      showAmount();
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
+export async function openStudy() {
+  /** @type {import("../modules/api.js").Study} */
+  const study = await getJson(`/studies/${encodeURIComponent(studyId)}`);
+  state.study = study;
+  byId("title", HTMLElement).textContent = study.name;
+  document.title = `${study.name} - GroundGlass`;
+  if (study.state === "failed") throw new Error(study.problem ?? "the study could not be imported");
+  if (study.state !== "ready") {
+    say("the study is being imported", "working");
+    return;
+  }
+  const choice = byId("image", HTMLSelectElement);
+  fill(choice, ...study.images.map(({ id, name }) => make("option", { value: String(id) }, name)));
+  byId("image-label", HTMLElement).hidden = study.images.length < 2;
+  const wanted = study.images.find(({ id }) => String(id) === wantedImage) ?? study.images[0];
+  if (!wanted) throw new Error("the study has no image that can be shown");
+  choice.value = String(wanted.id);
+  await openImage(wanted);
+}

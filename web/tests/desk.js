@@ -1,0 +1,110 @@
+// A server with a workspace of its own, a browser, and what the tests of the pages need of both.
+
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+export const program = process.env.GROUNDGLASS_BINARY ?? "groundglass";
+export const folder = mkdtempSync(join(tmpdir(), "groundglass-browser-"));
+export const workspace = join(folder, "workspace");
+
+/**
+ * Runs the program and gives its output.
+ * @param {...string} words
+ */
+export function run(...words) {
+  const done = spawnSync(program, words, { encoding: "utf8", cwd: folder });
+  if (done.status !== 0) throw new Error(`groundglass ${words.join(" ")}: exit code ${done.status}\n${done.stderr}`);
+  return done.stdout;
+}
+
+/** Starts `serve` and waits for the address that it prints. */
+export async function startServer() {
+  const child = spawn(program, ["serve", workspace, "--port", "0"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const address = await new Promise((resolve, reject) => {
+    let said = "";
+    const hear = (bytes) => {
+      said += bytes;
+      const found = /https?:\/\/\S+token=[\w-]+/.exec(said);
+      if (found) resolve(found[0]);
+    };
+    child.stdout.on("data", hear);
+    child.stderr.on("data", hear);
+    child.on("exit", (code) => reject(new Error(`serve ended with ${code}: ${said}`)));
+    setTimeout(() => reject(new Error(`serve printed no address: ${said}`)), 30000).unref();
+  });
+  return { child, address };
+}
+
+export function startBrowser() {
+  return chromium.launch({
+    executablePath: process.env.GROUNDGLASS_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"],
+  });
+}
+
+/**
+ * A visitor of their own, whose page may not complain or ask anybody else.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} address with the token
+ */
+export async function visitor(browser, address) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, acceptDownloads: true });
+  /** @type {string[]} */
+  const complaints = [];
+  const origin = new URL(address).origin;
+  context.on("request", (request) => {
+    const { protocol } = new URL(request.url());
+    if (!["data:", "blob:"].includes(protocol) && !request.url().startsWith(origin)) complaints.push(`asks ${request.url()}`);
+  });
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  context.on("console", (message) => {
+    // A draft that is not there is a 404, which the browser notes by itself.
+    if (message.type() === "error" && !message.location().url.includes("/draft")) complaints.push(message.text());
+  });
+  const page = await context.newPage();
+  await page.goto(address);
+  return { context, page, complaints, origin };
+}
+
+/**
+ * Waits until the study page has a version with all its layers on the screen.
+ * @param {import("playwright-core").Page} page
+ * @param {number} version
+ */
+export async function ready(page, version) {
+  await page.waitForSelector(`body[data-ready="${version}"]`, { timeout: 60000 });
+}
+
+/**
+ * A number that an <output> shows.
+ * @param {import("playwright-core").Page} page
+ * @param {string} id
+ */
+export async function shownNumber(page, id) {
+  return Number(await page.locator(`#${id}`).getAttribute("data-value"));
+}
+
+/**
+ * What a page says, with numbers and times taken out.
+ * @param {import("playwright-core").Page} page
+ */
+export async function wordsOf(page) {
+  const text = await page.locator("main:visible").first().innerText();
+  return text.replace(/\d[\d.,:]*/g, "#").split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
+}
+
+/** Names of controls that a screen reader would not have. @param {import("playwright-core").Page} page */
+export function namelessControls(page) {
+  return page.evaluate(() => [...document.querySelectorAll("button, input, select, canvas, a, summary")].filter((element) => {
+    const labels = "labels" in element && element.labels ? [...element.labels] : [];
+    const name = element.getAttribute("aria-label") || element.textContent.trim() || labels.map((label) => label.textContent.trim()).join("");
+    return !name;
+  }).map((element) => element.outerHTML));
+}
+
+export function removeFolder() {
+  rmSync(folder, { recursive: true, force: true });
+}
