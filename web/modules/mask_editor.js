@@ -191,7 +191,7 @@ export class MaskEditor {
 
   /**
    * Draws the slices between the two slices of a plane that were drawn on last: where the mean of
-   * their signed distances, weighed by nearness, is inside. It only adds.
+   * their signed distances, weighed by nearness, is inside. Other classes stay, and nothing is erased.
    * @param {Plane} plane
    * @param {number} label
    * @returns {{from: number, to: number} | null} null where there are no such two slices, or none
@@ -211,7 +211,8 @@ export class MaskEditor {
         for (let u = 0; u < plane.size[0]; ++u) {
           const pixel = u + v * plane.size[0];
           const distance = first[pixel] * (1 - share) + second[pixel] * share;
-          if (distance <= 0) this.set(start + u * stepX + v * stepY, label);
+          const voxel = start + u * stepX + v * stepY;
+          if (distance <= 0 && this.labels[voxel] === 0) this.set(voxel, label);
         }
       }
     }

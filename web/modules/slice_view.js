@@ -213,8 +213,15 @@ export class SliceView {
   #listen() {
     const { canvas, handlers } = this;
     const { signal } = this.stop;
-    /** @type {"cross"|"draw"|"pan"|"window"|null} */
+    /** @type {"cross"|"draw"|"pan"|"window"|"pinch"|null} */
     let doing = null;
+    /** Fingers and pens on the canvas. @type {Map<number, [number, number]>} */
+    const touching = new Map();
+    const pinch = () => {
+      const [[ax, ay], [bx, by]] = [...touching.values()];
+      return { apart: Math.max(1, Math.hypot(ax - bx, ay - by)), x: (ax + bx) / 2, y: (ay + by) / 2 };
+    };
+    let pinched = { apart: 1, x: 0, y: 0 };
     /** @type {[number, number] | null} */
     let last = null;
     const pointAt = (/** @type {PointerEvent} */ event) => {
@@ -234,6 +241,14 @@ export class SliceView {
       canvas.focus({ preventScroll: true });
       canvas.setPointerCapture(event.pointerId);
       last = null;
+      touching.set(event.pointerId, [event.clientX, event.clientY]);
+      if (touching.size === 2) {
+        // What the first finger began is ended; a stroke can be taken back by undo.
+        if (doing === "draw") handlers.onDrawn?.();
+        doing = "pinch";
+        pinched = pinch();
+        return;
+      }
       if (event.button === 2) doing = "window";
       else if (event.button === 1 || event.shiftKey) doing = "pan";
       else doing = this.brushMm !== null ? "draw" : "cross";
@@ -242,6 +257,15 @@ export class SliceView {
       event.preventDefault();
     }, { signal });
     canvas.addEventListener("pointermove", (event) => {
+      if (touching.has(event.pointerId)) touching.set(event.pointerId, [event.clientX, event.clientY]);
+      if (doing === "pinch") {
+        if (touching.size !== 2) return;
+        const now = pinch();
+        this.pan = { x: this.pan.x + now.x - pinched.x, y: this.pan.y + now.y - pinched.y };
+        this.zoomBy(now.apart / pinched.apart);
+        pinched = now;
+        return;
+      }
       if (this.brushMm !== null) {
         this.hover = this.#place(event);
         this.redraw();
@@ -259,7 +283,9 @@ export class SliceView {
         handlers.onWindow?.(centre - half, centre + half);
       }
     }, { signal });
-    const ended = () => {
+    const ended = (/** @type {PointerEvent} */ event) => {
+      touching.delete(event.pointerId);
+      if (doing === "pinch" && touching.size > 0) return;
       if (doing === "draw") handlers.onDrawn?.();
       doing = null;
       last = null;

@@ -1,5 +1,6 @@
 // The mask and the layers on the screen, and what stands beside them.
 
+import { addressOf } from "../modules/api.js";
 import { byId, fixed, mlText, percentText } from "../modules/dom.js";
 import { attempt, say } from "../modules/frame.js";
 import { amountOf, countMarked, voxelMl } from "../modules/measures.js";
@@ -78,12 +79,23 @@ export const space = {
   },
 };
 
-/** Lesions, measures, warnings and what can be done now. */
+/** Lesions, measures, warnings, Grad-CAM and what can be done now. */
 export function showPanels() {
   const { detail, image } = state;
   showWarnings(byId("warnings", HTMLElement), [...(image?.warnings ?? []), ...(detail?.warnings ?? [])]);
   showLesions(byId("lesions", HTMLElement), detail, jumpTo);
   showMeasures(byId("measures", HTMLElement), detail);
+  const hasMap = Boolean(detail?.has.includes("gradcam"));
+  const picture = byId("gradcam-picture", HTMLImageElement);
+  byId("gradcam-figure", HTMLElement).hidden = !hasMap;
+  const address = hasMap ? addressOf(`${thePath()}/versions/${detail?.version}/gradcam.png`) : "";
+  if (hasMap && picture.getAttribute("src") !== address) picture.src = address;
+  enableControls();
+}
+
+/** What can be done now. */
+export function enableControls() {
+  const { detail } = state;
   const editing = Boolean(state.desk?.editor);
   const enable = (/** @type {string} */ id, /** @type {boolean} */ on) => {
     const control = /** @type {HTMLInputElement | null} */ (document.getElementById(id));
@@ -97,11 +109,6 @@ export function showPanels() {
   enable("gradcam", detail?.kind === "network");
   enable("export-start", detail !== null && !editing);
   enable("report", detail !== null);
-  const hasMap = Boolean(detail?.has.includes("gradcam"));
-  const picture = byId("gradcam-picture", HTMLImageElement);
-  byId("gradcam-figure", HTMLElement).hidden = !hasMap;
-  const address = hasMap ? `/api/v1${thePath()}/versions/${detail?.version}/gradcam.png` : "";
-  if (hasMap && picture.getAttribute("src") !== address) picture.src = address;
 }
 
 /** @param {import("../modules/api.js").Lesion} lesion */

@@ -12,7 +12,7 @@ import {
 import { sceneOf, Viewer } from "../modules/viewer.js";
 import { windowsOf } from "../modules/windows.js";
 import {
-  jumpTo, setThreshold, setWindow, showAmount, showMask, showPanels, space, takeLayerSettings,
+  enableControls, jumpTo, setThreshold, setWindow, showAmount, showMask, showPanels, space, takeLayerSettings,
 } from "./study_layers.js";
 import { isPreview, state, studyId, thePath, wantedImage } from "./study_state.js";
 
@@ -98,7 +98,7 @@ export async function openVersion(version) {
   state.modelThreshold = model?.calibrated_threshold ?? model?.threshold ?? 0.5;
   state.desk?.offer(detail.model?.classes ?? []);
   setThreshold(state.modelThreshold);
-  showPanels();
+  enableControls();
   state.viewer.moveTo(scene.cross);
   document.body.dataset.ready = String(version);
 }
@@ -120,13 +120,13 @@ function makeDesk(shown, image) {
         origin: preview ? `threshold ${fixed(state.threshold, 2)}` : "",
       };
     },
-    changed: () => { showPanels(); showMask(); },
+    changed: () => { enableControls(); showMask(); },
     saved: async (version) => {
       state.versions = await getJson(`${thePath()}/versions`);
       await openVersion(version);
       await whenMeasured(version);
     },
-    discarded: () => { showPanels(); showMask(); },
+    discarded: () => { enableControls(); showMask(); },
   });
 }
 
