@@ -53,11 +53,15 @@ if(GROUNDGLASS_IO)
   target_link_libraries(groundglass_itk INTERFACE ${ITK_LIBRARIES})
 endif()
 if(GROUNDGLASS_IO)
-  # Keras' weight files, ONNX, and the store of annotations; Debian's packages bring no CMake files
+  # Keras' weight files, ONNX, the store of annotations, and what `serve` needs; Debian's packages bring no CMake files
   # that work from C++ alone.
   foreach(quad IN ITEMS "hdf5;hdf5.h;libhdf5-dev;hdf5_serial;hdf5/serial"
       "onnx;onnx/onnx_pb.h;libonnx-dev;onnx_proto;"
-      "sqlite3;sqlite3.h;libsqlite3-dev;sqlite3;" )
+      "sqlite3;sqlite3.h;libsqlite3-dev;sqlite3;"
+      "archive;archive.h;libarchive-dev;archive;"
+      "httplib;httplib.h;libcpp-httplib-dev;cpp-httplib;"
+      "ssl;openssl/ssl.h;libssl-dev;ssl;"
+      "crypto;openssl/ssl.h;libssl-dev;crypto;")
     list(GET quad 0 name)
     list(GET quad 1 header)
     list(GET quad 2 package)
@@ -73,6 +77,10 @@ if(GROUNDGLASS_IO)
     target_include_directories(groundglass_${name} SYSTEM INTERFACE
       ${GROUNDGLASS_LIB_${name}_HEADERS})
   endforeach()
+  # As Debian's library is built: its classes are laid out so.
+  target_compile_definitions(groundglass_httplib INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT
+    CPPHTTPLIB_ZLIB_SUPPORT CPPHTTPLIB_BROTLI_SUPPORT)
+  target_link_libraries(groundglass_httplib INTERFACE groundglass_ssl groundglass_crypto)
   target_link_libraries(groundglass_onnx INTERFACE protobuf)
   target_compile_definitions(groundglass_onnx INTERFACE ONNX_ML=1 ONNX_NAMESPACE=onnx)
 endif()

@@ -29,7 +29,8 @@ if(GROUNDGLASS_IO)
     LIBRARY COMPONENT runtime NAMELINK_COMPONENT development
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/groundglass DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-    COMPONENT development FILES_MATCHING PATTERN "*.h" PATTERN cli EXCLUDE)
+    COMPONENT development FILES_MATCHING PATTERN "*.h" PATTERN cli EXCLUDE
+    PATTERN serve EXCLUDE)
   set(cmake_folder ${CMAKE_INSTALL_LIBDIR}/cmake/groundglass)
   install(EXPORT groundglassTargets NAMESPACE groundglass:: DESTINATION ${cmake_folder}
     COMPONENT development)

@@ -1,4 +1,4 @@
-# libgroundglass.so: the objects of all rooms but the command line's, and the face over them
+# libgroundglass.so: the objects of all rooms but the command line's and the server's, and the face over them
 # (groundglass/groundglass.h). Shared and not static, so that who links it names LibTorch alone: the
 # image, DICOM and weight libraries behind the rooms are needed when it is loaded, not when something
 # is linked with it, and their development files need not be there.
@@ -13,7 +13,7 @@ groundglass_pch(groundglass_face NN)
 add_library(groundglass_library SHARED $<TARGET_OBJECTS:groundglass_face>)
 add_library(groundglass::library ALIAS groundglass_library)
 get_property(rooms GLOBAL PROPERTY GROUNDGLASS_ROOMS)
-list(REMOVE_ITEM rooms cli)
+list(REMOVE_ITEM rooms cli serve)
 foreach(room IN LISTS rooms)
   foreach(lot IN ITEMS groundglass_${room}_objects groundglass_${room}_image_objects)
     if(TARGET ${lot})

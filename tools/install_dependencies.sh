@@ -8,6 +8,7 @@ core=(cmake g++ git ninja-build libtorch-dev libopenblas0-openmp nlohmann-json3-
   libtomlplusplus-dev libcli11-dev libxxhash-dev libgtest-dev libgmock-dev)
 full=(libdnnl-dev libinsighttoolkit5-dev libgdcm-dev libdcmtk-dev libniftiio-dev libcharls-dev
   libopenjp2-7-dev zlib1g-dev libjpeg-dev libtiff-dev libopencv-dev libhdf5-dev libonnx-dev libprotobuf-dev libsqlite3-dev
+  libarchive-dev libbrotli-dev libcpp-httplib-dev libssl-dev
   clang-format)
 # What tests hold DICOM objects against; without them these tests say that they are skipped.
 peers=(dicom3tools dcmtk poppler-utils python3-pydicom python3-numpy)

@@ -21,7 +21,7 @@ struct PredictArguments {
   RunnerFlags runner;
   double threshold = -1, temperature = -1;
   int64_t batch = 0, memory_mib = 0;
-  bool save_probabilities = false, overlay = false, classes = false;
+  bool save_probabilities = false, overlay = false, save_lungs = false, classes = false;
 };
 
 /// Of several classes the likeliest wins: a threshold would change nothing.
@@ -61,6 +61,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   job.memory_limit = a.memory_mib << 20;
   job.save_probabilities = a.save_probabilities;
   job.overlay = a.overlay;
+  job.save_lungs = a.save_lungs;
   job.class_numbers = a.classes;
   job.dicom = parse_dicom_outputs(a.dicom);
   if (job.dicom.any()) check_are_dicom(job.inputs);
@@ -141,6 +142,8 @@ void add_predict(CLI::App& app, Context& context) {
                  "_probability.png (16 bit) or _probability.nii.gz beside the masks, and one for "
                  "each class of a network of several (_probability_1, ..)");
   verb->add_flag("--overlay", a->overlay, "_overlay.png beside the masks, a colour for each class");
+  verb->add_flag("--save-lungs", a->save_lungs,
+                 "volumes: _lungs.nii.gz, the lungs that a network found for the shares");
   verb->add_flag("--classes", a->classes,
                  "pictures: class numbers instead of 0 and 255 (volumes always have them)");
   verb->add_option(

@@ -28,6 +28,7 @@ void add_export(CLI::App& app, Context& context);
 void add_phantom(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_annotate(CLI::App& app, Context& context);
+void add_serve(CLI::App& app, Context& context);  // and the hidden verb of its jobs
 void add_reference(CLI::App& app, Context& context);  // hidden
 
 }  // namespace groundglass

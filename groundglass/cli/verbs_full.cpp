@@ -21,6 +21,7 @@ void add_verbs(CLI::App& app, Context& context) {
   add_explain(app, context);
   add_report(app, context);
   add_annotate(app, context);
+  add_serve(app, context);
   add_export(app, context);
   add_bench(app, context);
   add_reference(app, context);

@@ -84,17 +84,27 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter, c
 
 CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter,
                            const AxialSource& volume)
+    : CaseMeasures(
+          names,
+          {segmenter.classes(), segmenter.options().typicality.has_value(),
+           segmenter.options().lungs,
+           segmenter.options().lungs.network ? segmenter.options().lungs.network->classes() : 0},
+          volume) {}
+
+CaseMeasures::CaseMeasures(const CaseNames& names, const MeasureOptions& options,
+                           const AxialSource& volume)
     : model_name_(names.model),
-      has_typicality_(segmenter.options().typicality.has_value()),
+      has_typicality_(options.typicality),
       volume_(&volume),
-      lung_source_(segmenter.options().lungs),
-      lung_sides_(lung_source_.network && lung_source_.network->classes() == 2) {
+      lung_source_(options.lungs),
+      lung_network_(options.lung_classes > 0),
+      lung_sides_(options.lung_classes == 2) {
   const auto& info = volume.info();
   summary_.input = names.input;
   summary_.modality = info.units == Units::hu ? "CT" : "gray volume";
   summary_.size = {info.depth, info.height, info.width};
   summary_.warnings = info.warnings;
-  summary_.classes = class_amounts(segmenter.classes(), names.classes);
+  summary_.classes = class_amounts(options.classes, names.classes);
   if (lung_source_.from == LungsFrom::file) lung_file_ = opened_lungs(lung_source_.file, volume);
 }
 
@@ -166,7 +176,7 @@ void CaseMeasures::measure() {
   }
   if (lung_source_.from == LungsFrom::none) return;
   const Geometry upright = turned(volume_->info(), volume_->view());
-  if (lung_source_.network && trusts_the_lungs()) return share_by_network(upright);
+  if (lung_network_ && trusts_the_lungs()) return share_by_network(upright);
   const LungEstimate by_threshold = lungs_.finish(upright);
   summary_.severity = severity_of_zones(by_threshold.found ? by_threshold.cells : LungCells{});
   if (lung_file_ && trusts_the_lungs()) return share_by_masks(voxel_ml);

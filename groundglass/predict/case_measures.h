@@ -19,6 +19,14 @@ struct CaseNames {
   std::vector<std::string> classes = {};  ///< 1, 2, ..; empty for "class 1"
 };
 
+/// What decides how a volume's masks are measured, where they do not come from a Segmenter's call.
+struct MeasureOptions {
+  int64_t classes = 1;       ///< foreground classes that are told apart
+  bool typicality = false;   ///< whether slices have one
+  const LungSource& lungs;   ///< must outlive the measures
+  int64_t lung_classes = 0;  ///< of the network whose lungs come with the slices; 0 for none
+};
+
 /// Sums up what a network says of one picture or volume, slice by slice.
 class CaseMeasures {
  public:
@@ -28,6 +36,9 @@ class CaseMeasures {
   /// Of a volume, which must outlive this. Throws Error(data) for a lung file that cannot be read
   /// or is of another size.
   CaseMeasures(const CaseNames& names, const Segmenter& segmenter, const AxialSource& volume);
+
+  /// Of a volume whose masks were drawn or corrected. Throws as above.
+  CaseMeasures(const CaseNames& names, const MeasureOptions& options, const AxialSource& volume);
 
   /// What is said of the next slice, upright and from the first on; a picture has one.
   void take(const Image& slice, const SliceResult& result);
@@ -58,7 +69,8 @@ class CaseMeasures {
   bool has_typicality_ = false;
   const AxialSource* volume_ = nullptr;  // null for a picture
   const LungSource& lung_source_;
-  bool lung_sides_ = false;  // classes 1 and 2 are right and left
+  bool lung_network_ = false;  // lungs come with the slices
+  bool lung_sides_ = false;    // classes 1 and 2 are right and left
   std::unique_ptr<AxialSource> lung_file_;
   LungEstimator lungs_;  // the threshold's, which stands in where others fail
   // The network's, whose small pieces (bowel gas, air under a blanket) these leave out.

@@ -129,6 +129,10 @@ void CaseWriter::open_sinks() {
     dicom_ = open_dicom_case(outputs_.dicom, volume_->reader(), measures_.summary());
     dicom_mask_ = std::make_unique<AxialSink<DicomWriter>>(DicomWriter{dicom_}, *volume_);
   }
+  if (volume_ != nullptr && outputs_.save_lungs && options_.lungs.network &&
+      volume_->info().units == Units::hu) {
+    lungs_ = std::make_unique<AxialSink<LabelVolumeWriter>>(path("_lungs.nii.gz"), *volume_);
+  }
   if (!outputs_.save_probabilities) return;
   probability_ = probability_sink("_probability");
   for (const auto& c : measures_.summary().classes) {
@@ -152,6 +156,9 @@ void CaseWriter::take(const Image& slice, const SliceResult& result) {
   mask_->write(numbers ? result.labels : ((result.labels != 0) * 255).to(torch::kUInt8));
   if (dicom_mask_) dicom_mask_->write(result.labels);
   if (probability_) probability_->write(result.probability.sum(0).clamp(0, 1));
+  if (lungs_) lungs_->write(result.lungs);
+  if (volume_ != nullptr && outputs_.watch)
+    outputs_.watch(input_, *volume_, slices_, result.labels);
   for (size_t c = 0; c < class_probability_.size(); ++c) {
     class_probability_[c]->write(result.probability[static_cast<int64_t>(c)]);
   }
@@ -165,6 +172,7 @@ void CaseWriter::take(const Image& slice, const SliceResult& result) {
 CaseSummary CaseWriter::finish() {
   mask_->finish();
   if (probability_) probability_->finish();
+  if (lungs_) lungs_->finish();
   for (auto& sink : class_probability_) sink->finish();
   CaseSummary summary = measures_.finish();
   summary.output = mask_name(input_);

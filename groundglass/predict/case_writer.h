@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,9 +21,14 @@ struct CaseOutputs {
   std::string model_name;
   bool save_probabilities = false;
   bool overlay = false;
+  bool save_lungs = false;                    ///< volumes whose lungs a network finds
   bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255
   std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for "class 1"
   DicomOutputs dicom = {};                    ///< of DICOM series, besides
+  /// Called with the labels [H,W] of each upright slice k of a volume as soon as they are known.
+  std::function<void(const PredictInput&, const AxialSource&, int64_t k,
+                     const torch::Tensor& labels)>
+      watch = {};
 };
 
 /// The name of an input's mask in the output folder.
@@ -47,9 +53,9 @@ class SliceSink {
 };
 
 /// Writes what a network says of one picture or volume and sums it up: <stem>_mask and, if asked
-/// for, _probability (of any lesion), _probability_1, .. (of each class of several) and _overlay;
-/// pictures as PNG, volumes as NIfTI on their own grid with a sheet of slices as overlay. Memory
-/// does not grow with the number of slices where the volume is stored in axial ones.
+/// for, _probability (of any lesion), _probability_1, .. (of each class of several), _lungs and
+/// _overlay; pictures as PNG, volumes as NIfTI on their own grid with a sheet of slices as overlay.
+/// Memory does not grow with the number of slices where the volume is stored in axial ones.
 class CaseWriter {
  public:
   /// Of a picture.
@@ -76,7 +82,7 @@ class CaseWriter {
   const SegmenterOptions& options_;
   const PredictInput& input_;
   const AxialSource* volume_ = nullptr;  // null for a picture
-  std::unique_ptr<SliceSink> mask_, probability_;
+  std::unique_ptr<SliceSink> mask_, probability_, lungs_;
   std::vector<std::unique_ptr<SliceSink>> class_probability_;
   std::shared_ptr<DicomCase> dicom_;
   std::unique_ptr<SliceSink> dicom_mask_;

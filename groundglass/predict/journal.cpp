@@ -38,6 +38,7 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                     {"lung_weights", segmenter.options().lungs.weights_sha256},
                     {"probabilities", job.save_probabilities},
                     {"overlay", job.overlay},
+                    {"lungs_saved", job.save_lungs},
                     {"class_numbers", job.class_numbers},
                     {"class_names", job.class_names},
                     {"dicom", job.dicom.words()},

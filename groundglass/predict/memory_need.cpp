@@ -59,7 +59,7 @@ MemoryNeed need_of_volume(const AxialSource& source, const Segmenter& segmenter,
   if (need.turned) {
     const int64_t maps =
         outputs.probabilities ? 1 + (segmenter.classes() > 1 ? segmenter.classes() : 0) : 0;
-    const int64_t kept = 1 + 4 * maps, turning = maps > 0 ? 8 : 2;
+    const int64_t kept = 1 + 4 * maps + (outputs.lungs ? 1 : 0), turning = maps > 0 ? 8 : 2;
     need.whole += voxels * std::max(2 * stored, stored + kept + turning);
   }
   return need;

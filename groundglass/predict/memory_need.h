@@ -9,6 +9,7 @@ namespace groundglass {
 /// What is written besides masks.
 struct ExtraOutputs {
   bool probabilities = false, overlay = false;
+  bool lungs = false;  ///< the network's, as masks
   bool dicom = false;  ///< masks and pictures as DICOM objects
 };
 

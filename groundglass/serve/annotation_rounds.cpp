@@ -1,0 +1,70 @@
+#include "groundglass/serve/annotation_rounds.h"
+
+#include "groundglass/annotate/cases.h"
+#include "groundglass/annotate/panels.h"
+
+namespace groundglass {
+namespace {
+constexpr auto kPatience = std::chrono::minutes(10);
+}
+
+std::optional<CaseLocks::Held> CaseLocks::current(const Key& key) {
+  const auto found = held_.find(key);
+  if (found == held_.end()) return std::nullopt;
+  if (found->second.until > std::chrono::system_clock::now()) return found->second;
+  held_.erase(found);
+  return std::nullopt;
+}
+
+std::optional<CaseLocks::Held> CaseLocks::holder(const Key& key) {
+  const std::lock_guard lock(mutex_);
+  return current(key);
+}
+
+bool CaseLocks::take(const Key& key, const std::string& annotator) {
+  const std::lock_guard lock(mutex_);
+  const auto now = current(key);
+  if (now && now->annotator != annotator) return false;
+  held_[key] = {annotator, std::chrono::system_clock::now() + kPatience};
+  return true;
+}
+
+void CaseLocks::give_back(const Key& key, const std::string& annotator) {
+  const std::lock_guard lock(mutex_);
+  const auto now = current(key);
+  if (now && now->annotator == annotator) held_.erase(key);
+}
+
+std::map<int64_t, CaseLocks::Held> CaseLocks::of_project(const std::string& project) {
+  const std::lock_guard lock(mutex_);
+  std::map<int64_t, Held> found;
+  const auto now = std::chrono::system_clock::now();
+  for (const auto& [key, held] : held_) {
+    if (key.first == project && held.until > now) found[key.second] = held;
+  }
+  return found;
+}
+
+double disagreement(AnnotationStore& store, int64_t case_id,
+                    const std::vector<Candidate>& candidates,
+                    const std::vector<Proposal>& proposals) {
+  std::vector<torch::Tensor> masks;
+  for (const auto& c : candidates) {
+    if (c.case_id != case_id) continue;
+    masks.push_back(read_case_mask(mask_path(store, c, proposals), store.case_of(case_id),
+                                   store.notes().data) != 0);
+  }
+  double sum = 0;
+  int64_t pairs = 0;
+  for (size_t i = 0; i < masks.size(); ++i) {
+    for (size_t j = i + 1; j < masks.size(); ++j) {
+      const auto both = (masks[i] & masks[j]).sum().item<double>();
+      const auto all = masks[i].sum().item<double>() + masks[j].sum().item<double>();
+      sum += all > 0 ? 2 * both / all : 1;
+      ++pairs;
+    }
+  }
+  return pairs == 0 ? 0 : 1 - sum / static_cast<double>(pairs);
+}
+
+}  // namespace groundglass

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "groundglass/annotate/store.h"
+
+namespace groundglass {
+
+/// Who works on which case of an annotation project right now. Kept in memory: a server that starts
+/// anew has forgotten it, and what was chosen is in the project.
+class CaseLocks {
+ public:
+  struct Held {
+    std::string annotator;
+    std::chrono::system_clock::time_point until;
+  };
+  using Key = std::pair<std::string, int64_t>;  ///< project, case
+
+  /// Nothing if nobody holds it, or has not been heard of for ten minutes.
+  std::optional<Held> holder(const Key& key);
+  /// Takes or keeps it. Returns false while another annotator holds it.
+  bool take(const Key& key, const std::string& annotator);
+  void give_back(const Key& key, const std::string& annotator);
+  std::map<int64_t, Held> of_project(const std::string& project);
+
+ private:
+  std::optional<Held> current(const Key& key);
+
+  std::mutex mutex_;
+  std::map<Key, Held> held_;
+};
+
+/// How much the candidates of a case differ: 1 - the mean Dice of all pairs, 0 where all are the
+/// same or empty.
+double disagreement(AnnotationStore& store, int64_t case_id,
+                    const std::vector<Candidate>& candidates,
+                    const std::vector<Proposal>& proposals);
+
+}  // namespace groundglass

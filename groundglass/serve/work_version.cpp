@@ -1,0 +1,301 @@
+#include <set>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/json_text.h"
+#include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+#include "groundglass/io/nifti.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/predict/case_measures.h"
+#include "groundglass/predict/dicom_outputs.h"
+#include "groundglass/report/predict_report.h"
+#include "groundglass/serve/archive.h"
+#include "groundglass/serve/version_files.h"
+#include "groundglass/serve/work.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+namespace {
+
+constexpr double kGridTolerance = 0.05;  ///< mm; what a browser makes of float32 headers
+
+/// Labels that somebody sent, checked against what the network tells apart.
+void check_labels(const torch::Tensor& labels, int64_t classes) {
+  const int64_t highest = labels.max().item<int64_t>();
+  if (highest <= classes) return;
+  fail(ErrorKind::data, "mask: holds class " + std::to_string(highest) + ", expected 0 to " +
+                            std::to_string(classes));
+}
+
+LungSource lungs_of_version(const VersionMeasures& network, const fs::path& lungs) {
+  LungSource source;
+  source.name = network.summary.lungs.empty() ? "none" : network.summary.lungs;
+  if (source.name == "none") {
+    source.from = LungsFrom::none;
+  } else if (source.name != "threshold" && !lungs.empty()) {
+    source.from = LungsFrom::network;
+  } else {
+    source.from = LungsFrom::threshold;
+    source.name = "threshold";
+  }
+  return source;
+}
+
+/// Measures a corrected mask as the network's was measured, by the same functions and lungs.
+CaseSummary measured(const OrderedImage& image, const torch::Tensor& labels,
+                     const VersionMeasures& network, const fs::path& lung_file,
+                     Observer& observer) {
+  const auto names = class_names_of(network);
+  const CaseNames case_names = {image.path.string(), network.model.at("name"), names};
+  const LungSource lungs = lungs_of_version(network, lung_file);
+  AxialSource source(image.path,
+                     network.summary.modality == "CT" ? UnitsAsked::hu : UnitsAsked::gray);
+  const auto upright = source.view().apply(labels);
+  torch::Tensor upright_lungs;
+  if (lungs.from == LungsFrom::network) {
+    upright_lungs = source.view().apply(read_label_volume(lung_file).labels);
+  }
+  CaseMeasures measures(case_names,
+                        {static_cast<int64_t>(names.size()), false, lungs,
+                         upright_lungs.defined() ? std::max<int64_t>(1, network.lung_classes) : 0},
+                        source);
+  for (int64_t k = 0; k < source.depth(); ++k) {
+    SliceResult slice;
+    slice.labels = upright[k].contiguous();
+    if (upright_lungs.defined()) slice.lungs = upright_lungs[k].contiguous();
+    measures.take(source.read(k), slice);
+    observer.on(Progress{"slices", k + 1, source.depth(), ""});
+  }
+  return measures.finish();
+}
+
+CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& labels,
+                             const VersionMeasures& network) {
+  CaseSummary summary;
+  summary.input = image.path.string();
+  summary.modality = "gray picture";
+  summary.size = {labels.size(0), labels.size(1)};
+  const auto names = class_names_of(network);
+  summary.classes = class_amounts(static_cast<int64_t>(names.size()), names);
+  summary.add(labels);
+  return summary;
+}
+
+/// What the network's run says of the image itself holds for its corrections, too.
+void take_over(CaseSummary& summary, const CaseSummary& network) {
+  summary.typicality = network.typicality;
+  for (const auto& warning : network.warnings) {
+    if (std::find(summary.warnings.begin(), summary.warnings.end(), warning) ==
+        summary.warnings.end()) {
+      summary.warnings.push_back(warning);
+    }
+  }
+}
+
+torch::Tensor sent_volume(const fs::path& sent, const VolumeInfo& image) {
+  const LabelMap map = read_label_volume(sent);
+  const auto& labels = map.labels;
+  if (labels.size(0) != image.depth || labels.size(1) != image.height ||
+      labels.size(2) != image.width) {
+    fail(ErrorKind::data, "mask: is " + shape_text(labels) + ", expected the size of the image");
+  }
+  if (!same_geometry(map.geometry, image.geometry, kGridTolerance)) {
+    fail(ErrorKind::data, "mask: lies elsewhere in the patient (" + describe(map.geometry) +
+                              ") than the image (" + describe(image.geometry) + ")");
+  }
+  return labels;
+}
+
+torch::Tensor sent_picture(const fs::path& sent) {
+  const auto labels = read_mask_picture(sent);
+  const bool binary = ((labels == 0) | (labels == 255)).all().item<bool>();
+  return binary ? (labels != 0).to(torch::kUInt8) : labels;
+}
+
+std::string export_name(const Work& work, const OrderedImage& image) {
+  const auto stem = fs::path(work.order.at("version").at("stem").get<std::string>());
+  return "image_" + std::to_string(image.number) + "_" +
+         (work.order.at("version").at("kind") == "correction" ? "corrected" : "predicted");
+}
+
+/// A DICOM segmentation or report of a version.
+fs::path export_dicom(const Work& work, const OrderedImage& image, const std::string& format) {
+  const auto& version = work.order.at("version");
+  const VersionMeasures measures = read_measures(version.at("stem"));
+  const auto labels = read_version_mask(version.at("mask").get<std::string>());
+  DicomOutputs outputs = parse_dicom_outputs(format);
+  outputs.maker.model = measures.model.at("name");
+  outputs.maker.weights_sha256 = measures.model.at("weights_sha256");
+  outputs.maker.caution = measures.model.at("caution");
+  const auto& threshold = measures.model.at("threshold");
+  outputs.maker.options =
+      threshold.is_number() ? "threshold " + shortest(threshold.get<double>()) : "likeliest class";
+  if (version.at("kind") == "correction") outputs.maker.options += ", corrected by hand";
+  set_to_now(outputs.maker);
+  const auto reader = open_volume(image.path, "hu");
+  const auto objects = open_dicom_case(outputs, *reader, measures.summary);
+  for (int64_t k = 0; k < labels.size(0); ++k) objects->add_slice(labels[k].contiguous());
+  const std::string name = export_name(work, image);
+  CaseSummary summary = measures.summary;
+  for (const auto& object : objects->write(work.folder(), name, summary)) {
+    if (object.kind == format) return work.folder() / object.file;
+  }
+  fail(ErrorKind::internal, format + ": no object was written");
+}
+
+/// An nnU-Net folder of the cases as one archive.
+fs::path export_training_set(const Work& work) {
+  std::vector<std::pair<std::string, fs::path>> entries;
+  int64_t pictures = 0, classes = 1, count = 0;
+  const fs::path folder = work.folder() / "set";
+  fs::remove_all(folder);
+  make_folder(folder);
+  ordered_json labels = {{"background", 0}};
+  const auto total = static_cast<int64_t>(work.order.at("cases").size());
+  for (const auto& one : work.order.at("cases")) {
+    const OrderedImage image = ordered_image(one.at("image"));
+    if (!image.volume) {
+      ++pictures;
+      continue;
+    }
+    const VersionMeasures measures = read_measures(one.at("stem"));
+    const auto names = class_names_of(measures);
+    if (count > 0 && static_cast<int64_t>(names.size()) != classes) {
+      fail(ErrorKind::data,
+           "the masks tell different numbers of classes apart; export studies of "
+           "one model at a time");
+    }
+    classes = static_cast<int64_t>(names.size());
+    for (int64_t k = 1; k <= classes; ++k) {
+      labels[classes == 1 ? "infection" : names[static_cast<size_t>(k - 1)]] = k;
+    }
+    const std::string name =
+        one.at("study").get<std::string>() + "_" + std::to_string(image.number);
+    const fs::path mask = folder / (name + ".nii");
+    write_label_volume(mask, read_label_volume(one.at("mask").get<std::string>()));
+    const fs::path stem = one.at("stem").get<std::string>();
+    entries.emplace_back("labelsTr/" + name + ".nii", mask);
+    const fs::path copy = folder / (name + "_0000.nii");
+    write_volume(copy, read_volume(image.path, measures.summary.modality == "CT" ? "hu" : "gray"));
+    entries.emplace_back("imagesTr/" + name + "_0000.nii", copy);
+    work.observer.on(Progress{"cases", ++count, total, ""});
+  }
+  if (count == 0) {
+    fail(ErrorKind::data, "no study has a volume with a mask that is ready; segment one first");
+  }
+  if (pictures > 0) {
+    work.observer.on(Warning{std::to_string(pictures) +
+                             " pictures are left out: a training set holds volumes or pictures"});
+  }
+  write_file(folder / "dataset.json", json_text({{"channel_names", {{"0", "CT"}}},
+                                                 {"labels", labels},
+                                                 {"numTraining", count},
+                                                 {"file_ending", ".nii"},
+                                                 {"description", kNotAMedicalDevice}},
+                                                1));
+  entries.emplace_back("dataset.json", folder / "dataset.json");
+  const fs::path archive = work.folder() / ("Dataset900_" + work.text("name") + ".zip");
+  pack_zip(archive, entries);
+  fs::remove_all(folder);
+  return archive;
+}
+
+}  // namespace
+
+void do_measure(const Work& work) {
+  const OrderedImage image = ordered_image(work.order.at("image"));
+  const auto& version = work.order.at("version");
+  const std::string stem = version.at("stem");
+  const fs::path sent = work.text("sent");
+  VersionMeasures network = read_measures(version.at("network_stem"));
+  const auto classes = static_cast<int64_t>(class_names_of(network).size());
+  VersionMeasures own = network;
+  torch::Tensor labels;
+  const bool resumed = !fs::exists(sent);  // a killed call had got beyond it
+  if (image.volume) {
+    const auto info =
+        open_volume(image.path, network.summary.modality == "CT" ? "hu" : "gray")->info();
+    labels = resumed ? read_version_mask(stem + "_mask.nii.gz") : sent_volume(sent, info);
+    check_labels(labels, classes);
+    write_label_volume(stem + "_mask.nii.gz", {labels, info.geometry});
+    own.summary =
+        measured(image, labels, network, version.at("lungs").get<std::string>(), work.observer);
+    own.summary.output = fs::path(stem).filename().string() + "_mask.nii.gz";
+  } else {
+    labels = resumed ? read_version_mask(stem + "_mask.png") : sent_picture(sent);
+    check_labels(labels, classes);
+    write_png(stem + "_mask.png", labels);
+    own.summary = measured_picture(image, labels, network);
+    own.summary.output = fs::path(stem).filename().string() + "_mask.png";
+  }
+  take_over(own.summary, network.summary);
+  write_measures_with_lesions(stem, own, image);
+  fs::remove(sent);
+  work.result({{"measured", true}});
+}
+
+void do_export(const Work& work) {
+  const std::string format = work.text("format");
+  fs::path file;
+  if (format == "nnunet") {
+    file = export_training_set(work);
+  } else {
+    const OrderedImage image = ordered_image(work.order.at("image"));
+    const auto& version = work.order.at("version");
+    const fs::path mask = version.at("mask").get<std::string>();
+    const std::string name = export_name(work, image);
+    if (format == "nifti") {
+      file = work.folder() / (name + (image.volume ? "_mask.nii.gz" : "_mask.png"));
+      write_file(file, read_file(mask));
+    } else if (format == "png") {
+      file = work.folder() / (name + "_overlay.png");
+      write_png(file,
+                overlay_of(image, read_version_mask(mask), read_measures(version.at("stem"))));
+    } else {
+      file = export_dicom(work, image, format);
+    }
+  }
+  work.result({{"file", file.string()}});
+}
+
+void do_report(const Work& work) {
+  const fs::path folder = work.folder() / "page";
+  fs::remove_all(folder);
+  make_folder(folder);
+  if (work.order.at("versions").empty()) {
+    fail(ErrorKind::data, "no image of the study has a mask that is ready; segment it first");
+  }
+  ordered_json summary;
+  for (const auto& one : work.order.at("versions")) {
+    const OrderedImage image = ordered_image(one.at("image"));
+    VersionMeasures measures = read_measures(one.at("stem"));
+    if (summary.is_null()) {
+      const fs::path own = fs::path(one.at("network_stem").get<std::string>()).parent_path();
+      summary = ordered_json::parse(read_file(own / "summary.json"));
+      summary["cases"] = ordered_json::array();
+    }
+    const std::string name = "image_" + std::to_string(image.number) +
+                             (one.at("kind") == "correction" ? "_corrected" : "");
+    measures.summary.output = name + "_mask" + (image.volume ? ".nii.gz" : ".png");
+    for (auto& warning : measures.summary.warnings) {  // that begin with the file's path
+      const std::string path = measures.summary.input + ": ";
+      if (warning.compare(0, path.size(), path) == 0) {
+        warning = "image " + std::to_string(image.number) + ": " + warning.substr(path.size());
+      }
+    }
+    measures.summary.input = name;
+    write_png(folder / (name + "_overlay.png"),
+              overlay_of(image, read_version_mask(one.at("mask").get<std::string>()), measures));
+    summary["cases"].push_back(case_json(measures.summary));
+  }
+  summary["failed"] = ordered_json::array();
+  summary["left_out"] = ordered_json::array();
+  write_file(folder / "summary.json", json_text(summary, 1));
+  const fs::path file = work.folder() / "report.html";
+  write_file(file, predict_report_html(folder));
+  work.result({{"file", file.string()}});
+}
+
+}  // namespace groundglass

@@ -1,0 +1,366 @@
+// The server as its users have it: the program, its jobs, kills in between, and a client that is
+// not ours.
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <fstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/clock.h"
+#include "groundglass/core/files.h"
+#include "groundglass/io/nifti.h"
+#include "groundglass/io/picture.h"
+#include "tests/cli/run_program.h"
+#include "tests/complaint.h"
+
+namespace groundglass {
+namespace {
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// `groundglass serve` in a process group of its own.
+class Program {
+ public:
+  explicit Program(const fs::path& workspace) {
+    int ends[2] = {};
+    EXPECT_EQ(pipe(ends), 0);
+    process_ = fork();
+    if (process_ == 0) {
+      dup2(ends[1], STDOUT_FILENO);
+      execl(GROUNDGLASS_BINARY, GROUNDGLASS_BINARY, "serve", workspace.c_str(), "--port", "0",
+            "--precision", "fp32", "--quiet", static_cast<char*>(nullptr));
+      _exit(127);
+    }
+    close(ends[1]);
+    char c = 0;
+    while (read(ends[0], &c, 1) == 1 && c != '\n') address_ += c;
+    close(ends[0]);
+  }
+  ~Program() { end(SIGKILL); }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  int end(int signal) {
+    if (process_ <= 0) return -1;
+    kill(process_, signal);
+    int status = 0;
+    waitpid(process_, &status, 0);
+    process_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  const std::string& address() const { return address_; }
+  int port() const { return std::stoi(address_.substr(17)); }
+  std::string token() const { return address_.substr(address_.find('=') + 1); }
+
+ private:
+  pid_t process_ = -1;
+  std::string address_;
+};
+
+class Api {
+ public:
+  explicit Api(const Program& program) : client_("127.0.0.1", program.port()) {
+    client_.set_default_headers({{"Authorization", "Bearer " + program.token()}});
+    client_.set_read_timeout(20);
+  }
+
+  json get(const std::string& path, int status = 200) {
+    return answer(client_.Get("/api/v1" + path), status, path);
+  }
+  std::string bytes(const std::string& path) {
+    const auto result = client_.Get("/api/v1" + path);
+    EXPECT_TRUE(result && result->status == 200) << path << (result ? result->body : "");
+    return result ? result->body : "";
+  }
+  json post(const std::string& path, const json& body, int status) {
+    return answer(client_.Post("/api/v1" + path, body.dump(), "application/json"), status, path);
+  }
+  json send(const std::string& path, const std::string& body, int status) {
+    return answer(client_.Post("/api/v1" + path, body, "application/octet-stream"), status, path);
+  }
+  json put(const std::string& path, const std::string& body, int status) {
+    return answer(client_.Put("/api/v1" + path, body, "application/octet-stream"), status, path);
+  }
+  int remove(const std::string& path) {
+    const auto result = client_.Delete("/api/v1" + path);
+    return result ? result->status : 0;
+  }
+
+  /// The job, when it has ended.
+  json done(int64_t job, const std::string& state = "done") {
+    json found;
+    for (const double begin = now_s(); now_s() - begin < 60;) {
+      found = get("/jobs/" + std::to_string(job));
+      const std::string now = found["state"];
+      if (now != "queued" && now != "running") break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_EQ(found["state"], state) << found.dump(1);
+    return found;
+  }
+  json ready(const std::string& version) {
+    json found;
+    for (const double begin = now_s(); now_s() - begin < 30;) {
+      found = get(version);
+      if (found["state"] != "measuring") break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_EQ(found["state"], "ready") << found.dump(1);
+    return found;
+  }
+
+ private:
+  static json answer(const httplib::Result& result, int status, const std::string& path) {
+    EXPECT_TRUE(result) << path;
+    if (!result) return {};
+    EXPECT_EQ(result->status, status) << path << "\n" << result->body;
+    return json::parse(result->body, nullptr, false);
+  }
+  httplib::Client client_;
+};
+
+class Serve : public testing::Test {
+ protected:
+  /// A study of one small volume, uploaded and imported.
+  std::string small_study(Api& api, const std::string& format = "nifti") {
+    run("groundglass phantom data --cases 1 --slices 12 --side 64 -q --format " + format);
+    const std::string id = api.post("/studies", json::object(), 201)["id"];
+    const fs::path from = folder / "data";
+    if (format == "nifti") {
+      api.put("/studies/" + id + "/files?path=Miller_Ann.nii.gz",
+              read_file(from / "imagesTr/case_000_0000.nii.gz"), 201);
+    } else {
+      for (const auto& file : fs::directory_iterator(from / "case_000")) {
+        api.put("/studies/" + id + "/files?path=Miller/" + file.path().filename().string(),
+                read_file(file.path()), 201);
+      }
+    }
+    api.done(api.post("/studies/" + id + "/import", json::object(), 202)["id"]);
+    return id;
+  }
+  void run(const std::string& command) const {
+    const Outcome outcome = run_shell(command, folder.path());
+    EXPECT_EQ(outcome.code, 0) << command << "\n" << outcome.err;
+  }
+  ScratchFolder folder;
+};
+
+TEST_F(Serve, FromAnUploadToACorrectionAndAnExport) {
+  Program program(folder / "w");
+  Api api(program);
+  EXPECT_EQ(api.get("/version")["note"], "Research use only, not a medical device.");
+  const std::string id = small_study(api, "dicom");
+  const json study = api.get("/studies/" + id);
+  EXPECT_EQ(study["state"], "ready");
+  EXPECT_EQ(study.dump().find("Miller"), std::string::npos) << "names of files may name patients";
+  const json image = study["images"][0];
+  EXPECT_EQ(image["size"], json({12, 64, 64}));
+  EXPECT_EQ(image["modality"], "CT");
+  EXPECT_EQ(image["dicom"], true);
+  const std::string at = "/studies/" + id + "/images/1";
+  write_file(folder / "volume.nii", api.bytes(at + "/volume.nii"));
+  const Volume volume = read_volume(folder / "volume.nii");
+  const Volume own = read_volume(folder / "data/case_000");
+  EXPECT_TRUE(torch::equal(volume.voxels, own.voxels));
+
+  const int64_t job = api.post("/studies/" + id + "/jobs", {{"kind", "predict"}}, 202)["id"];
+  api.done(job);
+  const json network = api.ready(at + "/versions/1");
+  EXPECT_EQ(network["author"], "ct_infection");
+  // The same as the command line's.
+  run("groundglass predict data/case_000 -o cli -q --precision fp32");
+  const json summary = json::parse(read_file(folder / "cli/summary.json"))["cases"][0];
+  for (const std::string key : {"lesion_pixels", "lesion_ml", "lung_ml", "lesion_fraction_of_lung",
+                                "lungs", "top_slice", "typicality", "severity", "attenuation"}) {
+    EXPECT_EQ(network["measures"][key], summary[key]) << key;
+  }
+  EXPECT_EQ(network["warnings"].size(), summary["warnings"].size());
+  EXPECT_EQ(network.dump().find("Miller"), std::string::npos);
+  int64_t voxels = 0;
+  for (const auto& lesion : network["lesions"]) voxels += lesion["voxels"].get<int64_t>();
+  EXPECT_EQ(voxels, summary["lesion_pixels"]);
+
+  // A correction that changes nothing has the same numbers; one voxel more has one more.
+  const std::string packed = api.bytes(at + "/versions/1/mask.nii.gz");
+  write_file(folder / "mask.nii.gz", packed);
+  LabelMap mask = read_label_volume(folder / "mask.nii.gz");
+  EXPECT_TRUE(
+      torch::equal(mask.labels, read_label_volume(folder / "cli/case_000_mask.nii.gz").labels));
+  const std::string save = at + "/versions?author=Reader%201&reason=none&parent=1";
+  EXPECT_EQ(api.send(save, packed, 201)["version"], 2);
+  json same = api.ready(at + "/versions/2"), first = network;
+  EXPECT_EQ(same["kind"], "correction");
+  for (auto* version : {&same, &first}) (*version)["measures"].erase("dicom_objects");
+  EXPECT_EQ(same["measures"], first["measures"]);
+  EXPECT_EQ(same["warnings"], first["warnings"]);
+  EXPECT_EQ(same["lesions"], first["lesions"]);
+  mask.labels[0][0][0] = 1;
+  write_label_volume(folder / "changed.nii", mask);
+  EXPECT_EQ(api.send(save, read_file(folder / "changed.nii"), 201)["version"], 3);
+  const json changed = api.ready(at + "/versions/3");
+  EXPECT_EQ(changed["measures"]["lesion_pixels"], voxels + 1);
+  EXPECT_EQ(changed["lesions"].size(), network["lesions"].size() + 1);
+  EXPECT_EQ(changed["lesions"].back()["centre_voxel"], json({0, 0, 0}));
+  EXPECT_EQ(api.bytes(at + "/versions/1/mask.nii.gz"), packed) << "never over the network's mask";
+
+  api.send(save, "hello", 422);
+  write_label_volume(folder / "small.nii", {torch::zeros({2, 64, 64}, torch::kUInt8), {}});
+  const json refused = api.send(save, read_file(folder / "small.nii"), 422);
+  EXPECT_TRUE(says(refused["error"], {"2 x 64 x 64", "12 x 64 x 64"}));
+  mask.labels[0][0][0] = 7;
+  write_label_volume(folder / "seven.nii", mask);
+  api.send(save, read_file(folder / "seven.nii"), 201);
+  json seven;
+  for (int i = 0; i < 500 && (seven = api.get(at + "/versions/4"))["state"] == "measuring"; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(seven["state"], "failed");
+  EXPECT_TRUE(says(seven["problem"], {"holds class 7, expected 0 to 1"}));
+
+  const auto exported = [&](const std::string& format) {
+    const json made =
+        api.done(api.post("/studies/" + id + "/exports",
+                          {{"image", 1}, {"version", 3}, {"format", format}}, 202)["id"]);
+    return api.bytes("/jobs/" + std::to_string(made["id"].get<int64_t>()) + "/file");
+  };
+  write_file(folder / "out.nii.gz", exported("nifti"));
+  mask.labels[0][0][0] = 1;
+  EXPECT_TRUE(torch::equal(read_label_volume(folder / "out.nii.gz").labels, mask.labels));
+  EXPECT_EQ(exported("seg").substr(128, 4), "DICM");
+  EXPECT_EQ(exported("sr").substr(128, 4), "DICM");
+  EXPECT_EQ(exported("png").substr(1, 3), "PNG");
+  const json set = api.done(api.post("/exports", {{"name", "Test"}}, 202)["id"]);
+  EXPECT_EQ(set["file"], "Dataset900_Test.zip");
+  EXPECT_EQ(api.remove("/studies/" + id), 204);
+  EXPECT_FALSE(fs::exists(folder / "w/studies" / id));
+  EXPECT_EQ(program.end(SIGTERM), 143);
+}
+
+TEST_F(Serve, GoesOnAfterKills) {
+  std::string id, cut;
+  int64_t job = 0;
+  {
+    Program program(folder / "w");
+    Api api(program);
+    id = small_study(api);
+    // In the middle of an upload,
+    cut = api.post("/studies", {{"name", "cut"}}, 201)["id"];
+    httplib::Client upload("127.0.0.1", program.port());
+    std::thread sending([&] {
+      upload.Put(("/api/v1/studies/" + cut + "/files?path=a.nii").c_str(),
+                 {{"Authorization", "Bearer " + program.token()}}, 1000000,
+                 [](size_t offset, size_t, httplib::DataSink& sink) {
+                   if (offset > 200000) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+                   const std::string some(1000, 'x');
+                   return sink.write(some.data(), some.size());
+                 },
+                 "application/octet-stream");
+    });
+    // of a job that has just begun, and of one that waits behind it.
+    job = api.post("/studies/" + id + "/jobs", {{"kind", "predict"}}, 202)["id"];
+    for (int i = 0; i < 200 && api.get("/jobs/" + std::to_string(job))["state"] == "queued"; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    program.end(SIGKILL);
+    upload.stop();
+    sending.join();
+  }
+  const std::string at = "/studies/" + id + "/images/1";
+  std::string packed;
+  {
+    Program program(folder / "w");
+    Api api(program);
+    EXPECT_EQ(api.get("/studies/" + cut)["state"], "uploading");
+    EXPECT_TRUE(fs::is_empty(folder / "w/studies" / cut / "files"));
+    api.done(job);
+    EXPECT_EQ(api.ready(at + "/versions/1")["kind"], "network");
+    EXPECT_EQ(api.get(at + "/versions").size(), 1U);
+    packed = api.bytes(at + "/versions/1/mask.nii.gz");
+    api.put(at + "/draft?author=A&parent=1", packed, 204);
+    // In the middle of a save: answered, not yet measured.
+    api.send(at + "/versions?author=A&reason=r&parent=1", packed, 201);
+    api.put(at + "/draft?author=B&parent=1", packed, 204);
+    program.end(SIGKILL);
+  }
+  Program program(folder / "w");
+  Api api(program);
+  EXPECT_EQ(api.ready(at + "/versions/2")["author"], "A");
+  EXPECT_EQ(api.bytes(at + "/draft?author=B"), packed);
+  EXPECT_EQ(api.get(at + "/draft?author=A", 404)["kind"], "usage") << "saved";
+}
+
+TEST_F(Serve, TakesPicturesAndArchivesFromCurl) {
+  if (std::system("command -v curl zip >/dev/null 2>&1 || command -v curl >/dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "curl is not installed";
+  }
+  Program program(folder / "w");
+  Api api(program);
+  run("groundglass phantom data --cases 1 --slices 2 --side 64 -q");
+  const std::string base = "http://127.0.0.1:" + std::to_string(program.port()) + "/api/v1";
+  const std::string auth = " -sS -H 'Authorization: Bearer " + program.token() + "' ";
+  const std::string id = api.post("/studies", json::object(), 201)["id"];
+  const auto curl = [&](const std::string& words) {
+    return json::parse(run_shell("curl" + auth + words, folder.path()).out, nullptr, false);
+  };
+  const json uploaded = curl(
+      "-F 'file=@data/case_000/z000.png;filename=a/1.png' -F "
+      "'file=@data/case_000/z001.png;filename=a/2.png' " +
+      base + "/studies/" + id + "/files");
+  EXPECT_EQ(uploaded["files"], 2);
+  const json refused = curl("-T data/cases.csv '" + base + "/studies/" + id + "/files?path=../x'");
+  EXPECT_TRUE(says(refused["error"], {"holds the part '..'"}));
+  curl("-T data/cases.csv '" + base + "/studies/" + id + "/files?path=cases.txt'");
+  api.done(curl("-X POST " + base + "/studies/" + id + "/import")["id"]);
+  const json study = api.get("/studies/" + id);
+  EXPECT_EQ(study["images"].size(), 2U);
+  EXPECT_EQ(study["left_out"].size(), 1U);
+  const std::string head = run_shell("curl" + auth + "-D - -o /dev/null -r 1-3 " + base +
+                                         "/studies/" + id + "/images/1/picture.png",
+                                     folder.path())
+                               .out;
+  EXPECT_TRUE(says(head, {"206", "Content-Range: bytes 1-3/", "Content-Length: 3"}));
+  EXPECT_EQ(run_shell("curl" + auth + "-r 1-3 " + base + "/studies/" + id + "/images/1/picture.png",
+                      folder.path())
+                .out,
+            "PNG");
+  api.done(api.post("/studies/" + id + "/jobs", {{"kind", "predict"}, {"model", "ct_infection"}},
+                    202)["id"]);
+  const json version = api.ready("/studies/" + id + "/images/2/versions/1");
+  EXPECT_EQ(version["measures"]["modality"], "gray picture");
+  const json report =
+      api.done(api.post("/studies/" + id + "/jobs", {{"kind", "report"}}, 202)["id"]);
+  EXPECT_EQ(report["file"], "report.html");
+  const json failed = api.done(
+      api.post("/studies/" + id + "/jobs", {{"kind", "predict"}, {"model", "nothing"}}, 202)["id"],
+      "failed");
+  EXPECT_EQ(failed["error"]["kind"], "checkpoint");
+  api.post("/studies/" + id + "/jobs", {{"kind", "predict"}, {"model", "../x"}}, 400);
+}
+
+TEST_F(Serve, SaysWhatItWillNotDo) {
+  const auto refusal = [&](const std::string& words, int code) {
+    const Outcome outcome = run_shell("timeout 20 groundglass serve w " + words, folder.path());
+    EXPECT_EQ(outcome.code, code) << words << outcome.err;
+    return outcome.err;
+  };
+  EXPECT_TRUE(says(refusal("--listen 0.0.0.0", 2), {"--listen 0.0.0.0", "--tls-cert"}));
+  EXPECT_TRUE(says(refusal("--tls-cert a.pem", 2), {"expected both"}));
+  EXPECT_TRUE(says(refusal("--tls-cert a.pem --tls-key b.pem", 2), {"a.pem", "certificate"}));
+  EXPECT_TRUE(says(refusal("--port 70000", 2), {"--port"}));
+  EXPECT_TRUE(says(refusal("--listen 203.0.113.7 --behind-proxy x", 2), {"cannot be listened on"}));
+  Program program(folder / "w");
+  EXPECT_TRUE(says(refusal("", 4), {"another server has it open"}));
+  EXPECT_TRUE(says(run_shell("groundglass --help", folder.path()).out, {"serve "}));
+  EXPECT_EQ(run_shell("groundglass --help", folder.path()).out.find("serve-job"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace groundglass
