@@ -163,7 +163,8 @@ int64_t Call::read_body(int64_t most, const std::function<void(std::string_view)
     if (told > most) too_much();
   }
   int64_t taken = 0;
-  if (body_ == nullptr) return 0;
+  // Without a length there is no body; cpp-httplib would wait for the end of the connection.
+  if (body_ == nullptr || (length.empty() && !request.has_header("Transfer-Encoding"))) return 0;
   // An exception must not pass through the reader, which leaves the answer to itself.
   std::exception_ptr problem;
   const bool whole = (*body_)([&](const char* bytes, size_t size) {

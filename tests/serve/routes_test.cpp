@@ -9,6 +9,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/serve/serve.h"
 #include "groundglass/serve/web_files.h"
+#include "tests/complaint.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
@@ -38,8 +39,9 @@ TEST(OpenApi, NamesTheRoutesThatTheServerHas) {
   options.folder = folder / "workspace";
   options.port = 0;
   const ServeSession session(options);
+  const json all = document();
   std::vector<std::string> written;
-  for (const auto& [path, operations] : document()["paths"].items()) {
+  for (const auto& [path, operations] : all["paths"].items()) {
     for (const auto& [method, operation] : operations.items()) {
       std::string word = method;
       std::transform(word.begin(), word.end(), word.begin(), ::toupper);
@@ -87,6 +89,49 @@ TEST(WebFiles, HoldTheDocumentAsItIs) {
   ASSERT_NE(found, files.end());
   EXPECT_EQ(found->type, "application/json");
   EXPECT_EQ(json::parse(found->bytes), document());
+}
+
+TEST(Serve, SaysWhatItWillNotDo) {
+  const ScratchFolder folder;
+  const auto refusal = [&](ServeOptions options, ErrorKind kind = ErrorKind::usage) {
+    options.folder = folder / "w";
+    if (options.port < 0) options.port = 0;
+    return complaint(kind, [&] { ServeSession session(options); });
+  };
+  EXPECT_TRUE(
+      says(refusal({.folder = {}, .address = "0.0.0.0"}), {"--listen 0.0.0.0", "--tls-cert"}));
+  EXPECT_TRUE(
+      says(refusal({.folder = {}, .tls_certificate = "a.pem"}), {"expected both or neither"}));
+  write_file(folder / "a.pem", "nothing");
+  EXPECT_TRUE(says(
+      refusal({.folder = {}, .tls_certificate = folder / "a.pem", .tls_key = folder / "a.pem"}),
+      {"a.pem", "cannot be read as a certificate"}));
+  EXPECT_TRUE(says(refusal({.folder = {}, .address = "203.0.113.7", .proxy_host = "x"}),
+                   {"cannot be listened on"}));
+  ServeOptions options;
+  options.folder = folder / "w";
+  options.port = 0;
+  const ServeSession session(options);
+  EXPECT_TRUE(says(refusal({.folder = {}}, ErrorKind::data), {"another server has it open"}));
+  ServeOptions second = options;
+  second.folder = folder / "v";
+  second.port = session.port();
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [&] { ServeSession again(second); }),
+                   {"cannot be listened on", "--port"}));
+}
+
+TEST(Serve, SaysWhatItExposes) {
+  const ScratchFolder folder;
+  ServeOptions options;
+  options.folder = folder / "w";
+  options.port = 0;
+  EXPECT_EQ(ServeSession(options).what_it_exposes(), "");
+  options.address = "0.0.0.0";
+  options.proxy_host = "lungs.example";
+  const ServeSession session(options);
+  EXPECT_TRUE(says(session.what_it_exposes(), {"everybody who can reach 0.0.0.0", "all studies"}));
+  EXPECT_EQ(session.address().compare(0, 29, "https://lungs.example/?token="), 0)
+      << session.address();
 }
 
 }  // namespace
