@@ -20,10 +20,10 @@ const draftEverySeconds = 5;
  * What the desk asks the page.
  * @typedef {object} Page
  * @property {() => Viewer} viewer
- * @property {() => {labels: Uint8Array, lungs: Uint8Array | null, version: number, origin: string} | null}
+ * @property {() => {labels: Uint8Array, version: number, origin: string} | null}
  *   shown the mask on the screen as labels, a copy, and where it comes from (null without one)
  * @property {() => void} changed the mask or its amount has to be shown again
- * @property {(version: number) => Promise<unknown>} saved a new version is there
+ * @property {(version: number, labels: Uint8Array) => Promise<unknown>} saved a new version is there
  * @property {() => void} discarded
  */
 
@@ -95,7 +95,7 @@ export class CorrectionDesk {
       say("error: there is no mask to correct; segment the study first", "wrong");
       return false;
     }
-    this.editor = new MaskEditor(this.subject.volume.dims, shown.labels, shown.lungs);
+    this.editor = new MaskEditor(this.subject.volume.dims, shown.labels);
     this.parent = shown.version;
     this.kept = 0;
     const reason = byId("reason", HTMLInputElement);
@@ -214,7 +214,7 @@ export class CorrectionDesk {
       const labels = await readLabels(this.subject.image, draft.bytes);
       if (labels.length !== this.subject.volume.data.length) throw new Error("the draft is of another grid than the image");
       if (!this.#begin() || !this.editor) return;
-      this.editor = new MaskEditor(this.subject.volume.dims, labels, this.editor.lungs);
+      this.editor = new MaskEditor(this.subject.volume.dims, labels);
       this.editor.revision = 1;
       this.kept = 1;
       this.parent = draft.parent ?? this.parent;
@@ -248,7 +248,7 @@ export class CorrectionDesk {
       this.#leave();
       byId("reason", HTMLInputElement).value = "";
       say(`saved as version ${version.version}`);
-      await this.page.saved(version.version);
+      await this.page.saved(version.version, editor.labels);
     });
   }
 

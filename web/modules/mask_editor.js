@@ -1,6 +1,7 @@
 // A mask that is drawn on: brush, eraser, fill, interpolation between slices, undo and redo. Knows
 // nothing of the screen.
 
+import { countMarked } from "./measures.js";
 import { walk } from "./planes.js";
 
 /** @typedef {import("./planes.js").Plane} Plane */
@@ -19,21 +20,12 @@ export class MaskEditor {
   /**
    * @param {[number, number, number]} dims
    * @param {Uint8Array} labels taken over and changed in place; 0 is the background
-   * @param {Uint8Array | null} lungs what lies inside the lungs, for the share
    */
-  constructor(dims, labels, lungs = null) {
+  constructor(dims, labels) {
     this.dims = dims;
     this.labels = labels;
-    this.lungs = lungs;
     /** Voxels that are not background. */
-    this.marked = 0;
-    /** Of these, outside the lungs. */
-    this.markedOutside = 0;
-    for (let voxel = 0; voxel < labels.length; ++voxel) {
-      if (labels[voxel] === 0) continue;
-      ++this.marked;
-      if (lungs && lungs[voxel] === 0) ++this.markedOutside;
-    }
+    this.marked = countMarked(labels);
     /** Counts strokes, undone ones included: tells whether a draft is stale. */
     this.revision = 0;
     /** @type {Change[]} */
@@ -81,9 +73,7 @@ export class MaskEditor {
     if (before === label) return;
     if (this.stroke && !this.stroke.has(voxel)) this.stroke.set(voxel, before);
     this.labels[voxel] = label;
-    const change = (label === 0 ? 0 : 1) - (before === 0 ? 0 : 1);
-    this.marked += change;
-    if (this.lungs && this.lungs[voxel] === 0) this.markedOutside += change;
+    this.marked += (label === 0 ? 0 : 1) - (before === 0 ? 0 : 1);
   }
 
   /** @returns {boolean} false where there is nothing to take back */

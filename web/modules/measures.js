@@ -1,8 +1,6 @@
 // Amounts of infection: how many voxels lie at or above a threshold, in ml and as a share of the
 // lungs, for every threshold at once.
 
-import { spacingOf } from "./nifti.js";
-
 /** @typedef {import("./nifti.js").Volume} Volume */
 
 /**
@@ -26,11 +24,8 @@ export function voxelMl(affine) {
  * Counts voxels by probability once, so that every threshold costs one look.
  */
 export class ThresholdMeasures {
-  /**
-   * @param {Volume} probability
-   * @param {Uint8Array | null} lungs
-   */
-  constructor(probability, lungs) {
+  /** @param {Volume} probability */
+  constructor(probability) {
     const { data, slope, intercept } = probability;
     if (!(data instanceof Int16Array || data instanceof Uint16Array || data instanceof Uint8Array)) {
       throw new Error("probabilities have to be whole numbers with a slope");
@@ -38,24 +33,11 @@ export class ThresholdMeasures {
     this.data = data;
     this.slope = slope;
     this.intercept = intercept;
-    this.lungVoxels = 0;
-    const all = new Float64Array(65537);
-    const outside = new Float64Array(65537);
-    for (let voxel = 0; voxel < data.length; ++voxel) {
-      const raw = Math.max(0, data[voxel]);
-      ++all[raw];
-      if (!lungs) continue;
-      if (lungs[voxel]) ++this.lungVoxels;
-      else ++outside[raw];
-    }
-    // From here on: voxels with at least this number.
-    for (let raw = 65535; raw >= 0; --raw) {
-      all[raw] += all[raw + 1];
-      outside[raw] += outside[raw + 1];
-    }
-    this.atLeast = all;
-    this.outsideAtLeast = outside;
-    this.hasLungs = lungs !== null;
+    const atLeast = new Float64Array(65537);
+    for (let voxel = 0; voxel < data.length; ++voxel) ++atLeast[Math.max(0, data[voxel])];
+    for (let raw = 65535; raw >= 0; --raw) atLeast[raw] += atLeast[raw + 1];
+    /** Voxels with at least this stored number. */
+    this.atLeast = atLeast;
   }
 
   /**
@@ -69,12 +51,11 @@ export class ThresholdMeasures {
   }
 
   /**
+   * Voxels at or above a threshold.
    * @param {number} threshold
-   * @returns {{voxels: number, outsideLungs: number}}
    */
   count(threshold) {
-    const cut = this.cut(threshold);
-    return { voxels: this.atLeast[cut], outsideLungs: this.outsideAtLeast[cut] };
+    return this.atLeast[this.cut(threshold)];
   }
 
   /**
@@ -91,45 +72,26 @@ export class ThresholdMeasures {
 }
 
 /**
- * The program's rule: lungs are lungs and whatever is infected, so that the share is at most 1.
- * @param {{voxels: number, outsideLungs: number}} infected
- * @param {{ml: number | null, lungVoxels: number | null}} scale ml of a voxel, and voxels of the lungs
+ * The amount of so many infected voxels. The lungs are those that the program measured: it closes
+ * their holes, so that they are more than the network's lung mask, and changes little with the mask.
+ * @param {number} voxels
+ * @param {{voxelMl: number | null, lungMl: number | null}} scale null for pictures, or without lungs
  * @returns {Amount}
  */
-export function amountOf(infected, { ml, lungVoxels }) {
-  const whole = lungVoxels === null ? 0 : lungVoxels + infected.outsideLungs;
+export function amountOf(voxels, { voxelMl: ml, lungMl }) {
   return {
-    voxels: infected.voxels,
-    ml: ml === null ? null : infected.voxels * ml,
-    share: whole > 0 ? infected.voxels / whole : null,
+    voxels,
+    ml: ml === null ? null : voxels * ml,
+    share: ml === null || !lungMl ? null : Math.min(1, (voxels * ml) / lungMl),
   };
 }
 
 /**
+ * Voxels that are not background.
  * @param {Uint8Array} labels
- * @param {Uint8Array | null} lungs
- * @returns {{voxels: number, outsideLungs: number}}
  */
-export function countMarked(labels, lungs) {
+export function countMarked(labels) {
   let voxels = 0;
-  let outsideLungs = 0;
-  for (let voxel = 0; voxel < labels.length; ++voxel) {
-    if (!labels[voxel]) continue;
-    ++voxels;
-    if (lungs && !lungs[voxel]) ++outsideLungs;
-  }
-  return { voxels, outsideLungs };
-}
-
-/** @param {Uint8Array | null} labels */
-export function countVoxels(labels) {
-  if (!labels) return null;
-  let count = 0;
-  for (let voxel = 0; voxel < labels.length; ++voxel) if (labels[voxel]) ++count;
-  return count;
-}
-
-/** @param {number[]} affine */
-export function spacingText(affine) {
-  return spacingOf(affine).map((mm) => mm.toFixed(2)).join(" x ") + " mm";
+  for (let voxel = 0; voxel < labels.length; ++voxel) if (labels[voxel]) ++voxels;
+  return voxels;
 }

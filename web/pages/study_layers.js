@@ -23,12 +23,12 @@ export function showMask() {
 export function showAmount() {
   const { detail, image } = state;
   const ml = image?.kind === "volume" && state.viewer ? voxelMl(state.viewer.scene.volume.affine) : null;
-  const scale = { ml, lungVoxels: state.lungVoxels };
+  const scale = { voxelMl: ml, lungMl: state.lungMl };
   /** @type {import("../modules/measures.js").Amount | null} */
   let amount = null;
   let note = "";
   if (state.desk?.editor) {
-    amount = amountOf({ voxels: state.desk.editor.marked, outsideLungs: state.desk.editor.markedOutside }, scale);
+    amount = amountOf(state.desk.editor.marked, scale);
     note = `being corrected: version ${state.desk.parent}, not saved`;
   } else if (isPreview() && state.thresholds) {
     amount = amountOf(state.thresholds.count(state.threshold), scale);
@@ -38,10 +38,9 @@ export function showAmount() {
     amount = { voxels: measures.lesion_pixels, ml: measures.lesion_ml ?? null, share: measures.lesion_fraction_of_lung ?? null };
     note = detail.kind === "network" ? `at the model's threshold ${fixed(state.modelThreshold, 2)}` : `corrected by ${detail.author}`;
   } else if (state.mask) {
-    amount = amountOf(countMarked(state.mask, state.viewer?.scene.lungs ?? null), scale);
+    amount = amountOf(countMarked(state.mask), scale);
     note = "counted here; the program's measures follow";
   }
-  if (amount && amount.share === null && ml !== null) note += "; the share is known where lungs are";
   const output = byId("ml", HTMLElement);
   output.textContent = amount === null ? "–" : amount.ml === null ? `${amount.voxels} px` : mlText(amount.ml);
   output.dataset.value = String(amount?.ml ?? amount?.voxels ?? "");

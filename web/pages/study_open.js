@@ -5,14 +5,14 @@ import { CorrectionDesk } from "../modules/correction.js";
 import { byId, fill, fixed, make, timeText } from "../modules/dom.js";
 import { exportFormats } from "../modules/exports.js";
 import { attempt, say } from "../modules/frame.js";
-import { countVoxels, ThresholdMeasures } from "../modules/measures.js";
+import { ThresholdMeasures } from "../modules/measures.js";
 import {
   ancestorWith, imagePath, loadImage, loadLungs, loadMask, loadProbability, loadVersion, planesOf,
 } from "../modules/study_image.js";
 import { sceneOf, Viewer } from "../modules/viewer.js";
 import { windowsOf } from "../modules/windows.js";
 import {
-  enableControls, jumpTo, setThreshold, setWindow, showAmount, showMask, showPanels, space, takeLayerSettings,
+  enableControls, jumpTo, setThreshold, setWindow, showMask, showPanels, space, takeLayerSettings,
 } from "./study_layers.js";
 import { isPreview, state, studyId, thePath, wantedImage } from "./study_state.js";
 
@@ -25,7 +25,7 @@ export async function openImage(image) {
   const turn = ++state.turn;
   state.desk?.close();
   state.viewer?.close();
-  Object.assign(state, { desk: null, viewer: null, image, versions: [], detail: null, mask: null, thresholds: null, lungVoxels: null });
+  Object.assign(state, { desk: null, viewer: null, image, versions: [], detail: null, mask: null, thresholds: null, lungMl: null });
   if (image.problem) throw new Error(image.problem);
   say("reading the image", "working");
   const versionsAsked = getJson(`${imagePath(studyId, image.id)}/versions`);
@@ -75,10 +75,12 @@ export async function openVersion(version) {
     return;
   }
   byId("version", HTMLSelectElement).value = String(version);
-  const [detail, mask] = await Promise.all([loadVersion(studyId, image.id, version), loadMask(studyId, image, version)]);
+  const detail = await measured(image.id, version, turn);
+  if (detail === null) return;
+  const mask = await loadMask(studyId, image, version);
   if (turn !== state.turn) return;
   if (mask.length !== scene.volume.data.length) throw new Error(`the mask of version ${version} is of another grid than the image`);
-  Object.assign(state, { detail, mask, thresholds: null, lungVoxels: null });
+  Object.assign(state, { detail, mask, thresholds: null, lungMl: detail.measures?.lung_ml ?? null });
   scene.lungs = null;
   scene.heat = null;
   showPanels();
@@ -92,8 +94,7 @@ export async function openVersion(version) {
   if (turn !== state.turn) return;
   scene.lungs = lungs;
   scene.heat = heat;
-  state.lungVoxels = countVoxels(lungs);
-  state.thresholds = heat && detail.kind === "network" ? new ThresholdMeasures(heat, lungs) : null;
+  state.thresholds = heat && detail.kind === "network" ? new ThresholdMeasures(heat) : null;
   const model = heatFrom === null ? null : heatFrom === version ? detail.model : null;
   state.modelThreshold = model?.calibrated_threshold ?? model?.threshold ?? 0.5;
   state.desk?.offer(detail.model?.classes ?? []);
@@ -115,38 +116,40 @@ function makeDesk(shown, image) {
       if (!state.mask || !state.detail) return null;
       const preview = isPreview();
       const labels = preview && state.thresholds ? state.thresholds.mask(state.threshold) : state.mask.slice();
-      return {
-        labels, lungs: shown.scene.lungs, version: state.detail.version,
-        origin: preview ? `threshold ${fixed(state.threshold, 2)}` : "",
-      };
+      return { labels, version: state.detail.version, origin: preview ? `threshold ${fixed(state.threshold, 2)}` : "" };
     },
     changed: () => { enableControls(); showMask(); },
-    saved: async (version) => {
+    saved: async (version, labels) => {
+      // What was drawn stays on the screen until the program has measured it.
+      if (state.detail) {
+        state.detail = { ...state.detail, version, kind: "correction", state: "measuring", measures: null, lesions: [], warnings: [] };
+      }
+      Object.assign(state, { mask: labels, thresholds: null });
+      showPanels();
+      showMask();
       state.versions = await getJson(`${thePath()}/versions`);
       await openVersion(version);
-      await whenMeasured(version);
     },
     discarded: () => { enableControls(); showMask(); },
   });
 }
 
 /**
- * Shows a saved version's measures once the program has them.
+ * What is known about a version, once the program has measured it: its files appear with that.
+ * @param {number} image
  * @param {number} version
+ * @param {number} turn
+ * @returns {Promise<import("../modules/api.js").VersionDetail | null>} null where something else is
+ *   shown by then
  */
-async function whenMeasured(version) {
-  const image = state.image?.id;
-  for (let round = 0; round < 240; ++round) {
-    if (image === undefined || state.detail?.version !== version || state.image?.id !== image) return;
+async function measured(image, version, turn) {
+  for (;;) {
     const detail = await loadVersion(studyId, image, version);
-    if (detail.state !== "measuring") {
-      state.detail = detail;
-      if (detail.state === "failed") say(`error: version ${version} could not be measured: ${detail.problem ?? ""}`, "wrong");
-      showPanels();
-      showAmount();
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    if (turn !== state.turn) return null;
+    if (detail.state === "failed") throw new Error(`version ${version} could not be measured: ${detail.problem ?? ""}`);
+    if (detail.state === "ready") return detail;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    if (turn !== state.turn) return null;
   }
 }
 

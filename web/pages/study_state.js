@@ -17,7 +17,7 @@ export const state = {
   /** @type {import("../modules/api.js").VersionDetail | null} */ detail: null,
   /** The mask of the version. @type {Uint8Array | null} */ mask: null,
   /** @type {import("../modules/measures.js").ThresholdMeasures | null} */ thresholds: null,
-  /** @type {number | null} */ lungVoxels: null,
+  /** The lungs that the program measured last. @type {number | null} */ lungMl: null,
   threshold: 0.5,
   modelThreshold: 0.5,
   /** @type {import("../modules/viewer.js").Viewer | null} */ viewer: null,

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { voxelMl } from "../modules/measures.js";
 import { readNifti } from "../modules/nifti.js";
 import {
   folder, namelessControls, ready, removeFolder, run, shownNumber, startBrowser, startServer, visitor, wordsOf, workspace,
@@ -94,7 +95,8 @@ test("every threshold gives the program's ml and share", async () => {
     console.log(`threshold ${threshold}: page ${ml.toFixed(3)} ml, program ${told.lesion_ml.toFixed(3)} ml`);
     // Stored probabilities are rounded to 2^-14: a voxel or two may fall on the other side.
     assert.ok(Math.abs(ml - told.lesion_ml) <= 2.01 * (told.lesion_ml / told.lesion_pixels), `${ml} ${told.lesion_ml}`);
-    assert.ok(Math.abs(share - told.lesion_fraction_of_lung) < 1e-4, `${share} ${told.lesion_fraction_of_lung}`);
+    // The program closes holes of the lungs with the mask in them, so they change a little with it.
+    assert.ok(Math.abs(share - told.lesion_fraction_of_lung) <= 0.01 * told.lesion_fraction_of_lung, `${share} ${told.lesion_fraction_of_lung}`);
   }
   await page.click("#threshold-reset");
   await page.locator("#lesions button").first().click();
@@ -136,8 +138,7 @@ test("a painted mask is saved as a new version, survives a reload, and is export
   await saved.saveAs(file);
   const mask = await readNifti(new Uint8Array(readFileSync(file)).buffer);
   const voxels = mask.data.filter((label) => label > 0).length;
-  const [, dx, , , , dy, , , , , dz] = [0, ...mask.affine.map(Math.abs)];
-  assert.ok(Math.abs((voxels * dx * dy * dz) / 1000 - painted) < 1e-2, `${voxels} voxels`);
+  assert.ok(Math.abs(voxels * voxelMl(mask.affine) - painted) < 1e-3, `${voxels} voxels`);
   assert.match(run("inspect", file), /96/);
 });
 
@@ -271,6 +272,7 @@ test("two people annotate a round at once", async () => {
   await enter("Anna", page);
   await enter("Ben", ben.page);
   const held = async (where) => where.locator("body").getAttribute("data-case");
+  await page.waitForFunction(() => document.getElementById("progress")?.textContent?.includes("Ben"));
   await compareText("round", page);
   for (let turn = 0; turn < 12; ++turn) {
     for (const [who, where] of [["Anna", page], ["Ben", ben.page]]) {

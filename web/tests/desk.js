@@ -88,12 +88,14 @@ export async function shownNumber(page, id) {
 }
 
 /**
- * What a page says, with numbers and times taken out.
+ * What a page says, with numbers and times taken out, and without the names of models, which come and go.
  * @param {import("playwright-core").Page} page
  */
 export async function wordsOf(page) {
   const text = await page.locator("main:visible").first().innerText();
-  return text.replace(/\d[\d.,:]*/g, "#").split("\n").map((line) => line.trim()).filter(Boolean).join("\n");
+  const models = await page.locator("#model option").allTextContents();
+  return text.split("\n").map((line) => line.trim()).filter((line) => line && !models.slice(1).includes(line)).join("\n")
+    .replace(/\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b/g, "#").replace(/\d[\d.,:]*/g, "#");
 }
 
 /** Names of controls that a screen reader would not have. @param {import("playwright-core").Page} page */

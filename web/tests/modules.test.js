@@ -164,9 +164,8 @@ test("the brush marks the discs along its way, in mm", () => {
 test("undo and redo bring every stroke back, and counts follow", () => {
   const dims = [10, 10, 1];
   const plane = picturePlane(dims);
-  const lungs = new Uint8Array(100).fill(1, 0, 50);
-  const editor = new MaskEditor(dims, new Uint8Array(100).fill(1, 40, 60), lungs);
-  assert.deepEqual([editor.marked, editor.markedOutside], [20, 10]);
+  const editor = new MaskEditor(dims, new Uint8Array(100).fill(1, 40, 60));
+  assert.equal(editor.marked, 20);
   const states = [editor.labels.slice()];
   for (const [x, y, label] of [[2, 2, 1], [5, 5, 0], [8, 8, 3]]) {
     editor.begin();
@@ -179,7 +178,7 @@ test("undo and redo bring every stroke back, and counts follow", () => {
     assert.deepEqual(editor.labels, states[at]);
   }
   assert.ok(!editor.undo());
-  assert.deepEqual([editor.marked, editor.markedOutside], [20, 10]);
+  assert.equal(editor.marked, 20);
   for (let at = 1; at <= 3; ++at) {
     assert.ok(editor.redo());
     assert.deepEqual(editor.labels, states[at]);
@@ -232,19 +231,17 @@ test("squared distances are those of all pairs", () => {
 test("amounts at every threshold are those that counting gives", () => {
   const slope = 1 / 16384;
   const data = Int16Array.from({ length: 1000 }, (_, voxel) => (voxel * 7919) % 16385);
-  const lungs = Uint8Array.from(data, (_, voxel) => (voxel % 3 === 0 ? 1 : 0));
-  const probability = { dims: [10, 10, 10], affine: supine.affine, data, slope, intercept: 0 };
-  const measures = new ThresholdMeasures(probability, lungs);
+  const measures = new ThresholdMeasures({ dims: [10, 10, 10], affine: supine.affine, data, slope, intercept: 0 });
   for (const threshold of [0.01, 0.25, 0.3, 0.5, 0.777, 0.99]) {
-    const marked = [...data.keys()].filter((voxel) => data[voxel] * slope >= threshold);
-    const outside = marked.filter((voxel) => !lungs[voxel]).length;
-    assert.deepEqual(measures.count(threshold), { voxels: marked.length, outsideLungs: outside });
-    assert.equal(measures.mask(threshold).filter((label) => label).length, marked.length);
-    const amount = amountOf(measures.count(threshold), { ml: voxelMl(supine.affine), lungVoxels: measures.lungVoxels });
-    assert.ok(Math.abs(/** @type {number} */ (amount.ml) - marked.length * 0.02) < 1e-9);
-    assert.equal(amount.share, marked.length / (334 + outside));
+    const marked = [...data.keys()].filter((voxel) => data[voxel] * slope >= threshold).length;
+    assert.equal(measures.count(threshold), marked);
+    assert.equal(measures.mask(threshold).filter((label) => label).length, marked);
+    const amount = amountOf(measures.count(threshold), { voxelMl: voxelMl(supine.affine), lungMl: 40 });
+    assert.ok(Math.abs(amount.ml - marked * 0.02) < 1e-9);
+    assert.ok(Math.abs(amount.share - (marked * 0.02) / 40) < 1e-12);
   }
-  assert.equal(amountOf({ voxels: 5, outsideLungs: 0 }, { ml: null, lungVoxels: null }).share, null);
+  assert.deepEqual(amountOf(5, { voxelMl: null, lungMl: null }), { voxels: 5, ml: null, share: null });
+  assert.equal(amountOf(5, { voxelMl: 2, lungMl: 8 }).share, 1);
 });
 
 test("slices of two studies belong together by their share of the lungs", () => {

@@ -19,7 +19,6 @@ case "${1:?types, modules or browser}" in
     [ -n "$chromium" ] || skip "chromium is not installed"
     [ -d node_modules/playwright-core ] || skip "npm ci in web/ has not run: there is no playwright-core"
     export GROUNDGLASS_CHROMIUM=$chromium GROUNDGLASS_BINARY=${2:?the program}
-    "$GROUNDGLASS_BINARY" serve --help >/dev/null 2>&1 || skip "this program has no serve"
     exec node --test tests/browser.test.js ;;
   *) echo "error: unknown tests '$1': types, modules or browser" >&2; exit 2 ;;
 esac
