@@ -99,9 +99,15 @@ void run_report(const ReportArguments& a, const Context& context) {
   }
   const auto observer = console_observer(context);
   const auto folds = RunFolder(a.input).begun_runs();
-  const std::string page =
-      folds.empty() ? predict_report_html(a.input) : run_page(a, folds, *observer);
   const fs::path output = a.output.empty() ? fs::path(a.input) / "report.html" : fs::path(a.output);
+  const bool pdf = lower(output.extension().string()) == ".pdf";
+  if (pdf && !folds.empty()) {
+    fail(ErrorKind::usage, output.string() + ": a PDF is made of what `predict` wrote, and " +
+                               a.input + " is a run; give an .html file");
+  }
+  const std::string page = !folds.empty() ? run_page(a, folds, *observer)
+                           : pdf          ? predict_report_pdf(a.input)
+                                          : predict_report_html(a.input);
   write_file(output, page);
   if (context.json) return print_json({{"report", output.string()}, {"bytes", page.size()}});
   std::cout << output.string() << std::endl;
@@ -111,11 +117,11 @@ void run_report(const ReportArguments& a, const Context& context) {
 
 void add_report(CLI::App& app, Context& context) {
   auto a = std::make_shared<ReportArguments>();
-  auto* verb =
-      add_verb(app, context, "report", "one self-contained HTML page of a run or prediction",
-               [a, &context] { run_report(*a, context); });
+  auto* verb = add_verb(app, context, "report", "one self-contained page of a run or prediction",
+                        [a, &context] { run_report(*a, context); });
   verb->add_option("input", a->input, "run folder, or output folder of predict")->required();
-  verb->add_option("-o,--output", a->output, "the page (INPUT/report.html)");
+  verb->add_option("-o,--output", a->output,
+                   "the page (INPUT/report.html); of predictions a .pdf file as well");
   verb->add_option("--data", a->data, "runs: the prepared set, to show slices");
 }
 

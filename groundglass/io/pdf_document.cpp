@@ -11,6 +11,8 @@ namespace groundglass {
 namespace {
 
 constexpr double kWidth = 595, kHeight = 842, kMargin = 50, kGap = 6;  // points, A4
+/// Helvetica's characters are half as wide as high, on average; a little more to be sure.
+constexpr double kCharacter = 0.52;
 
 std::string packed(const void* bytes, size_t count) {
   uLongf size = compressBound(static_cast<uLong>(count));
@@ -65,13 +67,27 @@ void PdfDocument::room_for(double height_points) {
 }
 
 void PdfDocument::add_line(const std::string& text, double size_points) {
-  // Helvetica's characters are half as wide as high, on average; a little more to be sure
-  const auto longest = static_cast<size_t>((kWidth - 2 * kMargin) / (0.52 * size_points));
+  const auto longest = static_cast<size_t>((kWidth - 2 * kMargin) / (kCharacter * size_points));
   for (const auto& line : broken(text, longest)) {
     room_for(1.4 * size_points);
     y_ -= 1.4 * size_points;
-    pages_.back() += "BT /F1 " + fixed(size_points, 1) + " Tf " + fixed(kMargin, 1) + " " +
-                     fixed(y_, 1) + " Td " + escaped(line) + " Tj ET\n";
+    write(line, kMargin, size_points);
+  }
+}
+
+void PdfDocument::write(const std::string& text, double x_points, double size_points) {
+  pages_.back() += "BT /F1 " + fixed(size_points, 1) + " Tf " + fixed(x_points, 1) + " " +
+                   fixed(y_, 1) + " Td " + escaped(text) + " Tj ET\n";
+}
+
+void PdfDocument::add_row(const std::vector<std::string>& cells, double size_points) {
+  room_for(1.4 * size_points);
+  y_ -= 1.4 * size_points;
+  const double width =
+      (kWidth - 2 * kMargin) / static_cast<double>(std::max<size_t>(1, cells.size()));
+  const auto longest = static_cast<size_t>(width / (kCharacter * size_points));
+  for (size_t i = 0; i < cells.size(); ++i) {
+    write(cells[i].substr(0, longest), kMargin + static_cast<double>(i) * width, size_points);
   }
 }
 

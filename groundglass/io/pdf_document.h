@@ -16,6 +16,10 @@ class PdfDocument {
   /// become '?'.
   void add_line(const std::string& text, double size_points = 10);
 
+  /// A row of a table: cells begin at the same places in each row of as many cells. What is too
+  /// long for its cell is cut.
+  void add_row(const std::vector<std::string>& cells, double size_points = 8);
+
   /// Pictures beside each other, each rows * columns * 3 bytes (r g b), as wide as the page
   /// together.
   void add_pictures(const std::vector<const std::vector<uint8_t>*>& pictures, int64_t rows,
@@ -31,6 +35,7 @@ class PdfDocument {
   };
 
   void room_for(double height_points);
+  void write(const std::string& text, double x_points, double size_points);
 
   std::vector<std::string> pages_;  // what is drawn on each
   std::vector<Picture> pictures_;

@@ -10,25 +10,6 @@
 namespace groundglass {
 namespace {
 
-/// The grid of the upright slices.
-Geometry turned(const VolumeInfo& info, const AxialView& view) {
-  const Geometry& g = info.geometry;
-  const std::array<int64_t, 3> size = {info.width, info.height, info.depth};
-  Geometry out = g;
-  std::array<double, 3> first{};  // index of the first upright voxel on the stored grid
-  for (size_t axis = 0; axis < 3; ++axis) {
-    const size_t from = 2 - static_cast<size_t>(view.order[axis]), to = 2 - axis;
-    const double sign = view.reversed[axis] ? -1 : 1;
-    out.spacing_mm[to] = g.spacing_mm[from];
-    for (size_t row = 0; row < 3; ++row) {
-      out.direction[3 * row + to] = sign * g.direction[3 * row + from];
-    }
-    if (view.reversed[axis]) first[from] = static_cast<double>(size[from] - 1);
-  }
-  out.origin_mm = to_patient_mm(g, first);
-  return out;
-}
-
 /// With a frame of zeros: LungEstimator leaves out what reaches the border of a slice, as lungs in
 /// a cropped picture do.
 torch::Tensor framed(const torch::Tensor& slice) {
@@ -175,7 +156,7 @@ void CaseMeasures::measure() {
     summary_.classes[c].attenuation = of_classes_[c].attenuation();
   }
   if (lung_source_.from == LungsFrom::none) return;
-  const Geometry upright = turned(volume_->info(), volume_->view());
+  const Geometry upright = volume_->geometry();
   if (lung_network_ && trusts_the_lungs()) return share_by_network(upright);
   const LungEstimate by_threshold = lungs_.finish(upright);
   summary_.severity = severity_of_zones(by_threshold.found ? by_threshold.cells : LungCells{});

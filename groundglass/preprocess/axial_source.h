@@ -25,6 +25,8 @@ class AxialSource {
   const VolumeReader& reader() const { return *reader_; }
   bool streams() const { return view_.slices_are_axial(); }
   int64_t depth() const;
+  /// The grid of the upright slices.
+  Geometry geometry() const;
   /// Every how many slices stands one on an overlay sheet, and how many are that.
   int64_t tile_step() const;
   int64_t tiles() const { return (depth() + tile_step() - 1) / tile_step(); }

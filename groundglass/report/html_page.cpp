@@ -18,6 +18,8 @@ th { background: #f3f5f8; }
 figure { margin: 14px 0; display: inline-block; max-width: 100%; vertical-align: top; }
 figure img { max-width: 100%; height: auto; border: 1px solid #dfe4ea; border-radius: 4px; }
 figcaption { font-size: 13px; color: #566070; }
+.row { display: flex; gap: 8px; } .row figure { flex: 1; margin: 6px 0; }
+.row figure img { width: 100%; }
 pre { background: #f6f7f9; padding: 10px; overflow-x: auto; font-size: 12.5px; }
 )";
 
@@ -72,6 +74,10 @@ void HtmlPage::paragraph(const std::string& text) {
   body_ += "<p>" + escaped_html(text) + "</p>\n";
 }
 
+void HtmlPage::warning(const std::string& text) {
+  body_ += "<p class=\"note\">Warning: " + escaped_html(text) + "</p>\n";
+}
+
 void HtmlPage::table(const std::vector<std::string>& head,
                      const std::vector<std::vector<std::string>>& rows) {
   body_ += "<div class=\"scroll\"><table><tr>";
@@ -89,6 +95,14 @@ void HtmlPage::picture(const std::string& png_bytes, const std::string& caption)
   body_ += "<figure><img alt=\"" + escaped_html(caption) + "\" src=\"data:image/png;base64," +
            base64(png_bytes) + "\"><figcaption>" + escaped_html(caption) +
            "</figcaption></figure>\n";
+}
+
+void HtmlPage::begin_row() {
+  body_ += "<div class=\"row\">\n";
+}
+
+void HtmlPage::end_row() {
+  body_ += "</div>\n";
 }
 
 void HtmlPage::folded(const std::string& summary, const std::string& text) {

@@ -13,10 +13,15 @@ class HtmlPage {
 
   void heading(const std::string& text);
   void paragraph(const std::string& text);
+  /// A paragraph that stands out.
+  void warning(const std::string& text);
   void table(const std::vector<std::string>& head,
              const std::vector<std::vector<std::string>>& rows);
   /// A PNG with a caption.
   void picture(const std::string& png_bytes, const std::string& caption);
+  /// Pictures between the two stand beside each other, as wide as the page together.
+  void begin_row();
+  void end_row();
   /// Text as it is, folded away under a line.
   void folded(const std::string& summary, const std::string& text);
 

@@ -7,22 +7,15 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
+#include "groundglass/io/pdf_document.h"
+#include "groundglass/report/case_report.h"
 #include "groundglass/report/html_page.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
-
-std::string number(const json& value, int digits, double factor = 1) {
-  return value.is_number() ? fixed(factor * value.get<double>(), digits) : "n/a";
-}
-
-/// "case_000" for "case_000_mask.nii.gz".
-std::string stem_of(const std::string& output) {
-  const size_t at = output.rfind("_mask.");
-  return at == std::string::npos ? output : output.substr(0, at);
-}
 
 /// The classes that a network tells apart, by number; none for networks of one class.
 std::vector<json> classes_of(const json& summary_case) {
@@ -42,8 +35,15 @@ std::string colours_of(const std::vector<json>& classes) {
 
 /// "1234 pixels", or "5.6 ml" where the file has a scale.
 std::string amount_text(const json& c) {
-  return c["ml"].is_number() ? number(c["ml"], 1) + " ml"
+  return c["ml"].is_number() ? number_text(c["ml"], 1) + " ml"
                              : std::to_string(c["pixels"].get<int64_t>()) + " pixels";
+}
+
+/// "512 x 512", or "80 x 512 x 512".
+std::string size_text(const json& size) {
+  std::vector<std::string> words;
+  for (const auto& n : size) words.push_back(std::to_string(n.get<int64_t>()));
+  return joined(words, " x ");
 }
 
 /// Who found the lungs that the shares are of.
@@ -60,73 +60,185 @@ std::string lungs_text(const std::vector<json>& cases) {
   return words.empty() ? "" : " Lungs are found by " + joined(words, " or ") + ".";
 }
 
-void add_pictures(HtmlPage& page, const fs::path& folder, const std::string& stem,
-                  const std::string& colours) {
+/// The overlay and Grad-CAM pictures of a case that lie in the folder, with captions.
+std::vector<std::pair<fs::path, std::string>> pictures_of(const fs::path& folder, const json& c) {
+  const std::string name = case_name_of(c["output"]);
+  std::vector<std::pair<fs::path, std::string>> found;
   for (const auto& [suffix, caption] :
-       {std::pair{std::string("_overlay.png"), colours},
+       {std::pair{std::string("_overlay.png"), colours_of(classes_of(c))},
         std::pair{std::string("_gradcam.png"), std::string("Grad-CAM")}}) {
-    fs::path path = folder / (stem + suffix);
-    if (!fs::exists(path)) path = folder / (unescaped_utf8(stem) + suffix);
-    if (fs::exists(path)) page.picture(read_file(path), stem + ": " + caption);
+    fs::path path = folder / (name + suffix);
+    if (!fs::exists(path)) path = folder / (unescaped_utf8(name) + suffix);
+    if (fs::exists(path)) found.emplace_back(path, name + ": " + caption);
   }
+  return found;
 }
 
-}  // namespace
+/// summary.json of a folder, with its cases in the order of a report: most lesion first.
+struct Summary {
+  json document;
+  std::vector<json> cases;
+};
 
-std::string predict_report_html(const fs::path& folder, int64_t pictures) {
+Summary read_summary(const fs::path& folder) {
   const fs::path path = folder / "summary.json";
   if (!fs::exists(path)) {
     fail(ErrorKind::data, folder.string() +
                               ": holds no summary.json; expected a folder written by "
                               "`groundglass predict`, or a run folder");
   }
-  const json summary = json::parse(read_file(path), nullptr, false);
-  if (!summary.is_object()) fail(ErrorKind::data, path.string() + ": is damaged");
-
-  HtmlPage page("Lung infection: " + std::to_string(summary["cases"].size()) + " case" +
-                (summary["cases"].size() == 1 ? "" : "s"));
-  const std::string threshold = summary["threshold"].is_null()
-                                    ? "no threshold (the likeliest class wins)"
-                                    : "threshold " + number(summary["threshold"], 2);
-  page.paragraph("Model " + summary.value("model", "") + " (SHA-256 " +
-                 summary.value("weights_sha256", "").substr(0, 16) + "...), " + threshold + ", " +
-                 summary.value("precision", "") + ", " +
-                 human_seconds(summary.value("seconds", 0.0)) + ".");
-  std::vector<json> cases = summary["cases"];
-  std::stable_sort(cases.begin(), cases.end(), [](const json& a, const json& b) {
+  Summary summary{json::parse(read_file(path), nullptr, false), {}};
+  if (!summary.document.is_object()) fail(ErrorKind::data, path.string() + ": is damaged");
+  summary.cases = summary.document["cases"];
+  std::stable_sort(summary.cases.begin(), summary.cases.end(), [](const json& a, const json& b) {
     return a["lesion_pixels"].get<int64_t>() > b["lesion_pixels"].get<int64_t>();
   });
+  return summary;
+}
+
+std::string title_of(const Summary& summary) {
+  const size_t n = summary.cases.size();
+  if (n == 1) return "Lung infection: " + case_name_of(summary.cases.front()["output"]);
+  return "Lung infection: " + std::to_string(n) + " cases";
+}
+
+/// How the masks were made.
+std::string made_by(const Summary& summary) {
+  const json& d = summary.document;
+  const std::string threshold = d["threshold"].is_null()
+                                    ? "no threshold (the likeliest class wins)"
+                                    : "threshold " + number_text(d["threshold"], 2);
+  return "Model " + d.value("model", "") + " (SHA-256 " +
+         d.value("weights_sha256", "").substr(0, 16) + "...), " + threshold + ", " +
+         d.value("precision", "") + ", " + human_seconds(d.value("seconds", 0.0)) + ".";
+}
+
+void add_failures(HtmlPage& page, const Summary& summary) {
+  const json failed = summary.document.value("failed", json::array());
+  if (failed.empty()) return;
+  page.heading("Not segmented");
+  for (const auto& f : failed) page.paragraph(f["problem"]);
+}
+
+/// One line for each case.
+void add_overview(HtmlPage& page, const Summary& summary) {
   std::vector<std::vector<std::string>> rows;
-  std::vector<std::string> warnings;
-  for (const auto& c : cases) {
-    rows.push_back({stem_of(c["output"]), c["modality"], c["size"].dump(),
-                    std::to_string(c["lesion_pixels"].get<int64_t>()), number(c["lesion_ml"], 1),
-                    number(c["lung_ml"], 0),
-                    number(c["lesion_fraction_of_lung"], 1, 100) +
+  for (const auto& c : summary.cases) {
+    rows.push_back({case_name_of(c["output"]), c["modality"], size_text(c["size"]),
+                    std::to_string(c["lesion_pixels"].get<int64_t>()),
+                    number_text(c["lesion_ml"], 1), number_text(c["lung_ml"], 0),
+                    number_text(c["lesion_fraction_of_lung"], 1, 100) +
                         (c["lesion_fraction_of_lung"].is_number() ? " %" : "")});
     for (const auto& k : classes_of(c)) rows.back().push_back(amount_text(k));
-    for (const auto& w : c["warnings"]) warnings.push_back(w);
   }
   std::vector<std::string> head = {
       "case", "kind", "size", "lesion pixels", "lesion ml", "lungs ml", "share of the lungs"};
-  const auto classes = cases.empty() ? std::vector<json>() : classes_of(cases.front());
-  for (const auto& k : classes) head.push_back(k["name"]);
+  for (const auto& k : classes_of(summary.cases.front())) head.push_back(k["name"]);
   page.table(head, rows);
   page.paragraph("Millilitres and shares exist for images in Hounsfield units only." +
-                 lungs_text(cases));
-  std::vector<std::string> failed;
-  for (const auto& f : summary.value("failed", json::array())) failed.push_back(f["problem"]);
-  if (!failed.empty()) {
-    page.heading("Not segmented");
-    for (const auto& line : failed) page.paragraph(line);
+                 lungs_text(summary.cases));
+}
+
+void add_case(HtmlPage& page, const CaseReport& report) {
+  page.heading(report.name);
+  for (const auto& warning : report.warnings) page.warning(warning);
+  for (const auto& fact : report.facts) page.paragraph(fact);
+  for (const auto& row : report.pictures) {
+    page.begin_row();
+    for (const auto& picture : row) page.picture(picture.png, picture.caption);
+    page.end_row();
   }
-  if (!warnings.empty())
+  for (const auto& table : report.tables) {
+    page.paragraph(table.title + ".");
+    page.table(table.head, table.rows);
+    if (!table.note.empty()) page.paragraph(table.note);
+  }
+}
+
+/// The cases that get a section of their own, largest lesion first.
+std::vector<CaseReport> volume_reports(const fs::path& folder, const Summary& summary) {
+  constexpr size_t kMost = 6;
+  std::vector<CaseReport> reports;
+  for (const auto& c : summary.cases) {
+    if (!is_volume_case(c) || reports.size() == kMost) continue;
+    const fs::path mask = folder / c["output"].get<std::string>();
+    if (fs::exists(mask)) reports.push_back(case_report(folder, c));
+  }
+  return reports;
+}
+
+constexpr const char* kNotCompared = "No earlier study was compared.";
+
+}  // namespace
+
+std::string predict_report_html(const fs::path& folder, int64_t pictures) {
+  const Summary summary = read_summary(folder);
+  HtmlPage page(title_of(summary));
+  const auto reports = volume_reports(folder, summary);
+  if (summary.cases.size() > 1 || (reports.empty() && !summary.cases.empty())) {
+    add_overview(page, summary);
+  }
+  add_failures(page, summary);
+  for (const auto& report : reports) add_case(page, report);
+  std::vector<std::string> warnings;
+  for (const auto& c : summary.cases) {
+    const auto shown = [&](const CaseReport& r) { return r.name == case_name_of(c["output"]); };
+    if (std::any_of(reports.begin(), reports.end(), shown)) continue;
+    for (const auto& w : c["warnings"]) warnings.push_back(w);
+  }
+  if (!warnings.empty()) {
     page.folded(std::to_string(warnings.size()) + " warnings", joined(warnings, "\n"));
-  page.heading("Pictures");
-  for (size_t i = 0; i < cases.size() && static_cast<int64_t>(i) < pictures; ++i) {
-    add_pictures(page, folder, stem_of(cases[i]["output"]), colours_of(classes));
   }
+  bool headed = false;
+  for (size_t i = 0; i < summary.cases.size() && static_cast<int64_t>(i) < pictures; ++i) {
+    const json& c = summary.cases[i];
+    for (const auto& [path, caption] : pictures_of(folder, c)) {
+      if (!headed) page.heading("Pictures");
+      headed = true;
+      page.picture(read_file(path), caption);
+    }
+  }
+  page.heading("How it was made");
+  page.paragraph(made_by(summary));
+  if (!reports.empty()) page.paragraph(kNotCompared);
   return page.text();
+}
+
+std::string predict_report_pdf(const fs::path& folder) {
+  const Summary summary = read_summary(folder);
+  const auto reports = volume_reports(folder, summary);
+  if (reports.empty()) {
+    fail(ErrorKind::data, folder.string() +
+                              ": holds no mask of a volume, of which alone a PDF is made; expected "
+                              "CT volumes, or write an .html page");
+  }
+  PdfDocument pdf;
+  pdf.add_line(title_of(summary), 16);
+  pdf.add_line(kNotAMedicalDevice);
+  for (const auto& report : reports) {
+    pdf.add_line(report.name, 13);
+    for (const auto& warning : report.warnings) pdf.add_line("Warning: " + warning);
+    for (const auto& fact : report.facts) pdf.add_line(fact);
+    for (const auto& row : report.pictures) {
+      std::vector<const std::vector<uint8_t>*> beside;
+      std::vector<std::string> captions;
+      for (const auto& picture : row) {
+        beside.push_back(&picture.rgb);
+        captions.push_back(picture.caption);
+      }
+      pdf.add_pictures(beside, row.front().rows, row.front().columns);
+      pdf.add_line(joined(captions, "; "), 8);
+    }
+    for (const auto& table : report.tables) {
+      pdf.add_line(table.title + ".", 11);
+      pdf.add_row(table.head);
+      for (const auto& row : table.rows) pdf.add_row(row);
+      if (!table.note.empty()) pdf.add_line(table.note, 8);
+    }
+  }
+  pdf.add_line(std::string("How it was made: ") + made_by(summary) + " " + kNotCompared, 8);
+  pdf.add_line("GroundGlass " + version() + ", commit " + commit() + ".", 8);
+  return pdf.finish();
 }
 
 }  // namespace groundglass

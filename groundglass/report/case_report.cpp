@@ -1,0 +1,221 @@
+#include "groundglass/report/case_report.h"
+
+#include <algorithm>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/text.h"
+#include "groundglass/io/picture.h"
+#include "groundglass/io/volume_reader.h"
+#include "groundglass/report/study_findings.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::json;
+namespace {
+
+constexpr size_t kListedLesions = 10;
+
+std::string percent_text(int64_t part, int64_t whole) {
+  if (whole == 0) return "n/a";
+  return fixed(100.0 * static_cast<double>(part) / static_cast<double>(whole), 1) + " %";
+}
+
+json value_or_null(const json& object, const char* key) {
+  return object.contains(key) ? object[key] : json();
+}
+
+/// How much lesion, in what lungs.
+std::vector<std::string> amounts(const json& c) {
+  std::vector<std::string> facts;
+  const auto pixels = c["lesion_pixels"].get<int64_t>();
+  if (pixels == 0) {
+    facts.emplace_back("Nothing was found.");
+  } else if (c["lesion_ml"].is_number()) {
+    std::string line = "Lesion " + number_text(c["lesion_ml"], 1) + " ml";
+    if (c["lesion_fraction_of_lung"].is_number()) {
+      line += ", " + number_text(c["lesion_fraction_of_lung"], 1, 100) + " % of the lungs";
+    }
+    const json hu = value_or_null(c, "attenuation");
+    if (hu.is_object()) {
+      line += ", mean " + number_text(hu["mean_hu"], 0) + " HU (standard deviation " +
+              number_text(hu["deviation_hu"], 0) + ")";
+    }
+    facts.push_back(line + ".");
+  } else {
+    facts.push_back("Lesion " + std::to_string(pixels) +
+                    " voxels; the volume is not in Hounsfield units, so there are no millilitres.");
+  }
+  const json outside = value_or_null(c, "lesion_outside_lungs_ml");
+  if (outside.is_number() && outside.get<double>() > 0.05) {
+    facts.push_back(number_text(outside, 1) + " ml of it lie outside the lungs that were found.");
+  }
+  return facts;
+}
+
+ReportedTable lungs_table(const json& c) {
+  ReportedTable table{"Lungs", {"", "ml"}, {}};
+  const auto row = [&](const char* name, const char* key) {
+    const json ml = value_or_null(c, key);
+    if (ml.is_number()) table.rows.push_back({name, number_text(ml, 0)});
+  };
+  row("right, without lesions outside it", "right_lung_ml");
+  row("left, without lesions outside it", "left_lung_ml");
+  row("both", "lung_ml");
+  const json lungs = value_or_null(c, "lungs");
+  if (lungs.is_string()) {
+    const auto source = lungs.get<std::string>();
+    table.title +=
+        source == "threshold" ? ", found by a threshold and morphology" : ", found by " + source;
+  }
+  return table;
+}
+
+ReportedTable zones_table(const json& severity, double voxel_ml) {
+  const json score = severity["score"];
+  ReportedTable table;
+  table.title = "Severity by " + severity["scale"].get<std::string>() + ": " +
+                (score.is_number() ? std::to_string(score.get<int>()) + " of " +
+                                         std::to_string(severity["most"].get<int>())
+                                   : "no score (" + severity["reason"].get<std::string>() + ")");
+  table.head = {"region", "lesion ml", "region ml", "share", "points"};
+  for (const auto& region : severity["regions"]) {
+    const auto infected = region["infected_voxels"].get<int64_t>();
+    const auto voxels = region["voxels"].get<int64_t>();
+    table.rows.push_back({region["region"], fixed(static_cast<double>(infected) * voxel_ml, 1),
+                          fixed(static_cast<double>(voxels) * voxel_ml, 0),
+                          percent_text(infected, voxels), number_text(region["points"], 0)});
+  }
+  return table;
+}
+
+/// What the points of a scale mean.
+std::string definition_of(const std::string& scale) {
+  if (scale == "six zones") {
+    return "Points of a zone: 0 none, 1 below 25 %, 2 from 25 % to below 50 %, 3 from 50 % to "
+           "below "
+           "75 %, 4 from 75 %. Zones are thirds of each lung's own height, not anatomical "
+           "landmarks.";
+  }
+  return "Points of a lobe: 0 none, 1 below 5 %, 2 from 5 to 25 %, 3 above 25 % and below 50 %, 4 "
+         "from 50 to 75 %, 5 above 75 %.";
+}
+
+ReportedTable classes_table(const json& classes) {
+  ReportedTable table{"Kinds of lesion", {"kind", "voxels", "ml", "mean HU"}, {}};
+  for (const auto& k : classes) {
+    const json hu = value_or_null(k, "attenuation");
+    table.rows.push_back({k["name"], std::to_string(k["pixels"].get<int64_t>()),
+                          number_text(k["ml"], 1),
+                          hu.is_object() ? number_text(hu["mean_hu"], 0) : "n/a"});
+  }
+  return table;
+}
+
+ReportedTable lesions_table(const StudyFindings& findings) {
+  ReportedTable table;
+  const size_t shown = std::min(kListedLesions, findings.lesions.size());
+  table.title = "Lesions by size: " + std::to_string(findings.lesions.size()) + " of at least " +
+                std::to_string(kSmallestLesion) + " voxels";
+  if (findings.small_lesions > 0) {
+    table.title += ", and " + std::to_string(findings.small_lesions) + " smaller ones";
+  }
+  if (shown < findings.lesions.size()) {
+    table.title += "; the largest " + std::to_string(shown) + " are listed";
+  }
+  const bool in_hu = findings.burden_in_ml;
+  table.head = {"lesion", in_hu ? "ml" : "voxels", "axial slices", "left mm", "back mm", "head mm"};
+  if (in_hu) table.head.insert(table.head.begin() + 2, "mean HU");
+  for (size_t i = 0; i < shown; ++i) {
+    const auto& l = findings.lesions[i];
+    std::vector<std::string> row = {
+        std::to_string(i + 1), in_hu ? fixed(*l.ml, 2) : std::to_string(l.voxels),
+        std::to_string(l.first_slice + 1) + " to " + std::to_string(l.last_slice + 1)};
+    for (const double mm : l.centre_mm) row.push_back(fixed(mm, 0));
+    if (in_hu) row.insert(row.begin() + 2, fixed(*l.mean_hu, 0));
+    table.rows.push_back(row);
+  }
+  return table;
+}
+
+/// [3,H,W] in the middle of a black picture of that size.
+ReportedPicture reported(const torch::Tensor& rgb, const std::string& caption, int64_t rows,
+                         int64_t columns) {
+  auto canvas = torch::zeros({3, rows, columns}, torch::kUInt8);
+  canvas.narrow(1, (rows - rgb.size(1)) / 2, rgb.size(1))
+      .narrow(2, (columns - rgb.size(2)) / 2, rgb.size(2))
+      .copy_(rgb);
+  const auto bytes = canvas.permute({1, 2, 0}).contiguous();
+  const auto* first = bytes.data_ptr<uint8_t>();
+  return {encode_png(canvas), {first, first + bytes.numel()}, rows, columns, caption};
+}
+
+/// Pictures beside each other, all as large as the largest.
+std::vector<ReportedPicture> row_of(const std::vector<StudySlice>& slices, bool axial,
+                                    const std::string& of_axial) {
+  int64_t rows = 0, columns = 0;
+  const auto wanted = [&](const StudySlice& s) { return (s.plane == "axial") == axial; };
+  for (const auto& s : slices) {
+    if (!wanted(s)) continue;
+    rows = std::max(rows, s.rgb.size(1));
+    columns = std::max(columns, s.rgb.size(2));
+  }
+  std::vector<ReportedPicture> row;
+  for (const auto& s : slices) {
+    if (!wanted(s)) continue;
+    const std::string caption = axial ? "axial slice " + std::to_string(s.index + 1) + of_axial
+                                      : s.plane + " slice with most lesion, head above";
+    row.push_back(reported(s.rgb, caption, rows, columns));
+  }
+  return row;
+}
+
+}  // namespace
+
+std::string number_text(const json& value, int digits, double factor) {
+  return value.is_number() ? fixed(factor * value.get<double>(), digits) : "n/a";
+}
+
+std::string case_name_of(const std::string& output) {
+  const size_t at = output.rfind("_mask.");
+  return at == std::string::npos ? output : output.substr(0, at);
+}
+
+bool is_volume_case(const json& summary_case) {
+  return summary_case["size"].size() == 3;
+}
+
+CaseReport case_report(const fs::path& folder, const json& c) {
+  CaseReport report;
+  report.name = case_name_of(c["output"]);
+  report.warnings = c["warnings"].get<std::vector<std::string>>();
+  report.facts = amounts(c);
+  const LabelMap mask = read_label_volume(folder / c["output"].get<std::string>());
+  const ReportedTable lungs = lungs_table(c);
+  if (!lungs.rows.empty()) report.tables.push_back(lungs);
+  const json severity = value_or_null(c, "severity");
+  if (severity.is_object()) {
+    report.tables.push_back(zones_table(severity, voxel_mm3(mask.geometry) / 1000));
+    report.tables.back().note = definition_of(severity["scale"]);
+  }
+  const json classes = c.value("classes", json::array());
+  if (!classes.empty()) report.tables.push_back(classes_table(classes));
+  const fs::path source = c["input"].get<std::string>();
+  if (!fs::exists(source)) {
+    report.warnings.push_back(source.string() +
+                              ": no longer there, so the report shows no slices and no lesions");
+    return report;
+  }
+  AxialSource volume(source, c["modality"] == "CT" ? UnitsAsked::hu : UnitsAsked::gray);
+  const StudyFindings findings = study_findings(volume, mask.labels);
+  if (!findings.lesions.empty()) report.tables.push_back(lesions_table(findings));
+  if (findings.slices.empty()) return report;
+  report.pictures.push_back(
+      row_of(findings.slices, true, " of " + std::to_string(findings.burden.size())));
+  report.pictures.push_back(row_of(findings.slices, false, ""));
+  const auto burden = burden_figure(findings);
+  report.pictures.push_back(
+      {reported(burden, "lesion along the patient's axis", burden.size(1), burden.size(2))});
+  return report;
+}
+
+}  // namespace groundglass

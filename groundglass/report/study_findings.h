@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "groundglass/preprocess/axial_source.h"
+
+namespace groundglass {
+
+/// A connected piece of lesion in a volume.
+struct StudyLesion {
+  int64_t voxels = 0;
+  std::optional<double> ml;                 ///< volumes in HU
+  std::optional<double> mean_hu;            ///< volumes in HU
+  std::array<double, 3> centre_mm = {};     ///< in the patient, LPS
+  int64_t first_slice = 0, last_slice = 0;  ///< upright axial slices, from 0
+};
+
+/// A slice that shows much lesion, in the usual radiological view (the patient's right on the left,
+/// front or head above), with pixels as wide as they are high.
+struct StudySlice {
+  std::string plane;  ///< "axial", "coronal" or "sagittal"
+  int64_t index = 0;  ///< in the upright volume, from 0
+  torch::Tensor rgb;  ///< [3,H,W] uint8, lesions in the colours of their classes
+};
+
+/// What a page tells of a volume and its mask.
+struct StudyFindings {
+  std::vector<double> burden;  ///< lesion of each axial slice, head first: ml, or voxels without HU
+  bool burden_in_ml = false;
+  double slice_distance_mm = 1;
+  std::vector<StudyLesion> lesions;  ///< largest first
+  int64_t small_lesions = 0;         ///< pieces below kSmallestLesion voxels, which are not listed
+  std::vector<StudySlice> slices;    ///< axial, coronal, sagittal; empty if there is no lesion
+};
+
+constexpr int64_t kSmallestLesion = 8;  ///< voxels
+
+/// Looks at a volume and at a mask on the grid of its stored slices.
+///
+/// axial_slices  how many axial slices are shown at most; one coronal and one sagittal beside them.
+/// Throws Error(data) if the mask is of another size, and as the readers do.
+StudyFindings study_findings(AxialSource& volume, const torch::Tensor& stored_mask,
+                             int64_t axial_slices = 3);
+
+/// Lesion along the patient's axis as a curve, [3,H,W].
+torch::Tensor burden_figure(const StudyFindings& findings);
+
+}  // namespace groundglass

@@ -1,0 +1,149 @@
+// The report of a study that predict segmented.
+#include <gtest/gtest.h>
+
+#include "groundglass/core/files.h"
+#include "groundglass/io/nifti.h"
+#include "groundglass/report/predict_report.h"
+#include "groundglass/report/study_findings.h"
+#include "tests/complaint.h"
+#include "tests/scratch_folder.h"
+
+namespace groundglass {
+namespace {
+
+/// 12 slices of 20 x 16 voxels of 2 x 2 x 5 mm, feet first: a body of water in air with two lesions
+/// of -400 HU, 5 x 4 x 3 and 2 x 2 x 2 voxels.
+struct SmallStudy {
+  torch::Tensor voxels = torch::full({12, 20, 16}, -1000, torch::kInt16);
+  torch::Tensor mask = torch::zeros({12, 20, 16}, torch::kUInt8);
+  Geometry geometry;
+
+  SmallStudy() {
+    geometry.spacing_mm = {2, 2, 5};
+    voxels.narrow(1, 2, 16).narrow(2, 2, 12).fill_(0);
+    put(mask, 2, 4, 4, {3, 4, 5}, 1);
+    put(mask, 9, 12, 10, {2, 2, 2}, 1);
+    voxels.masked_fill_(mask > 0, -400);
+  }
+  static void put(torch::Tensor& to, int64_t k, int64_t j, int64_t i,
+                  const std::array<int64_t, 3>& size, int value) {
+    to.narrow(0, k, size[0]).narrow(1, j, size[1]).narrow(2, i, size[2]).fill_(value);
+  }
+};
+
+class StudyReport : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_volume(folder / "ct.nii.gz", {study.voxels, study.geometry, Units::hu, 255, {}});
+    write_label_volume(folder / "ct_mask.nii.gz", {study.mask, study.geometry});
+    write_summary((folder / "ct.nii.gz").string());
+  }
+  void write_summary(const std::string& input) {
+    write_file(
+        folder / "summary.json",
+        R"({"model":"m","weights_sha256":"0123456789abcdef0","threshold":0.5,"precision":"fp32",)"
+        R"("seconds":1.5,"cases":[{"input":")" +
+            input +
+            R"(","output":"ct_mask.nii.gz","modality":"CT","size":[12,20,16],"lesion_pixels":68,)"
+            R"("lesion_fraction_of_lung":0.25,"lesion_ml":1.36,"lung_ml":5.44,"lungs":"ct_lungs",)"
+            R"("attenuation":{"mean_hu":-400.0,"deviation_hu":0.0},"severity":{"scale":"six zones",)"
+            R"("score":3,"most":24,"reason":"","regions":[{"region":"right upper",)"
+            R"("infected_voxels":60,"voxels":240,"points":2}]},"warnings":["careful"]}]})");
+  }
+  AxialSource opened() const { return {folder / "ct.nii.gz", UnitsAsked::hu}; }
+
+  SmallStudy study;
+  const ScratchFolder folder;
+};
+
+TEST_F(StudyReport, MeasuresLesionsAndTheirPlaces) {
+  auto volume = opened();
+  const auto found = study_findings(volume, study.mask);
+  ASSERT_EQ(found.lesions.size(), 2U);
+  EXPECT_EQ(found.lesions[0].voxels, 60);
+  EXPECT_NEAR(*found.lesions[0].ml, 60 * 20 / 1000.0, 1e-9);
+  EXPECT_NEAR(*found.lesions[0].mean_hu, -400, 1e-9);
+  EXPECT_NEAR(found.lesions[0].centre_mm[0], 6 * 2, 1e-6);
+  EXPECT_NEAR(found.lesions[0].centre_mm[1], 5.5 * 2, 1e-6);
+  EXPECT_NEAR(found.lesions[0].centre_mm[2], 3 * 5, 1e-6);
+  EXPECT_EQ(found.lesions[0].first_slice, 2);
+  EXPECT_EQ(found.lesions[0].last_slice, 4);
+  EXPECT_EQ(found.lesions[1].voxels, 8);
+}
+
+// Slices are stored from the feet on; the curve runs from the head down.
+TEST_F(StudyReport, DrawsTheBurdenFromTheHeadDown) {
+  auto volume = opened();
+  const auto found = study_findings(volume, study.mask);
+  ASSERT_EQ(found.burden.size(), 12U);
+  EXPECT_NEAR(found.burden[11 - 2], 20 * 20 / 1000.0, 1e-9);
+  EXPECT_NEAR(found.burden[11 - 9], 4 * 20 / 1000.0, 1e-9);
+  EXPECT_EQ(found.burden[0], 0);
+  EXPECT_EQ(burden_figure(found).sizes(), torch::IntArrayRef({3, 260, 900}));
+}
+
+TEST_F(StudyReport, ShowsTheFullestSlicesOfThreePlanesWithSquarePixels) {
+  auto volume = opened();
+  const auto found = study_findings(volume, study.mask);
+  ASSERT_EQ(found.slices.size(), 5U);
+  const auto& axial = found.slices[0];
+  const auto &coronal = found.slices[3], &sagittal = found.slices[4];
+  EXPECT_EQ(axial.plane, "axial");
+  EXPECT_EQ(axial.index, 2);
+  EXPECT_EQ(coronal.plane, "coronal");
+  EXPECT_EQ(coronal.index, 4);
+  EXPECT_EQ(sagittal.plane, "sagittal");
+  EXPECT_EQ(sagittal.index, 4);
+  const auto shape = [](const StudySlice& s) {
+    return static_cast<double>(s.rgb.size(1)) / static_cast<double>(s.rgb.size(2));
+  };
+  EXPECT_NEAR(shape(axial), 20.0 / 16, 0.01);
+  EXPECT_NEAR(shape(coronal), 12 * 5 / (16 * 2.0), 0.01);
+  EXPECT_NEAR(shape(sagittal), 12 * 5 / (20 * 2.0), 0.01);
+}
+
+// The larger lesion lies near the feet: below in a picture with the head above.
+TEST_F(StudyReport, DrawsHeadsAbove) {
+  auto volume = opened();
+  const auto rgb = study_findings(volume, study.mask).slices[3].rgb.to(torch::kInt32);
+  const auto red = (rgb[0] - rgb[1]).clamp_min(0);
+  const int64_t half = rgb.size(1) / 2;
+  EXPECT_GT(red.narrow(0, half, half).sum().item<int64_t>(), 0);
+  EXPECT_EQ(red.narrow(0, 0, half / 2).sum().item<int64_t>(), 0);
+}
+
+TEST_F(StudyReport, RefusesAMaskOfAnotherSize) {
+  auto volume = opened();
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::data, [&] { study_findings(volume, study.mask.narrow(0, 0, 3)); }),
+           {"ct.nii.gz", "[12, 20, 16]", "[3, 20, 16]"}));
+}
+
+TEST_F(StudyReport, TellsWarningsAmountsZonesAndLesions) {
+  const std::string page = predict_report_html(folder.path());
+  EXPECT_TRUE(says(page, {"Warning: careful", "Lesion 1.4 ml, 25.0 % of the lungs, mean -400 HU",
+                          "found by ct_lungs", "Severity by six zones: 3 of 24", "right upper",
+                          "1.2", "25.0 %", "not anatomical landmarks", "Lesions by size: 2 of",
+                          "axial slice 3 of 12", "coronal slice with most lesion",
+                          "No earlier study was compared", "not a medical device"}));
+  EXPECT_LT(page.find("Warning: careful"), page.find("Lesion 1.4 ml"));
+}
+
+TEST_F(StudyReport, IsMadeAsAPdf) {
+  const std::string pdf = predict_report_pdf(folder.path());
+  EXPECT_EQ(pdf.substr(0, 8), "%PDF-1.4");
+  EXPECT_EQ(pdf, predict_report_pdf(folder.path()));
+  write_file(folder / "summary.json", R"({"threshold":0.5,"cases":[]})");
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { predict_report_pdf(folder.path()); }),
+                   {"no mask of a volume", "write an .html page"}));
+}
+
+TEST_F(StudyReport, SaysThatTheStudyIsNoLongerThere) {
+  write_summary("gone.nii.gz");
+  const std::string page = predict_report_html(folder.path());
+  EXPECT_TRUE(says(page, {"gone.nii.gz: no longer there", "Severity by six zones"}));
+  EXPECT_EQ(page.find("axial slice"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace groundglass
