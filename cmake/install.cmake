@@ -25,6 +25,8 @@ install(CODE "set(GROUNDGLASS_PROGRAM \"$<TARGET_FILE:groundglass>\")" COMPONENT
 install(SCRIPT ${CMAKE_BINARY_DIR}/write_texts.cmake COMPONENT runtime)
 
 if(GROUNDGLASS_IO)
+  install(FILES ${PROJECT_SOURCE_DIR}/packaging/groundglass-listen.service
+    DESTINATION lib/systemd/system COMPONENT runtime)
   install(TARGETS groundglass_library EXPORT groundglassTargets
     LIBRARY COMPONENT runtime NAMELINK_COMPONENT development
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

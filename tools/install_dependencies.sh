@@ -11,7 +11,8 @@ full=(libdnnl-dev libinsighttoolkit5-dev libgdcm-dev libdcmtk-dev libniftiio-dev
   libarchive-dev libbrotli-dev libcpp-httplib-dev libssl-dev
   clang-format)
 # What tests hold DICOM objects against; without them these tests say that they are skipped.
-peers=(dicom3tools dcmtk poppler-utils python3-pydicom python3-numpy)
+peers=(dicom3tools dcmtk openssl orthanc orthanc-dicomweb poppler-utils python3-pydicom
+  python3-numpy sqlite3)
 # The pages of `serve`: npm brings NiiVue, and chromium is what their tests look at them with. Node from
 # elsewhere brings an npm of its own, which Debian's package would fight with.
 pages=()

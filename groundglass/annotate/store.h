@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "groundglass/annotate/sqlite.h"
+#include "groundglass/io/sqlite.h"
 #include "groundglass/data/data_options.h"
 
 namespace groundglass {

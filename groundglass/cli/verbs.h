@@ -29,6 +29,11 @@ void add_phantom(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_annotate(CLI::App& app, Context& context);
 void add_serve(CLI::App& app, Context& context);  // and the hidden verb of its jobs
+void add_listen(CLI::App& app, Context& context);
+void add_send(CLI::App& app, Context& context);
+void add_fetch(CLI::App& app, Context& context);
+void add_deidentify(CLI::App& app, Context& context);
+void add_audit(CLI::App& app, Context& context);
 void add_reference(CLI::App& app, Context& context);  // hidden
 
 }  // namespace groundglass

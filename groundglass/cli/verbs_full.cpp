@@ -22,6 +22,11 @@ void add_verbs(CLI::App& app, Context& context) {
   add_report(app, context);
   add_annotate(app, context);
   add_serve(app, context);
+  add_listen(app, context);
+  add_send(app, context);
+  add_fetch(app, context);
+  add_deidentify(app, context);
+  add_audit(app, context);
   add_export(app, context);
   add_bench(app, context);
   add_reference(app, context);

@@ -149,6 +149,7 @@ void put_evidence(DcmDataset& data, const DicomSource& source, const DicomObject
   for (const auto& image : source.images()) {
     add_reference(images, DCM_ReferencedSOPSequence, image.sop_class, image.sop_instance);
   }
+  if (segmentation.sop_instance.empty()) return;
   DcmItem& masks = add_item(study, DCM_ReferencedSeriesSequence);
   put_text(masks, DCM_SeriesInstanceUID, segmentation.series);
   add_reference(masks, DCM_ReferencedSOPSequence, segmentation.sop_class,

@@ -42,8 +42,9 @@ struct MeasurementReport {
 };
 
 /// An Enhanced SR (1.2.840.10008.5.1.4.1.1.88.22) by template TID 1500 on a source series and its
-/// segmentation. Complete and unverified, always. Every number carries the name and version of the
-/// algorithm; viewers refuse numbers without children.
+/// segmentation, which may be nothing (an empty DicomObject) where there are no groups: then it is
+/// said why in the remarks. Complete and unverified, always. Every number carries the name and
+/// version of the algorithm; viewers refuse numbers without children.
 DicomFile dicom_report(const DicomSource& source, const DicomObject& segmentation,
                        const MeasurementReport& report, const DicomMaker& maker);
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "groundglass/annotate/sqlite.h"
+#include "groundglass/io/sqlite.h"
 #include "groundglass/serve/records.h"
 
 namespace groundglass {

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "groundglass/annotate/sqlite.h"
+#include "groundglass/io/sqlite.h"
 #include "tests/annotate/made_up_project.h"
 #include "tests/complaint.h"
 

@@ -1,4 +1,4 @@
-#include "groundglass/annotate/sqlite.h"
+#include "groundglass/io/sqlite.h"
 
 #include <sqlite3.h>
 
