@@ -243,7 +243,7 @@ export class CorrectionDesk {
       say("saving", "working");
       const reason = byId("reason", HTMLInputElement).value.trim();
       const version = await sendFile("POST", withQuery(`${this.path}/versions`, {
-        author: this.author, reason: reason || null, parent: this.parent,
+        author: this.author, reason, parent: this.parent,
       }), await this.#file());
       this.#leave();
       byId("reason", HTMLInputElement).value = "";

@@ -70,8 +70,7 @@ export function showMeasures(place, detail) {
       [region.region, `${percentText(region.voxels ? region.infected_voxels / region.voxels : null)}, ${region.points} points`])),
   ];
   fill(place, make("table", {}, make("tbody", {}, ...rows.filter(([, value]) => value !== null).map(([name, value]) =>
-    make("tr", {}, make("th", { scope: "row" }, name), make("td", { className: "number" }, value))))),
-  detail.model?.caution ? make("p", { className: "hint" }, detail.model.caution) : null);
+    make("tr", {}, make("th", { scope: "row" }, name), make("td", { className: "number" }, value))))));
 }
 
 /**

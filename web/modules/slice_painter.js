@@ -122,7 +122,7 @@ export class SlicePainter {
     const maskColours = classColours.map((colour) => rgba(colour, this.scene.maskOpacity));
     const lungTint = rgba(lungColour, 0.22);
     const heatTable = heatColours.map((colour, index) =>
-      (index < 8 ? 0 : rgba(colour, this.scene.heatOpacity * Math.min(1, 0.25 + index / 200))));
+      (index < 3 ? 0 : rgba(colour, this.scene.heatOpacity * Math.min(1, index / 110))));
     const pixels = new Uint32Array(picture.data.buffer);
     const { start, stepX, stepY } = walk(plane, volume.dims, depth);
     const [width, height] = plane.size;

@@ -155,7 +155,7 @@ export class SliceView {
     const { scaleX, scaleY, left, top } = this.layout();
     context.lineWidth = 1.6;
     context.lineCap = "square";
-    context.globalAlpha = Math.max(0.3, this.scene.maskOpacity);
+    context.globalAlpha = Math.min(1, 0.4 + this.scene.maskOpacity);
     for (const [label, path] of this.painter.outline(this.plane, this.depth)) {
       const placed = new Path2D();
       placed.addPath(path, new DOMMatrix([scaleX, 0, 0, scaleY, left, top]));

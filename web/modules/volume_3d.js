@@ -54,7 +54,7 @@ export class SpaceView {
     this.canvas = canvas;
     /** @type {import("@niivue/niivue").Niivue | null} */
     this.niivue = null;
-    this.azimuth = 110;
+    this.azimuth = 160;
     this.elevation = 12;
   }
 
@@ -98,7 +98,7 @@ export class SpaceView {
     await niivue.attachToCanvas(this.canvas, false);
     niivue.addColormap("groundglass", {
       R: [0, 70, 120, 255, 255], G: [0, 130, 170, 77, 60], B: [0, 200, 255, 61, 40],
-      A: [0, 2, 14, 110, 255], I: [0, 40, lungValue, 150, 255],
+      A: [0, 1, 4, 120, 255], I: [0, 40, lungValue, 150, 255],
     });
     niivue.setSliceType(niivue.sliceTypeRender);
     this.niivue = niivue;

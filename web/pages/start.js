@@ -83,7 +83,8 @@ function card(study) {
     make("div", {},
       make("strong", {}, study.state === "ready" ? make("a", { href: pageOf(study.id) }, study.name) : study.name),
       make("div", { className: "hint" }, stateText(study)),
-      make("div", { className: "hint" }, `${timeText(study.created)}, ${study.files} files, ${bytesText(study.bytes)}`)),
+      make("div", { className: "hint" }, study.files === 0 ? timeText(study.created)
+        : `${timeText(study.created)}, ${study.files} file${study.files === 1 ? "" : "s"}, ${bytesText(study.bytes)}`)),
     make("div", { className: "actions" },
       study.state === "ready" && make("button", {
         type: "button", "aria-label": `Compare ${study.name}`,

@@ -81,14 +81,19 @@ export const space = {
 /** Lesions, measures, warnings, Grad-CAM and what can be done now. */
 export function showPanels() {
   const { detail, image } = state;
-  showWarnings(byId("warnings", HTMLElement), [...(image?.warnings ?? []), ...(detail?.warnings ?? [])]);
+  showWarnings(byId("warnings", HTMLElement), [
+    ...(image?.warnings ?? []), ...(detail?.warnings ?? []), ...(detail?.model?.caution ? [`${detail.model.name}: ${detail.model.caution}`] : []),
+  ]);
   showLesions(byId("lesions", HTMLElement), detail, jumpTo);
   showMeasures(byId("measures", HTMLElement), detail);
   const hasMap = Boolean(detail?.has.includes("gradcam"));
   const picture = byId("gradcam-picture", HTMLImageElement);
   byId("gradcam-figure", HTMLElement).hidden = !hasMap;
   const address = hasMap ? addressOf(`${thePath()}/versions/${detail?.version}/gradcam.png`) : "";
-  if (hasMap && picture.getAttribute("src") !== address) picture.src = address;
+  if (hasMap && picture.getAttribute("src") !== address) {
+    picture.src = address;
+    byId("gradcam-link", HTMLAnchorElement).href = address;
+  }
   enableControls();
 }
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { voxelMl } from "../modules/measures.js";
 import { readNifti } from "../modules/nifti.js";
 import {
-  folder, namelessControls, ready, removeFolder, run, shownNumber, startBrowser, startServer, visitor, wordsOf, workspace,
+  folder, namelessControls, painted, ready, removeFolder, run, shownNumber, startBrowser, startServer, visitor, wordsOf, workspace,
 } from "./desk.js";
 
 /** @type {Awaited<ReturnType<typeof startServer>>} */
@@ -84,20 +84,18 @@ test("an uploaded series is segmented, and its ml are the program's", async () =
   assert.match(await page.locator("#title").innerText(), /Uploaded/);
 });
 
-test("every threshold gives the program's ml and share", async () => {
+test("another threshold gives the program's ml and share", async () => {
   const { page } = anna;
-  for (const threshold of ["0.2", "0.8"]) {
-    run("predict", "series/case_000", "-o", `at_${threshold}`, "--threshold", threshold, "-q");
-    const told = JSON.parse(readFileSync(join(folder, `at_${threshold}/summary.json`), "utf8")).cases[0];
-    await page.locator("#threshold").fill(threshold);
-    const ml = await shownNumber(page, "ml");
-    const share = await shownNumber(page, "share");
-    console.log(`threshold ${threshold}: page ${ml.toFixed(3)} ml, program ${told.lesion_ml.toFixed(3)} ml`);
-    // Stored probabilities are rounded to 2^-14: a voxel or two may fall on the other side.
-    assert.ok(Math.abs(ml - told.lesion_ml) <= 2.01 * (told.lesion_ml / told.lesion_pixels), `${ml} ${told.lesion_ml}`);
-    // The program closes holes of the lungs with the mask in them, so they change a little with it.
-    assert.ok(Math.abs(share - told.lesion_fraction_of_lung) <= 0.01 * told.lesion_fraction_of_lung, `${share} ${told.lesion_fraction_of_lung}`);
-  }
+  run("predict", "series/case_000", "-o", "lower", "--threshold", "0.2", "-q");
+  const told = JSON.parse(readFileSync(join(folder, "lower/summary.json"), "utf8")).cases[0];
+  await page.locator("#threshold").fill("0.2");
+  const ml = await shownNumber(page, "ml");
+  const share = await shownNumber(page, "share");
+  console.log(`threshold 0.2: page ${ml.toFixed(3)} ml, program ${told.lesion_ml.toFixed(3)} ml`);
+  // Stored probabilities are rounded to 2^-14: a voxel or two may fall on the other side.
+  assert.ok(Math.abs(ml - told.lesion_ml) <= 2.01 * (told.lesion_ml / told.lesion_pixels), `${ml} ${told.lesion_ml}`);
+  // The program closes holes of the lungs with the mask in them, so they change a little with it.
+  assert.ok(Math.abs(share - told.lesion_fraction_of_lung) <= 0.01 * told.lesion_fraction_of_lung, `${share} ${told.lesion_fraction_of_lung}`);
   await page.click("#threshold-reset");
   await page.locator("#lesions button").first().click();
   await compareText("study", page);
@@ -114,12 +112,12 @@ test("a painted mask is saved as a new version, survives a reload, and is export
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.55, { steps: 6 });
   await page.mouse.up();
-  const painted = await shownNumber(page, "ml");
-  assert.ok(painted > before_ + 1, `${before_} ${painted}`);
+  const drawn = await shownNumber(page, "ml");
+  assert.ok(drawn > before_ + 1, `${before_} ${drawn}`);
   await page.keyboard.press("Control+z");
   assert.equal(await shownNumber(page, "ml"), before_);
   await page.keyboard.press("Control+y");
-  assert.equal(await shownNumber(page, "ml"), painted);
+  assert.equal(await shownNumber(page, "ml"), drawn);
   await page.keyboard.press("Control+s");
   await page.waitForSelector("#status[data-kind=wrong]");
   assert.match(await page.locator("#status").innerText(), /write your name/);
@@ -130,7 +128,7 @@ test("a painted mask is saved as a new version, survives a reload, and is export
   await page.reload();
   await ready(page, 2);
   await page.waitForFunction(() => document.getElementById("amount-note")?.textContent?.startsWith("corrected by Anna"));
-  assert.ok(Math.abs(await shownNumber(page, "ml") - painted) < 1e-6);
+  assert.ok(Math.abs(await shownNumber(page, "ml") - drawn) < 1e-6);
 
   await page.locator("#export > summary").click();
   const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#export-start")]);
@@ -138,7 +136,7 @@ test("a painted mask is saved as a new version, survives a reload, and is export
   await saved.saveAs(file);
   const mask = await readNifti(new Uint8Array(readFileSync(file)).buffer);
   const voxels = mask.data.filter((label) => label > 0).length;
-  assert.ok(Math.abs(voxels * voxelMl(mask.affine) - painted) < 1e-3, `${voxels} voxels`);
+  assert.ok(Math.abs(voxels * voxelMl(mask.affine) - drawn) < 1e-3, `${voxels} voxels`);
   assert.match(run("inspect", file), /96/);
 });
 
@@ -169,12 +167,13 @@ test("what was drawn comes back after the browser has died", async () => {
 test("everything works with the keyboard alone, and slices repaint quickly", async () => {
   const { page } = anna;
   await page.keyboard.press("a");
+  await painted(page);
   const axial = page.locator('canvas[data-plane="axial"]');
   const depth = Number(await axial.getAttribute("data-depth"));
   const times = [];
   for (let step = 0; step < 8; ++step) {
     await page.keyboard.press(step < 4 ? "ArrowUp" : "ArrowDown");
-    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    await painted(page);
     times.push(Number(await axial.getAttribute("data-paint-ms")));
   }
   console.log(`repaint of a slice: ${times.join(", ")} ms`);
@@ -205,7 +204,10 @@ test("everything works with the keyboard alone, and slices repaint quickly", asy
   await page.keyboard.press("?");
   await page.waitForSelector("dialog[open]");
   await page.keyboard.press("Escape");
-  await page.click("#discard");
+  // A reason may be left out.
+  await page.keyboard.press("Control+s");
+  await ready(page, 3);
+  assert.ok(Math.abs(await shownNumber(page, "ml") - second) < 1e-6);
 });
 
 test("lungs and infection are drawn in space", async () => {
@@ -226,7 +228,7 @@ test("a chest X-ray is a picture with window and inversion", async () => {
   assert.equal(await page.locator("canvas").count(), 1);
   const light = await page.locator("canvas").screenshot();
   await page.keyboard.press("v");
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  await painted(page);
   assert.notDeepEqual(await page.locator("canvas").screenshot(), light);
   await compareText("xray", page);
 });

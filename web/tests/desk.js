@@ -88,21 +88,30 @@ export async function shownNumber(page, id) {
 }
 
 /**
- * What a page says, with numbers and times taken out, and without the names of models, which come and go.
+ * What a page says, with numbers and times taken out, without the names of models, which come and go,
+ * and without lesions, of which processors may find a small one more or less.
  * @param {import("playwright-core").Page} page
  */
 export async function wordsOf(page) {
-  const text = await page.locator("main:visible").first().innerText();
+  const lesions = page.locator("#lesions");
+  const found = await lesions.count() > 0 ? await lesions.innerText() : "";
+  const text = (await page.locator("main:visible").first().innerText()).replace(found, "");
   const models = await page.locator("#model option").allTextContents();
   return text.split("\n").map((line) => line.trim()).filter((line) => line && !models.slice(1).includes(line)).join("\n")
     .replace(/\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b/g, "#").replace(/\d[\d.,:]*/g, "#");
+}
+
+/** Waits until what was asked for is painted. @param {import("playwright-core").Page} page */
+export function painted(page) {
+  return page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
 }
 
 /** Names of controls that a screen reader would not have. @param {import("playwright-core").Page} page */
 export function namelessControls(page) {
   return page.evaluate(() => [...document.querySelectorAll("button, input, select, canvas, a, summary")].filter((element) => {
     const labels = "labels" in element && element.labels ? [...element.labels] : [];
-    const name = element.getAttribute("aria-label") || element.textContent.trim() || labels.map((label) => label.textContent.trim()).join("");
+    const picture = element.querySelector("img[alt]")?.getAttribute("alt");
+    const name = element.getAttribute("aria-label") || picture || element.textContent.trim() || labels.map((label) => label.textContent.trim()).join("");
     return !name;
   }).map((element) => element.outerHTML));
 }
