@@ -36,6 +36,13 @@ before(async () => {
   run("phantom", "pictures", "--cases", "2", "--slices", "2", "--side", "64", "-q");
   run("annotate", "init", "pictures/cases.csv", "-o", join(workspace, "rounds/lungs"), "-q");
   run("annotate", "propose", join(workspace, "rounds/lungs"), "--models", "ct_infection,attention_unet_ct", "-q");
+  // A project without manual masks: one network proposes, people accept or draw.
+  const [header, ...rows] = readFileSync(join(folder, "pictures/cases.csv"), "utf8").trim().split("\n");
+  const column = header.split(",").indexOf("infection");
+  const emptied = rows.map((row) => row.split(",").map((cell, index) => (index === column ? "" : cell)).join(","));
+  writeFileSync(join(folder, "pictures/unmarked.csv"), [header, ...emptied, ""].join("\n"));
+  run("annotate", "init", "pictures/unmarked.csv", "-o", join(workspace, "rounds/proposals"), "-q");
+  run("annotate", "propose", join(workspace, "rounds/proposals"), "--stage", "2", "--models", "ct_infection", "-q");
   const training = join(workspace, "runs/small");
   mkdirSync(training, { recursive: true });
   writeFileSync(join(training, "recipe.toml"), 'seed = 1\n\n[model]\nname = "unet"\n\n[train]\nepochs = 4\n');
@@ -138,6 +145,10 @@ test("a painted mask is saved as a new version, survives a reload, and is export
   const voxels = mask.data.filter((label) => label > 0).length;
   assert.ok(Math.abs(voxels * voxelMl(mask.affine) - drawn) < 1e-3, `${voxels} voxels`);
   assert.match(run("inspect", file), /96/);
+  await page.selectOption("#format", "seg");
+  const [object] = await Promise.all([page.waitForEvent("download"), page.click("#export-start")]);
+  await object.saveAs(join(folder, "exported.dcm"));
+  assert.equal(readFileSync(join(folder, "exported.dcm")).toString("latin1", 128, 132), "DICM");
 });
 
 test("what was drawn comes back after the browser has died", async () => {
@@ -268,7 +279,7 @@ test("two people annotate a round at once", async () => {
   const enter = async (who, where) => {
     await where.goto(`${origin}/round.html`);
     await where.fill("#annotator", who);
-    await where.click("#rounds button");
+    await where.click('button[aria-label="Annotate lungs"]');
     await where.waitForSelector("body[data-case]");
   };
   await enter("Anna", page);
@@ -304,6 +315,28 @@ test("two people annotate a round at once", async () => {
   assert.match(JSON.stringify(status), /Ben/);
   assert.deepEqual(ben.complaints, []);
   await ben.context.close();
+});
+
+test("proposals of stage two are accepted, rejected, or drawn anew", async () => {
+  const { page, origin } = anna;
+  await page.goto(`${origin}/round.html`);
+  await page.click('button[aria-label="Annotate proposals"]');
+  for (const answer of ["Enter", "0", " ", "a"]) {
+    await page.waitForSelector("body[data-case]:not([data-case=none])");
+    const now = await page.locator("body").getAttribute("data-case");
+    assert.match(await page.locator("#stage-title").innerText(), /Is the proposal right/);
+    await page.keyboard.press(answer);
+    if (answer === " ") {
+      // The proposal is the start of the drawing.
+      await page.keyboard.press("e");
+      const box = await page.locator("#panels canvas").boundingBox();
+      await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+      await page.keyboard.press("Control+s");
+    }
+    await page.waitForFunction((last) => document.body.dataset.case !== last, now);
+  }
+  const status = JSON.parse(run("annotate", "status", join(workspace, "rounds/proposals"), "--json"));
+  assert.match(JSON.stringify(status), /"chosen_or_drawn":3/);
 });
 
 test("a training is followed by its curves", async () => {
