@@ -1,6 +1,23 @@
 # Everything is found, nothing is downloaded. Debian names stand in tools/install_dependencies.sh.
 find_package(Torch REQUIRED)
 find_package(Threads REQUIRED)
+
+# What several processes can train together by; distributed/c10d_team.cpp asks the same.
+set(GROUNDGLASS_TEAM_BACKENDS "")
+find_path(GROUNDGLASS_GLOO_HEADERS gloo/context.h HINTS ${TORCH_INCLUDE_DIRS})
+if(GROUNDGLASS_GLOO_HEADERS)
+  foreach(library IN ITEMS torch torch_cpu)
+    if(TARGET ${library})
+      get_target_property(definitions ${library} INTERFACE_COMPILE_DEFINITIONS)
+      if("USE_C10D_GLOO" IN_LIST definitions)
+        set(GROUNDGLASS_TEAM_BACKENDS gloo)
+      endif()
+    endif()
+  endforeach()
+endif()
+if(NOT GROUNDGLASS_TEAM_BACKENDS)
+  message(STATUS "No Gloo (LibTorch's, and libgloo-dev): networks are trained in one process")
+endif()
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 
 # Header-only libraries: searched on the usual paths and in GROUNDGLASS_HEADERS (a folder that a

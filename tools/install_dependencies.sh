@@ -4,7 +4,7 @@
 # "package", besides everything, what makes Debian packages of it.
 set -euo pipefail
 
-core=(cmake g++ git ninja-build libtorch-dev libopenblas0-openmp nlohmann-json3-dev
+core=(cmake g++ git ninja-build libtorch-dev libgloo-dev libopenblas0-openmp nlohmann-json3-dev
   libtomlplusplus-dev libcli11-dev libxxhash-dev libgtest-dev libgmock-dev)
 full=(libdnnl-dev libinsighttoolkit5-dev libgdcm-dev libdcmtk-dev libniftiio-dev libcharls-dev
   libopenjp2-7-dev zlib1g-dev libjpeg-dev libtiff-dev libopencv-dev libhdf5-dev libonnx-dev libprotobuf-dev libsqlite3-dev

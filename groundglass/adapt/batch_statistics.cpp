@@ -2,6 +2,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/rng.h"
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/batch_norm_no_scale.h"
 #include "groundglass/train/answers.h"
 
@@ -30,7 +31,7 @@ double momentum_of(BatchNormNoScaleImpl& norm, const torch::Tensor& mean) {
 std::vector<Layer> listened_layers(SegmentationModel& model) {
   std::vector<Layer> layers;
   for (const auto& module : model.modules(/*include_self=*/false)) {
-    auto* plain = dynamic_cast<torch::nn::BatchNorm2dImpl*>(module.get());
+    auto* plain = dynamic_cast<BatchNorm2dImpl*>(module.get());
     auto* no_scale = dynamic_cast<BatchNormNoScaleImpl*>(module.get());
     if (plain == nullptr && no_scale == nullptr) continue;
     Layer layer;
@@ -68,7 +69,7 @@ void finish(Layer& layer, double images, double mix) {
   const double share = reached ? mix : 0;
   layer.mean.copy_(share * mean + (1 - share) * layer.old_mean.to(torch::kFloat64));
   layer.variance.copy_(share * variance + (1 - share) * layer.old_variance.to(torch::kFloat64));
-  if (auto* plain = dynamic_cast<torch::nn::BatchNorm2dImpl*>(layer.module.get())) {
+  if (auto* plain = dynamic_cast<BatchNorm2dImpl*>(layer.module.get())) {
     plain->options.momentum(layer.old_momentum);
   }
 }

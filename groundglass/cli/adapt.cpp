@@ -1,8 +1,10 @@
 #include <iostream>
 
+#include "groundglass/cli/ranks.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/distributed/team.h"
 #include "groundglass/runs/adaptation.h"
 #include "groundglass/runs/trained_model.h"
 #include "groundglass/runs/training_run.h"
@@ -123,6 +125,7 @@ void run_adapt(const AdaptArguments& a, const Context& context) {
   }
   job.trained_ids = RunFolder(a.run).split_ids({"train", "val"});
   const AdaptOutcome outcome = adapt(job, *console);
+  if (!team().leads()) return;
   if (context.json) return print_json(adaptation_json(job, outcome));
   print_text(job, outcome);
 }
@@ -133,7 +136,7 @@ void add_adapt(CLI::App& app, Context& context) {
   auto a = std::make_shared<AdaptArguments>();
   auto* verb = add_verb(app, context, "adapt",
                         "fit a trained network to images of another hospital, without labels",
-                        [a, &context] { run_adapt(*a, context); });
+                        [a, &context] { run_as_team(context, [&] { run_adapt(*a, context); }); });
   verb->add_option("run", a->run, "run folder of the trained network")->required();
   verb->add_option("--data", a->data, "the other hospital's data set, or prepared set")->required();
   verb->add_option("-o,--output", a->output, "run folder of the adapted network")->required();
@@ -142,6 +145,7 @@ void add_adapt(CLI::App& app, Context& context) {
   verb->add_option("--domain", a->domains, "only this domain of the data; may be given again")
       ->allow_extra_args(false);
   verb->add_option("--epochs", a->epochs, "instead of the recipe's");
+  add_rank_options(verb, context);
   add_engine_options(verb, context);
   add_override_option(verb, context);
 }

@@ -13,6 +13,7 @@
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/distributed/team.h"
 
 namespace groundglass {
 namespace {
@@ -179,7 +180,7 @@ RunSettings run_settings(const Context& context) {
 }
 
 std::unique_ptr<Observer> console_observer(const Context& context) {
-  if (context.quiet) return std::make_unique<Observer>();
+  if (context.quiet || !team().leads()) return std::make_unique<Observer>();
   return std::make_unique<Console>(isatty(STDERR_FILENO) != 0);
 }
 

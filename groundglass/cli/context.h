@@ -24,6 +24,10 @@ struct Context {
   int64_t seed = -1;  ///< -1: the recipe's
   std::vector<std::string> overrides;
 
+  int64_t processes = 0;   ///< to train with on this machine; 0: as the launcher says
+  double timeout_s = 600;  ///< until a process that does not answer counts as lost
+  int exit_code = 0;       ///< of a verb that ends without an error
+
   std::function<void()> work;
   std::string command;  ///< command_text() of the verb that `work` belongs to
 };

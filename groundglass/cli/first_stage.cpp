@@ -75,7 +75,10 @@ std::optional<int> answer(int count, char** words) {
   }
 #ifdef GROUNDGLASS_PROCESSOR_ALONE
   if (verb.get_name() == "info") {
-    const groundglass::InfoText info = {TORCH_VERSION, {"cpu"}, groundglass::shown_verbs(app)};
+    std::vector<std::string> backends;
+    if (*GROUNDGLASS_TEAM_BACKENDS != '\0') backends = {GROUNDGLASS_TEAM_BACKENDS};
+    const groundglass::InfoText info = {
+        TORCH_VERSION, {"cpu"}, backends, groundglass::shown_verbs(app)};
     verb.count("--json") > 0 ? print_info_json(info) : print_info(info);
     return 0;
   }

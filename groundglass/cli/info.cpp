@@ -4,13 +4,14 @@
 #include "groundglass/cli/info_text.h"
 #include "groundglass/cli/verb_text.h"
 #include "groundglass/cli/verbs.h"
+#include "groundglass/distributed/team.h"
 
 namespace groundglass {
 namespace {
 
 /// The first stage answers in its place where the LibTorch has no CUDA.
 void show_info(const CLI::App& app, const Context& context) {
-  InfoText info = {TORCH_VERSION, {"cpu"}, shown_verbs(app)};
+  InfoText info = {TORCH_VERSION, {"cpu"}, team_backends(), shown_verbs(app)};
   const auto cuda = static_cast<int64_t>(torch::cuda::device_count());
   for (int64_t i = 0; i < cuda; ++i) info.devices.push_back("cuda:" + std::to_string(i));
   context.json ? print_info_json(info) : print_info(info);

@@ -38,6 +38,7 @@ void print_info_json(const InfoText& info) {
                                            {"build", build_shape()},
                                            {"libtorch", info.libtorch},
                                            {"devices", info.devices},
+                                           {"team_backends", info.team_backends},
                                            {"openmp_spin_count", spin.rounds},
                                            {"openmp_spin_count_set_by", spin.set_by},
                                            {"processor", cpu_name()},
@@ -60,6 +61,10 @@ void print_info(const InfoText& info) {
                                       : spin.rounds.get<std::string>() + " rounds at a barrier")
             << ", set by " << spin.set_by << "\n"
             << "devices    " << joined(info.devices, " ") << "\n"
+            << "processes  train together by "
+            << (info.team_backends.empty() ? "nothing: LibTorch has no Gloo here"
+                                           : joined(info.team_backends, " and "))
+            << "\n"
             << "verbs      " << joined(info.verbs, " ") << "\n"
             << kNotAMedicalDevice << std::endl;
 }

@@ -7,8 +7,9 @@ namespace groundglass {
 
 /// What `info` prints: version, LibTorch, processor, how OpenMP's threads wait, devices, verbs.
 struct InfoText {
-  std::string libtorch;              ///< "1.13.0"
-  std::vector<std::string> devices;  ///< "cpu", "cuda:0"
+  std::string libtorch;                    ///< "1.13.0"
+  std::vector<std::string> devices;        ///< "cpu", "cuda:0"
+  std::vector<std::string> team_backends;  ///< by which processes can train together: "gloo"
   std::vector<std::string> verbs;
 };
 

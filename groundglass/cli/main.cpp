@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 
 #include "groundglass/cli/command_line.h"
+#include "groundglass/cli/ranks.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
@@ -13,7 +14,7 @@ namespace groundglass {
 namespace {
 
 int speak(const std::string& message, int code) {
-  std::cerr << "error: " << message << std::endl;
+  if (errors_are_mine()) std::cerr << "error: " << rank_in_front() << message << std::endl;
   return code;
 }
 
@@ -33,7 +34,7 @@ int run(int count, char** words) {
   check_threads(context.threads);
   set_threads(context.threads);
   context.work();
-  return 0;
+  return context.exit_code;
 }
 
 /// Runs the verb; whatever is thrown becomes one line and an exit code.
@@ -43,7 +44,7 @@ int guarded_run(int count, char** words) {
   } catch (const Error& e) {
     return speak(e.what(), e.exit_code());
   } catch (const Stopped& e) {
-    std::cerr << e.what() << std::endl;
+    if (errors_are_mine()) std::cerr << e.what() << std::endl;
     return e.exit_code();
   } catch (const std::filesystem::filesystem_error& e) {
     return speak(e.path1().string() + ": cannot be looked at (" + e.code().message() + ")",

@@ -3,12 +3,14 @@
 #include <ATen/Parallel.h>
 
 #include "groundglass/cli/print_fold.h"
+#include "groundglass/cli/ranks.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/distributed/team.h"
 #include "groundglass/evaluate/class_section.h"
 #include "groundglass/evaluate/class_table.h"
 #include "groundglass/runs/classifier_table.h"
@@ -33,6 +35,7 @@ RunFolder folder_of(const TrainArguments& a, int64_t fold) {
 
 void write_table(const TrainArguments& a, const Context& context, const Recipe& recipe,
                  const std::vector<FoldScores>& folds) {
+  if (!team().leads()) return;
   const TableCaption caption = {
       recipe.paper.title.empty() ? "Cross-validation" : recipe.paper.title,
       word_of(recipe.split.mode),
@@ -68,6 +71,7 @@ void run_train_classifier(const TrainArguments& a, const Context& context) {
         {folder_of(a, k), recipe, &set, splits[static_cast<size_t>(k)], settings.engine, k},
         *console));
   }
+  if (!team().leads()) return;
   const ClassifierTable table = classifier_table(folds, recipe, a.recipe);
   const fs::path run = a.output;
   write_file(run / "classifier.md", table.markdown);
@@ -99,7 +103,8 @@ void run_train(const TrainArguments& a, const Context& context) {
   if (a.resume && !job.run.begun()) {
     fail(ErrorKind::checkpoint, job.run.string() + ": holds no state.safetensors to resume from");
   }
-  print_fold(a.output, train_visibly(job, *console), recipe, context);
+  const FoldScores scores = train_visibly(job, *console);
+  if (team().leads()) print_fold(a.output, scores, recipe, context);
 }
 
 }  // namespace
@@ -107,7 +112,7 @@ void run_train(const TrainArguments& a, const Context& context) {
 void add_train(CLI::App& app, Context& context) {
   auto a = std::make_shared<TrainArguments>();
   auto* verb = add_verb(app, context, "train", "train a recipe; --fold all cross-validates",
-                        [a, &context] { run_train(*a, context); });
+                        [a, &context] { run_as_team(context, [&] { run_train(*a, context); }); });
   verb->add_option("recipe", a->recipe, "TOML file")->required();
   verb->add_option("--data", a->data, "data set, or prepared set")->required();
   verb->add_option("--lung-data", a->lung_data,
@@ -116,6 +121,7 @@ void add_train(CLI::App& app, Context& context) {
   verb->add_option("--fold", a->fold, "k (from 0) or all; runs go to OUTPUT/fold_k");
   verb->add_option("--epochs", a->epochs, "instead of the recipe's");
   verb->add_flag("--resume", a->resume, "insist that there is a run to go on with");
+  add_rank_options(verb, context);
   add_engine_options(verb, context);
   add_override_option(verb, context);
 }

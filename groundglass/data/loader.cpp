@@ -190,11 +190,18 @@ class Loader::Team {
     const size_t end = std::min(order_.size(), begin + static_cast<size_t>(options_.batch_size));
     std::vector<torch::Tensor> images, masks;
     Batch batch;
-    for (size_t i = begin; i < end; ++i) {
+    const auto step = static_cast<size_t>(options_.ranks);
+    for (size_t i = begin + static_cast<size_t>(options_.rank); i < end; i += step) {
       auto sample = load_sample(set_, order_[i], options_);
       images.push_back(sample.image);
       masks.push_back(sample.mask);
       batch.rows.push_back(order_[i].row);
+    }
+    if (images.empty()) {
+      const auto nobodys = load_sample(set_, order_[begin], options_);
+      batch.image = normalised(nobodys.image.unsqueeze(0), options_.normalise);
+      batch.target = nobodys.mask.unsqueeze(0).narrow(0, 0, 0);
+      return batch;
     }
     batch.image = normalised(torch::stack(images), options_.normalise);
     batch.target = torch::stack(masks);

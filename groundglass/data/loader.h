@@ -22,6 +22,8 @@ struct LoaderOptions {
   Normalise normalise = Normalise::unit;
   AugmentOptions augment;
   bool vary = false;  ///< online augmentation on (training) or off (validation)
+  int64_t rank = 0;   ///< batches hold the places rank, rank + ranks, ... of whole ones
+  int64_t ranks = 1;
 };
 
 /// The order of one epoch.
@@ -56,7 +58,9 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// The next batch, nothing at the end. The last one may be smaller. Throws what its thread threw.
+  /// The next batch, nothing at the end. The last one may be smaller; where it has no place for
+  /// this rank, its image is one that is nobody's, with no row and a target of no image. Throws
+  /// what its thread threw.
   std::optional<Batch> next();
 
   double waited_s() const;      ///< time that next() stood still

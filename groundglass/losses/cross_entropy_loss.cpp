@@ -4,6 +4,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/task.h"
+#include "groundglass/distributed/global_batch.h"
 #include "groundglass/losses/foreground.h"
 
 namespace groundglass {
@@ -47,12 +48,15 @@ torch::Tensor cross_entropy_loss(const torch::Tensor& logits, const torch::Tenso
   const auto valid = target != kIgnoreLabel;
   if (!options.class_weights.empty()) {
     const auto w = pixel_weights(logits, target, valid, options.class_weights);
-    const auto weighted = (cross_entropy_of_each_pixel(logits, target, valid) * w).sum();
-    return options.reduction == PixelReduction::sum ? weighted
-                                                    : weighted / w.sum().clamp_min(1e-12);
+    const auto weighted =
+        over_ranks((cross_entropy_of_each_pixel(logits, target, valid) * w).sum());
+    return options.reduction == PixelReduction::sum
+               ? weighted
+               : weighted / over_ranks(w.sum()).clamp_min(1e-12);
   }
-  const auto sum = (cross_entropy_of_each_pixel(logits, target, valid) * valid).sum();
-  return options.reduction == PixelReduction::sum ? sum : sum / valid.sum().clamp_min(1);
+  const auto sum = over_ranks((cross_entropy_of_each_pixel(logits, target, valid) * valid).sum());
+  return options.reduction == PixelReduction::sum ? sum
+                                                  : sum / over_ranks(valid.sum()).clamp_min(1);
 }
 
 }  // namespace groundglass

@@ -3,6 +3,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
+#include "groundglass/distributed/global_batch.h"
 #include "groundglass/losses/foreground.h"
 
 namespace groundglass {
@@ -23,7 +24,7 @@ torch::Tensor distillation_loss(const torch::Tensor& logits, const torch::Tensor
                               logits.select(1, 0), torch::sigmoid(known.select(1, 0)), {}, {},
                               at::Reduction::None)
                         : -(torch::softmax(known, 1) * torch::log_softmax(logits, 1)).sum(1);
-  return (each * valid).sum() / valid.sum().clamp_min(1);
+  return over_ranks((each * valid).sum()) / over_ranks(valid.sum()).clamp_min(1);
 }
 
 }  // namespace groundglass

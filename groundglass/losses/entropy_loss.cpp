@@ -1,6 +1,7 @@
 #include "groundglass/losses/entropy_loss.h"
 
 #include "groundglass/core/task.h"
+#include "groundglass/distributed/global_batch.h"
 
 namespace groundglass {
 namespace {
@@ -21,9 +22,9 @@ torch::Tensor entropy_loss(const torch::Tensor& logits, const torch::Tensor& tar
                            const EntropyLossOptions& options) {
   check_shapes(logits, target);
   const auto entropy = entropy_of_each_pixel(logits);
-  if (options.pixels == EntropyPixels::all) return entropy.mean();
+  if (options.pixels == EntropyPixels::all) return mean_over_images(entropy);
   const auto counts = target == kIgnoreLabel;
-  return (entropy * counts).sum() / counts.sum().clamp_min(1);
+  return over_ranks((entropy * counts).sum()) / over_ranks(counts.sum()).clamp_min(1);
 }
 
 }  // namespace groundglass

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "groundglass/core/task.h"
+#include "groundglass/distributed/global_batch.h"
 #include "groundglass/losses/foreground.h"
 
 namespace groundglass {
@@ -39,7 +40,7 @@ torch::Tensor focal_loss(const torch::Tensor& logits, const torch::Tensor& targe
   const auto weight = (1 - options.alpha) + (2 * options.alpha - 1) * is_foreground;
   // (1 - q)^gamma through its logarithm: its slope stays finite at q = 1 for any gamma.
   const auto each = -weight * torch::exp(options.gamma * log_rest) * log_q;
-  return (each * valid).sum() / valid.sum().clamp_min(1);
+  return over_ranks((each * valid).sum()) / over_ranks(valid.sum()).clamp_min(1);
 }
 
 }  // namespace groundglass

@@ -4,6 +4,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/task.h"
+#include "groundglass/distributed/global_batch.h"
 
 namespace groundglass {
 
@@ -45,7 +46,8 @@ Foreground every_class(const torch::Tensor& logits, const torch::Tensor& target)
 }
 
 torch::Tensor summed(const torch::Tensor& each, Reduction reduction) {
-  return reduction == Reduction::batch ? each.sum(torch::IntArrayRef{0, 2}) : each.sum(2);
+  return reduction == Reduction::batch ? over_ranks(each.sum(torch::IntArrayRef{0, 2}))
+                                       : each.sum(2);
 }
 
 SoftConfusion soft_confusion(const torch::Tensor& logits, const torch::Tensor& target,
@@ -56,8 +58,16 @@ SoftConfusion soft_confusion(const torch::Tensor& logits, const torch::Tensor& t
   return {tp, summed(p, reduction) - tp, summed(t, reduction) - tp};
 }
 
+torch::Tensor mean_over_images(const torch::Tensor& each) {
+  if (GlobalBatch::current() == nullptr) return each.mean();
+  int64_t numbers = 1;  // of an image; a rank may hold none
+  for (int64_t d = 1; d < each.dim(); ++d) numbers *= each.size(d);
+  return over_ranks(each.sum()) / static_cast<double>(images_in_batch(each.size(0)) * numbers);
+}
+
 torch::Tensor over_classes(const torch::Tensor& each, Classes classes) {
-  return classes == Classes::all ? each.sum(-1).mean() : each.mean();
+  if (each.dim() == 1) return classes == Classes::all ? each.sum(-1).mean() : each.mean();
+  return mean_over_images(classes == Classes::all ? each.sum(-1) : each);
 }
 
 }  // namespace groundglass

@@ -51,6 +51,9 @@ struct SoftConfusion {
 SoftConfusion soft_confusion(const torch::Tensor& logits, const torch::Tensor& target,
                              Reduction reduction, Classes classes = Classes::foreground);
 
+/// The mean over all images of the batch, those of other ranks included. each  [N,...].
+torch::Tensor mean_over_images(const torch::Tensor& each);
+
 /// One number per class ([F], or [N,F] with images apart) -> the loss: for the foreground the mean,
 /// for all classes their sum, averaged over the images.
 torch::Tensor over_classes(const torch::Tensor& each, Classes classes);

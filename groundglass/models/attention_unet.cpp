@@ -1,12 +1,12 @@
 #include "groundglass/models/attention_unet.h"
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/dropout.h"
 #include "groundglass/models/blocks/keras_init.h"
 #include "groundglass/models/blocks/separable_conv.h"
 #include "groundglass/models/blocks/tf_same.h"
 
 namespace groundglass {
-using torch::nn::BatchNorm2d;
 using torch::nn::BatchNorm2dOptions;
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;

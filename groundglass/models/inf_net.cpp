@@ -2,11 +2,11 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/task.h"
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/he_init.h"
 
 namespace groundglass {
 namespace F = torch::nn::functional;
-using torch::nn::BatchNorm2d;
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 namespace {

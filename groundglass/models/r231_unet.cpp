@@ -1,9 +1,9 @@
 #include "groundglass/models/r231_unet.h"
+#include "groundglass/models/blocks/batch_norm.h"
 
 #include <torch/nn/modules/activation.h>
 
 namespace groundglass {
-using torch::nn::BatchNorm2d;
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 using torch::nn::ReLU;

@@ -1,12 +1,12 @@
 #include "groundglass/models/raiu_net.h"
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/up_convolution.h"
 
 #include "groundglass/models/blocks/dropout.h"
 #include "groundglass/models/blocks/keras_layers.h"
 
 namespace groundglass {
-using torch::nn::BatchNorm2d;
 using torch::nn::Conv2d;
 using torch::nn::ConvTranspose2d;
 namespace {

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "groundglass/core/error.h"
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/up_convolution.h"
 
 namespace groundglass {
-using torch::nn::BatchNorm2d;
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 using torch::nn::ConvTranspose2d;

@@ -6,6 +6,7 @@
 #include "groundglass/adapt/batch_statistics.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/distributed/team.h"
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_writer.h"
 #include "groundglass/runs/trained_model.h"
@@ -128,10 +129,9 @@ WeightsNotes notes_of_start(const Recipe& recipe, const AdaptJob& job,
   return notes;
 }
 
-/// One round in its folder: labels, then trains. Returns what was chosen; test.json is without
-/// items.
-SelectionReport one_round(const AdaptJob& job, const fs::path& folder, const fs::path& teacher,
-                          const std::string& fingerprint, Observer& observer) {
+/// Labels the target and leaves the network that training starts from.
+void label_target(const AdaptJob& job, const fs::path& folder, const fs::path& teacher,
+                  const std::string& fingerprint, Observer& observer) {
   const fs::path start = folder / "start.safetensors";
   const bool begun = fs::exists(start) && fs::exists(folder / "selection.json");
   const TrainedModel model = begun ? load_trained_model(start) : prepared_teacher(job, teacher);
@@ -147,12 +147,20 @@ SelectionReport one_round(const AdaptJob& job, const fs::path& folder, const fs:
   labelling.source_split = job.source_split;
   labelling.folder = folder;
   labelling.fingerprint = fingerprint;
-  const SelectionReport report = make_pseudo_set(labelling, observer);
-  const Recipe recipe = round_recipe(job, start);
-  if (!fs::exists(start)) {
-    model.model->to(torch::kCPU);
-    write_safetensors(start, {named_weights(*model.model), notes_of_start(recipe, job, model)});
-  }
+  make_pseudo_set(labelling, observer);
+  if (fs::exists(start)) return;
+  model.model->to(torch::kCPU);
+  write_safetensors(
+      start, {named_weights(*model.model), notes_of_start(round_recipe(job, start), job, model)});
+}
+
+/// One round in its folder: labels, then trains. Returns what was chosen; test.json is without
+/// items.
+SelectionReport one_round(const AdaptJob& job, const fs::path& folder, const fs::path& teacher,
+                          const std::string& fingerprint, Observer& observer) {
+  team().leader_first([&] { label_target(job, folder, teacher, fingerprint, observer); });
+  const SelectionReport report = read_selection(folder / "selection.json");
+  const Recipe recipe = round_recipe(job, folder / "start.safetensors");
   const PreparedSet set(folder / "pseudo.ggset");
   job.train({folder, recipe, &set, pseudo_split(report.parts), job.engine}, observer);
   return report;
@@ -188,7 +196,7 @@ void write_after(const AdaptJob& job, AdaptOutcome& outcome) {
   FoldScores after = score_target(job, *load_trained_model(job.run.path()).model);
   after.best_epoch = trained.best_epoch;
   after.seconds = trained.seconds;
-  write_fold_scores(path, after);
+  if (team().leads()) write_fold_scores(path, after);
   outcome.after = after.items;
 }
 
@@ -227,7 +235,9 @@ AdaptOutcome adapt(const AdaptJob& job, Observer& observer) {
   const TrainedModel teacher = load_trained_model(job.teacher);
   const std::string fingerprint = fingerprint_of(job, teacher.weights_sha256);
   AdaptOutcome outcome;
-  if (options.rounds == 0) only_statistics(job, fingerprint);
+  if (options.rounds == 0) {
+    team().leader_first([&] { only_statistics(job, fingerprint); });
+  }
   fs::path labeller = job.teacher;
   for (int64_t round = 1; round <= options.rounds; ++round) {
     const fs::path folder = round == options.rounds
@@ -246,11 +256,11 @@ AdaptOutcome adapt(const AdaptJob& job, Observer& observer) {
     return outcome;
   }
   const FoldScores before = score_target(job, *teacher.model);
-  write_fold_scores(job.run.path() / "before.json", before);
+  if (team().leads()) write_fold_scores(job.run.path() / "before.json", before);
   outcome.before = before.items;
   warn_if_clean(job, before.items, observer);
   write_after(job, outcome);
-  write_file(report, adaptation_json(job, outcome).dump(1) + "\n");
+  if (team().leads()) write_file(report, adaptation_json(job, outcome).dump(1) + "\n");
   return outcome;
 }
 

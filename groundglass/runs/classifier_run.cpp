@@ -9,6 +9,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/distributed/team.h"
 #include "groundglass/runs/comparable.h"
 #include "groundglass/train/weights.h"
 
@@ -34,6 +35,14 @@ void begin_classifier_run(const ClassifierFoldJob& job) {
                                  "folder");
     }
   }
+  auto& ranks = team();
+  if (ranks.size() > 1) {
+    ranks.check_same("the recipe", job.recipe.resolved());
+    ranks.check_same("the prepared set",
+                     job.set->header().preprocess + "\n" + job.set->header().fingerprint);
+    ranks.check_same("the split", split_text);
+  }
+  if (!ranks.leads()) return;
   write_file(run.split(), split_text);
   write_file(run.recipe(), job.recipe.resolved());
 }
@@ -116,8 +125,9 @@ ClassifierFold train_classifier_fold(const ClassifierFoldJob& fold_job, Observer
   const ClassifierRecipe& recipe = fold_job.recipe;
   const PreparedSet& set = *fold_job.set;
   const fs::path result = fold_job.run.test_scores();
+  const bool ended = fs::exists(result);
   begin_classifier_run(fold_job);
-  if (fs::exists(result)) {
+  if (ended) {
     ClassifierFold finished = read_fold(result);
     finished.fold = fold_job.fold;
     return finished;
@@ -150,7 +160,8 @@ ClassifierFold train_classifier_fold(const ClassifierFoldJob& fold_job, Observer
     fold.items.push_back({row.id, row.patient, row.domain, row.label, scores[i]});
   }
   fold.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  write_fold(result, fold);
+  if (team().leads()) write_fold(result, fold);
+  team().barrier("finishing " + fold_job.run.string());
   fold.fold = fold_job.fold;
   return fold;
 }

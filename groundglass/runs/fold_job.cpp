@@ -15,6 +15,7 @@
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/distributed/team.h"
 #include "groundglass/losses/distillation_loss.h"
 #include "groundglass/runs/comparable.h"
 #include "groundglass/train/trainer.h"
@@ -188,6 +189,7 @@ void begin_run(const FoldJob& job) {
                                  "another folder");
     }
   }
+  if (!team().leads()) return;
   write_file(run.split(), split_text);
   if (!fs::exists(run.environment())) {  // a later call goes on with this run, or reads it
     write_file(run.environment(), environment_json(*job.set, job.engine));
@@ -195,25 +197,46 @@ void begin_run(const FoldJob& job) {
   write_file(run.recipe(), job.recipe.resolved());
 }
 
+namespace {
+
+/// Throws on all ranks unless they are about to train the same thing.
+void check_ranks_agree(const FoldJob& job, const std::string& progress) {
+  auto& ranks = team();
+  if (ranks.size() == 1) return;
+  const auto& header = job.set->header();
+  ranks.check_same("the recipe", job.recipe.resolved());
+  ranks.check_same("the prepared set", header.source + "\n" + header.preprocess + "\n" +
+                                           header.classes + "\n" + header.fingerprint + "\n" +
+                                           std::to_string(job.set->size()));
+  ranks.check_same("the split", split_json(job.split, job.set->rows()));
+  ranks.check_same("how far " + job.run.string() + " is", progress);
+}
+
+}  // namespace
+
 FoldScores score_fold(const FoldJob& job, SegmentationModel& model, int64_t best_epoch) {
   ScoreOptions options = job.recipe.scoring(job.engine);
   const auto& rows = job.set->rows();
   if (job.recipe.evaluate.threshold_from == ThresholdFrom::validation) {
     options.threshold =
         best_threshold(score_entries(model, *job.set, job.split.validation, options), rows);
-    change_weights_notes(job.run.weights(), {{"threshold", shortest(options.threshold)}});
+    if (team().leads()) {
+      change_weights_notes(job.run.weights(), {{"threshold", shortest(options.threshold)}});
+    }
   }
   FoldScores scores = name_scores(score_entries(model, *job.set, job.split.test, options), rows);
   scores.best_epoch = best_epoch;
   scores.threshold = options.threshold;
-  write_fold_scores(job.run.test_scores(), scores);
+  if (team().leads()) write_fold_scores(job.run.test_scores(), scores);
   return scores;
 }
 
 FoldScores train_fold(const FoldJob& job, Observer& observer) {
   begin_run(job);
   const fs::path result = job.run.test_scores();
-  if (fs::exists(result) && job.run.begun() && !has_unfinished_state(job.run.path())) {
+  const bool ended = fs::exists(result) && job.run.begun() && !has_unfinished_state(job.run.path());
+  check_ranks_agree(job, ended ? "ended" : job.run.begun() ? "begun" : "new");
+  if (ended) {
     FoldScores finished = read_fold_scores(result);
     finished.fold = job.fold;
     return finished;
@@ -223,13 +246,15 @@ FoldScores train_fold(const FoldJob& job, Observer& observer) {
   const int64_t best_epoch = train(training, observer).best_epoch;
   FoldScores scores = score_fold(job, *training.model, best_epoch);
   scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  write_fold_scores(result, scores);
+  if (team().leads()) write_fold_scores(result, scores);
+  team().barrier("finishing " + job.run.string());
   scores.fold = job.fold;
   return scores;
 }
 
 std::vector<EpochDone> train_epochs(const FoldJob& job, int64_t epochs, Observer& observer) {
   begin_run(job);
+  check_ranks_agree(job, job.run.begun() ? "begun" : "new");
   TrainJob training = train_job(job, observer);
   training.pause_after = epochs;
   train(training, observer);

@@ -6,6 +6,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
+#include "groundglass/distributed/team.h"
 #include "groundglass/models/cascade.h"
 #include "groundglass/train/weights.h"
 
@@ -118,7 +119,7 @@ void join(const FoldJob& job, const TrainedModel& lung, const TrainedModel& infe
   load_weights(whole, weights, job.run.string());
   WeightsNotes notes = notes_of_training(job);
   notes["threshold"] = shortest(infection.threshold);
-  write_safetensors(job.run.weights(), {weights, notes});
+  if (team().leads()) write_safetensors(job.run.weights(), {weights, notes});
 }
 
 }  // namespace
@@ -154,9 +155,9 @@ FoldScores train_stages(const FoldJob& job, Observer& observer) {
 
   const ModelPtr whole = recipe.model.make();
   const fs::path gated = job.run.path() / "gated.ggset";
-  if (!fs::exists(gated)) {
-    write_gated(gated, job, lung, cascade_of(*whole), observer);
-  }
+  team().leader_first([&] {
+    if (!fs::exists(gated)) write_gated(gated, job, lung, cascade_of(*whole), observer);
+  });
   const PreparedSet behind(gated);
   if (behind.header().fingerprint != gated_fingerprint(job, lung, cascade_of(*whole).options())) {
     fail(ErrorKind::usage, gated.string() +
@@ -181,7 +182,8 @@ FoldScores train_stages(const FoldJob& job, Observer& observer) {
   scores.best_epoch = trained.best_epoch;
   scores.threshold = infection.threshold;
   scores.seconds = trained.seconds + of_lungs.seconds;
-  write_fold_scores(job.run.test_scores(), scores);
+  if (team().leads()) write_fold_scores(job.run.test_scores(), scores);
+  team().barrier("finishing " + job.run.string());
   scores.fold = job.fold;
   return scores;
 }

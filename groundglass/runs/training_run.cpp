@@ -11,6 +11,7 @@
 #include "groundglass/data/dataset.h"
 #include "groundglass/data/prepare.h"
 #include "groundglass/data/shared_patients.h"
+#include "groundglass/distributed/team.h"
 #include "groundglass/report/run_pictures.h"
 #include "groundglass/runs/staged_training.h"
 
@@ -76,6 +77,11 @@ void warn_of_shared_patients(const PreparedSet& set, const Recipe& recipe, const
 fs::path prepared_path(const std::string& data, const RunFolder& folder, const Recipe& recipe,
                        const RunSettings& settings, Observer& observer, Masks masks) {
   if (!is_dataset(data)) return data;
+  if (team().size() > 1) {
+    team().leader_first([&] {
+      prepared_path(data, folder, recipe, settings, observer, masks);
+    });  // the others find it there
+  }
   if (build_shape() == "core") {
     fail(ErrorKind::usage, data +
                                ": this build reads no images; prepare the data set elsewhere with "
@@ -155,6 +161,10 @@ RunFolder shared_set_folder(const Recipe& recipe, const fs::path& output) {
 }
 
 FoldScores train_visibly(const FoldJob& job, Observer& console) {
+  if (!team().leads()) {
+    auto& nobody = silent_observer();
+    return job.lungs != nullptr ? train_stages(job, nobody) : train_fold(job, nobody);
+  }
   make_folder(job.run.path());
   EventLog log(job.run.events());
   Observers observers;

@@ -4,6 +4,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/distributed/team.h"
 #include "groundglass/models/mirrors.h"
 
 namespace groundglass {
@@ -51,10 +52,14 @@ void for_each_batch(torch::nn::Module& model, const PreparedSet& set,
   const torch::NoGradGuard no_grad;
   const EvaluationMode evaluating(model);
   Loader batches(set, entries, loader);
+  auto& ranks = team();
   while (const auto batch = batches.next()) {
-    if (stop_signal() != 0) throw Stopped(stop_signal(), when_stopped);
+    // Ranks stop together, or the others would wait for an answer that does not come.
+    if (ranks.size() == 1 && stop_signal() != 0) throw Stopped(stop_signal(), when_stopped);
     visit(*batch);
   }
+  if (ranks.size() == 1) return;
+  if (const int signal = ranks.agreed_stop(stop_signal())) throw Stopped(signal, when_stopped);
 }
 
 void for_each_answer(SegmentationModel& model, const PreparedSet& set,

@@ -40,7 +40,8 @@ torch::Tensor answer(SegmentationModel& model, const torch::Tensor& images, cons
 
 /// Hands the batches of `entries` over in their order, with `model` in evaluation mode and without
 /// gradients; afterwards, and after an exception, the model is in the mode in which it came.
-/// Throws Stopped(when_stopped) between two batches if a stop signal came.
+/// Throws Stopped(when_stopped) between two batches if a stop signal came; in a team of several
+/// ranks, which all have to call it, after the last one, on all of them.
 void for_each_batch(torch::nn::Module& model, const PreparedSet& set,
                     const std::vector<Entry>& entries, const LoaderOptions& loader,
                     const std::string& when_stopped,

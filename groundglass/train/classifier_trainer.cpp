@@ -8,6 +8,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/distributed/global_batch.h"
 #include "groundglass/train/answers.h"
 #include "groundglass/train/training_state.h"
 
@@ -30,8 +31,12 @@ class ClassificationTask final : public TrainingTask {
     }
     std::vector<int64_t> classes;
     for (const int64_t row : batch.rows) classes.push_back(class_of(row));
-    return torch::nll_loss(torch::log_softmax(logits.to(torch::kFloat32), 1),
-                           torch::tensor(classes, torch::kInt64).to(engine.device));
+    const auto log_p = torch::log_softmax(logits.to(torch::kFloat32), 1);
+    const auto truth = torch::tensor(classes, torch::kInt64).to(engine.device);
+    if (GlobalBatch::current() == nullptr) return torch::nll_loss(log_p, truth);
+    const auto held = static_cast<int64_t>(classes.size());  // none: the image is nobody's
+    const auto sum = -log_p.narrow(0, 0, held).gather(1, truth.unsqueeze(1)).sum();
+    return over_ranks(sum) / static_cast<double>(images_in_batch(held));
   }
 
   void validate(const LoaderOptions& loader, const Engine& engine, EpochDone& done) override {

@@ -6,6 +6,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/task.h"
+#include "groundglass/distributed/team.h"
 
 namespace groundglass {
 namespace {
@@ -59,6 +60,86 @@ double mean_over_domains(const Scores& scores, const std::vector<PreparedRow>& r
   return sum / static_cast<double>(pooled.size());
 }
 
+/// The entries of the batches that a rank scores: whole ones, the same as those of one process.
+std::vector<Entry> entries_of_rank(const std::vector<Entry>& entries, int64_t batch_size,
+                                   const Team& ranks) {
+  if (ranks.size() == 1) return entries;
+  std::vector<Entry> mine;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const int64_t batch = static_cast<int64_t>(i) / batch_size;
+    if (batch % ranks.size() == ranks.rank()) mine.push_back(entries[i]);
+  }
+  return mine;
+}
+
+/// A row's score as numbers, and back. Counts are whole and far below 2^53.
+constexpr int64_t kNumbersOfRow = 7 + 2 * ProbabilityHistogram::kBins;
+
+std::vector<double> numbers_of(const RowScore& s) {
+  std::vector<double> n = {static_cast<double>(s.counts.tp),
+                           static_cast<double>(s.counts.fp),
+                           static_cast<double>(s.counts.fn),
+                           static_cast<double>(s.counts.tn),
+                           s.soft.overlap,
+                           s.soft.probability,
+                           s.soft.truth};
+  n.insert(n.end(), s.histogram.truth.begin(), s.histogram.truth.end());
+  n.insert(n.end(), s.histogram.rest.begin(), s.histogram.rest.end());
+  for (const auto& c : s.classes) {
+    for (const int64_t count : {c.tp, c.fp, c.fn, c.tn}) n.push_back(static_cast<double>(count));
+  }
+  return n;
+}
+
+RowScore row_score_of(int64_t row, const double* n, int64_t classes) {
+  const auto counts_at = [](const double* at) {
+    return Counts{static_cast<int64_t>(at[0]), static_cast<int64_t>(at[1]),
+                  static_cast<int64_t>(at[2]), static_cast<int64_t>(at[3])};
+  };
+  RowScore s;
+  s.row = row;
+  s.counts = counts_at(n);
+  s.soft = {n[4], n[5], n[6]};
+  constexpr auto kBins = ProbabilityHistogram::kBins;
+  for (int64_t b = 0; b < kBins; ++b) {
+    s.histogram.truth[static_cast<size_t>(b)] = static_cast<int64_t>(n[7 + b]);
+    s.histogram.rest[static_cast<size_t>(b)] = static_cast<int64_t>(n[7 + kBins + b]);
+  }
+  for (int64_t c = 0; c < classes; ++c) s.classes.push_back(counts_at(n + kNumbersOfRow + 4 * c));
+  return s;
+}
+
+/// Puts the ranks' scores together in the order of the entries. A number of one rank stands beside
+/// zeros of the others, so that the sum is the number itself.
+void exchange(Scores& scores, std::vector<double>& losses, const std::vector<Entry>& entries,
+              int64_t batch_size, int64_t out_channels, Team& ranks) {
+  if (ranks.size() == 1) return;
+  const int64_t classes = out_channels > 2 ? out_channels - 1 : 0;
+  const auto n = static_cast<int64_t>(entries.size());
+  const int64_t batches = (n + batch_size - 1) / batch_size, width = kNumbersOfRow + 4 * classes;
+  auto table = torch::zeros({n * width + batches}, torch::kFloat64);
+  double* out = table.data_ptr<double>();
+  size_t next = 0, next_loss = 0;
+  for (int64_t b = ranks.rank(); b < batches; b += ranks.size()) {
+    out[n * width + b] = losses.at(next_loss++);
+    for (int64_t i = b * batch_size; i < std::min(n, (b + 1) * batch_size); ++i) {
+      const auto numbers = numbers_of(scores.rows.at(next++));
+      if (static_cast<int64_t>(numbers.size()) != width) {
+        fail(ErrorKind::internal, "a row's score has another number of classes than its network");
+      }
+      std::copy(numbers.begin(), numbers.end(), out + i * width);
+    }
+  }
+  if (n == 0) return;
+  ranks.sum(table, "putting scores together");
+  scores.rows.clear();
+  for (int64_t i = 0; i < n; ++i) {
+    scores.rows.push_back(
+        row_score_of(entries[static_cast<size_t>(i)].row, out + i * width, classes));
+  }
+  losses.assign(out + n * width, out + n * width + batches);
+}
+
 }  // namespace
 
 Counts ProbabilityHistogram::at(int64_t bin) const {
@@ -104,12 +185,12 @@ Scores score_entries(SegmentationModel& model, const PreparedSet& set,
                      const std::vector<Entry>& entries, const ScoreOptions& options,
                      const LossFunction& loss) {
   Scores scores;
-  int64_t batches = 0;
-  for_each_answer(model, set, entries, options, [&](const Answer& a) {
-    if (loss) {
-      scores.loss += loss(a.logits, a.batch.target.to(options.engine.device)).item<double>();
-    }
-    ++batches;
+  std::vector<double> losses;  // of the batches
+  auto& ranks = team();
+  const auto mine = entries_of_rank(entries, options.loader.batch_size, ranks);
+  for_each_answer(model, set, mine, options, [&](const Answer& a) {
+    losses.push_back(loss ? loss(a.logits, a.batch.target.to(options.engine.device)).item<double>()
+                          : 0);
     const auto p = probabilities(a.logits).cpu();
     const auto label = labels(p, options.threshold);
     for (int64_t i = 0; i < p.size(0); ++i) {
@@ -117,7 +198,9 @@ Scores score_entries(SegmentationModel& model, const PreparedSet& set,
           score_row(a.batch.rows[static_cast<size_t>(i)], p[i], label[i], a.batch.target[i]));
     }
   });
-  if (batches > 0) scores.loss /= static_cast<double>(batches);
+  exchange(scores, losses, entries, options.loader.batch_size, model.out_channels(), ranks);
+  for (const double value : losses) scores.loss += value;
+  if (!losses.empty()) scores.loss /= static_cast<double>(losses.size());
   return scores;
 }
 

@@ -50,8 +50,9 @@ struct ScoreOptions : AnswerOptions {
   double threshold = 0.5;
 };
 
-/// Runs the network over entries in evaluation mode. `loss` may be empty.
-/// Throws Stopped if a stop signal came.
+/// Runs the network over entries in evaluation mode. `loss` may be empty. In a team of several
+/// ranks all of them call it: each takes every size-th batch, and all return the scores that one
+/// process would have, to the bit. Throws Stopped if a stop signal came.
 Scores score_entries(SegmentationModel& model, const PreparedSet& set,
                      const std::vector<Entry>& entries, const ScoreOptions& options,
                      const LossFunction& loss = {});

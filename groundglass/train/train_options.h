@@ -35,6 +35,14 @@ inline Words<Monitor> words_of(Monitor) {
           {"auc", Monitor::auc}};
 }
 
+/// Over which images batch norm takes its statistics where several processes train one network.
+enum class BatchNormOver { automatic, global, local };
+inline Words<BatchNormOver> words_of(BatchNormOver) {
+  return {{"auto", BatchNormOver::automatic},
+          {"global", BatchNormOver::global},
+          {"local", BatchNormOver::local}};
+}
+
 /// How a network is trained.
 struct TrainOptions {
   int64_t epochs = 50;
@@ -60,11 +68,12 @@ struct TrainOptions {
   double checkpoint_minutes = 10;
   int64_t loader_threads = 1;
   int64_t seed = 20260101;
+  BatchNormOver batch_norm = BatchNormOver::automatic;
 
   template <class V>
   void fields(V& v) {
     v.field({"epochs", "passes over the training entries", 1, 100000}, epochs);
-    v.field({"batch_size", "slices per step", 1, 4096}, batch_size);
+    v.field({"batch_size", "slices per step, over all processes", 1, 4096}, batch_size);
     v.choice({"optimizer", "'adam' or 'sgd'"}, optimizer, words_of(optimizer));
     v.field({"learning_rate", "initial step size", 0, 100}, learning_rate);
     v.field({"adam_beta1", "decay of the mean gradient", 0, 1}, adam_beta1);
@@ -108,6 +117,11 @@ struct TrainOptions {
     v.field({"loader_threads", "threads that prepare batches beside the training", 1, 256},
             loader_threads);
     v.field({"seed", "of weights, order, augmentation and dropout"}, seed);
+    v.choice(
+        {"batch_norm",
+         "several processes: batch norm over the images of all ('global'), of each ('local') or "
+         "'auto': global up to 8 processes"},
+        batch_norm, words_of(batch_norm));
   }
 
   /// Throws Error(recipe) for a monitor that is a classifier's.

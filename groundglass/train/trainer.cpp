@@ -31,6 +31,14 @@ class SegmentationTask final : public TrainingTask {
       const Autocast autocast(engine.device, engine.precision);
       said = job_.model->forward(image);
     }
+    if (batch.rows.empty()) {  // a rank without a place: the image is nobody's and counts nowhere
+      const auto none = [](torch::Tensor& x) {
+        if (x.defined()) x = x.narrow(0, 0, 0);
+      };
+      none(said.logits);
+      none(taught);
+      for (auto& side : said.side) none(side);
+    }
     return supervised_loss(said, taught, batch.target.to(engine.device));
   }
 

@@ -1,12 +1,17 @@
 #include "groundglass/train/training.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/rng.h"
 #include "groundglass/core/text.h"
+#include "groundglass/distributed/global_batch.h"
+#include "groundglass/distributed/gradient_buckets.h"
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/train/memory_format.h"
 #include "groundglass/train/optimizer.h"
 #include "groundglass/train/training_state.h"
@@ -17,13 +22,24 @@
 namespace groundglass {
 namespace {
 
+/// Ranks up to which batch norm is global unless the recipe says something.
+constexpr int64_t kGlobalUpTo = 8;
+
+BatchStatistics batch_statistics(BatchNormOver over, int64_t ranks) {
+  const bool global =
+      over == BatchNormOver::global || (over == BatchNormOver::automatic && ranks <= kGlobalUpTo);
+  return global ? BatchStatistics::global : BatchStatistics::local;
+}
+
 /// One training from its state to its end.
 class Training {
  public:
   Training(const TrainingJob& job, TrainingTask& task, Observer& observer)
       : job_(job),
         task_(task),
-        observer_(observer),
+        observer_(team().leads() ? observer : silent_observer()),
+        ranks_(team()),
+        statistics_(batch_statistics(job.options.batch_norm, ranks_.size())),
         engine_(trusted_precision(job.engine, job.set->header().height, job.set->header().width,
                                   observer)),
         network_(task.network()),
@@ -39,12 +55,15 @@ class Training {
     loader_.normalise = job_.normalise;
     loader_.augment = job_.augment;
     loader_.vary = job_.augment.mode == AugmentMode::online;
+    loader_.rank = ranks_.rank();
+    loader_.ranks = ranks_.size();
     if (job_.options.sampling == Sampling::small_lesions) {
       small_lesions_ = rows_with_small_lesions(*job_.set);
     }
     if (state_exists(job_.run)) {
       state_ = load_state(job_.run, network_, *optimizer_, average_, task_.state_name());
     }
+    if (ranks_.size() > 1) meet_the_others();
     last_save_s_ = now_s();
   }
 
@@ -55,11 +74,39 @@ class Training {
     }
     state_.finished = true;
     save();
-    load_weights(network_, read_safetensors(weights_path()).tensors, weights_path().string());
+    if (ranks_.leads()) {
+      load_weights(network_, read_safetensors(weights_path()).tensors, weights_path().string());
+    }
+    share_weights();  // not read by all: a file system may show other machines an older file
     return {state_.epoch, state_.best_epoch, state_.best_monitor};
   }
 
  private:
+  void meet_the_others() {
+    if (job_.options.batch_size < ranks_.size()) {
+      fail(ErrorKind::recipe, "[train] batch_size is " + std::to_string(job_.options.batch_size) +
+                                  " and " + std::to_string(ranks_.size()) +
+                                  " processes share a batch, expected at least one slice for each; "
+                                  "raise batch_size or start fewer");
+    }
+    if (statistics_ == BatchStatistics::global) check_norms_are_ours(network_);
+    ranks_.check_same("the training state",
+                      std::to_string(state_.epoch) + "/" + std::to_string(state_.step) + "/" +
+                          shortest(state_.loss_sum) + "/" + std::to_string(state_.best_epoch));
+    ranks_.check_same("the arithmetic", precision_name(engine_.precision));
+    share_weights();
+    buckets_ = std::make_unique<GradientBuckets>(parameters_, ranks_);
+  }
+
+  /// Gives all ranks the weights of rank 0.
+  void share_weights() {
+    if (ranks_.size() == 1) return;
+    const torch::NoGradGuard no_grad;
+    for (auto& [name, tensor] : named_weights(network_)) {
+      ranks_.broadcast(tensor, "sharing weights");
+    }
+  }
+
   std::filesystem::path weights_path() const { return job_.run / "weights.safetensors"; }
 
   bool out_of_patience() const {
@@ -83,8 +130,11 @@ class Training {
       Loader loader(*job_.set, order, loader_, state_.step);
       network_.train();
       while (auto next = loader.next()) {
-        const double loss = one_step(*next, steps);
-        images += next->image.size(0);
+        const int64_t in_batch =
+            std::min<int64_t>(job_.options.batch_size, static_cast<int64_t>(order.size()) -
+                                                           state_.step * job_.options.batch_size);
+        const double loss = one_step(*next, in_batch, steps);
+        images += in_batch;
         observer_.on(Progress{"steps", state_.step, steps,
                               "epoch " + std::to_string(state_.epoch + 1) + "/" +
                                   std::to_string(job_.options.epochs) + ", loss " +
@@ -101,12 +151,16 @@ class Training {
     finish_epoch(done, begin);
   }
 
-  double one_step(const Batch& batch, int64_t steps) {
+  /// images  of the batch, over all ranks
+  double one_step(const Batch& batch, int64_t images, int64_t steps) {
     const double progress = static_cast<double>(state_.epoch) +
                             static_cast<double>(state_.step) / static_cast<double>(steps);
     // Dropout draws from LibTorch's generator: seeded for each step, it has no history to save.
-    at::manual_seed(mix_keys(loader_.seed, static_cast<uint64_t>(state_.epoch),
-                             static_cast<uint64_t>(state_.step), 0xd40b));
+    const uint64_t key = mix_keys(loader_.seed, static_cast<uint64_t>(state_.epoch),
+                                  static_cast<uint64_t>(state_.step), 0xd40b);
+    at::manual_seed(key);
+    std::optional<GlobalBatch> global;
+    if (buckets_) global.emplace(ranks_, images, statistics_, key);
     for (auto& p : parameters_) p.mutable_grad().reset();
     auto image = batch.image.to(engine_.device);
     if (trains_channels_last(engine_)) image = channels_last(image);
@@ -117,7 +171,9 @@ class Training {
            "the loss is not a number in epoch " + std::to_string(state_.epoch + 1) + ", step " +
                std::to_string(state_.step + 1) + "; lower [train] learning_rate or set clip_norm");
     }
+    if (buckets_) buckets_->begin();
     loss.backward();
+    if (buckets_) buckets_->finish();
     if (job_.options.clip_norm > 0) clip_gradients(parameters_, job_.options.clip_norm);
     optimizer_->step(scheduled_rate(job_.options, progress));
     average_.update(network_);
@@ -128,11 +184,11 @@ class Training {
 
   /// Between two steps: a checkpoint if one is due, and the end if a signal asked for it.
   void save_or_stop() {
-    if (stop_signal() != 0) {
+    const int signal = ranks_.size() > 1 ? ranks_.agreed_stop(stop_signal()) : stop_signal();
+    if (signal != 0) {
       save();
-      throw Stopped(stop_signal(), "stopped after step " + std::to_string(state_.step) +
-                                       " of epoch " + std::to_string(state_.epoch + 1) + "; " +
-                                       task_.how_to_go_on());
+      throw Stopped(signal, "stopped after step " + std::to_string(state_.step) + " of epoch " +
+                                std::to_string(state_.epoch + 1) + "; " + task_.how_to_go_on());
     }
     if (now_s() - last_save_s_ > 60 * job_.options.checkpoint_minutes) save();
   }
@@ -140,7 +196,10 @@ class Training {
   void finish_epoch(EpochDone& done, double begin) {
     LoaderOptions plain = loader_;
     plain.vary = false;
+    plain.rank = 0;
+    plain.ranks = 1;
     WeightAverage::Swapped averaged(average_, network_);
+    agree_on_weights();
     done.epoch = state_.epoch + 1;
     done.epochs = job_.options.epochs;
     task_.validate(plain, engine_, done);
@@ -151,7 +210,9 @@ class Training {
     if (done.best) {
       state_.best_monitor = done.monitor;
       state_.best_epoch = done.epoch;
-      write_safetensors(weights_path(), {named_weights(network_), job_.weights_notes});
+      if (ranks_.leads()) {
+        write_safetensors(weights_path(), {named_weights(network_), job_.weights_notes});
+      }
     }
     ++state_.epoch;
     state_.step = 0;
@@ -159,22 +220,37 @@ class Training {
     state_.history.push_back(done);
     averaged.restore();
     save();
-    task_.write_progress(job_.run, state_.history);
+    if (ranks_.leads()) task_.write_progress(job_.run, state_.history);
     observer_.on(done);
   }
 
+  /// Before an epoch is judged: moving statistics of local batches are rank 0's; everything else
+  /// has to be the same on all ranks, which processors of several kinds may fail to keep up.
+  void agree_on_weights() {
+    if (ranks_.size() == 1) return;
+    const torch::NoGradGuard no_grad;
+    if (statistics_ == BatchStatistics::local) {
+      for (auto& buffer : network_.buffers()) ranks_.broadcast(buffer, "sharing statistics");
+    }
+    ranks_.check_same("the weights after epoch " + std::to_string(state_.epoch + 1),
+                      std::to_string(digest_of_weights(network_)));
+  }
+
   void save() {
-    save_state(job_.run, state_, network_, *optimizer_, average_);
+    if (ranks_.leads()) save_state(job_.run, state_, network_, *optimizer_, average_);
     last_save_s_ = now_s();
   }
 
   const TrainingJob& job_;
   TrainingTask& task_;
   Observer& observer_;
+  Team& ranks_;
+  BatchStatistics statistics_;
   Engine engine_;
   torch::nn::Module& network_;
   std::vector<torch::Tensor> parameters_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<GradientBuckets> buckets_;  ///< of several ranks
   WeightAverage average_;
   LoaderOptions loader_;
   std::vector<bool> small_lesions_;

@@ -81,11 +81,19 @@ class TrainingTask {
 /// a later call: schedules are those of the whole training, and nothing shows that there was a
 /// pause. The network then holds the last weights.
 ///
-/// On SIGINT or SIGTERM (catch_stop_signals) the step is finished, the state written and Stopped
-/// thrown. Afterwards the network holds the best weights.
+/// In a team of several ranks (team()) all of them call it with the same job. options.batch_size
+/// counts the images of all ranks, of which rank r takes the places r, r + W, ...; losses, batch
+/// norm and gradients are those of the whole batch, so that the result is that of one process up to
+/// the order of sums. Rank 0 alone writes and is heard by the observer. The folder holds nothing
+/// that depends on the number of ranks: a training goes on with another number, and with the same
+/// number ends with the same bits.
 ///
-/// Throws Error(data) if there is nothing to train on, Error(checkpoint) if the state does not fit
-/// the job, Error(recipe) if the loss stops being a number.
+/// On SIGINT or SIGTERM (catch_stop_signals) the step is finished, the state written and Stopped
+/// thrown, on all ranks at the same step. Afterwards the network holds the best weights.
+///
+/// Throws Error(recipe) for a batch smaller than the number of ranks, Error(data) if there is
+/// nothing to train on, Error(checkpoint) if the state does not fit the job, Error(recipe) if the
+/// loss stops being a number.
 TrainResult run_training(const TrainingJob& job, TrainingTask& task, Observer& observer);
 
 }  // namespace groundglass

@@ -2,6 +2,9 @@
 
 #include <sstream>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 
@@ -19,6 +22,16 @@ std::map<std::string, torch::Tensor> named_weights(const torch::nn::Module& modu
   for (const auto& p : module.named_parameters()) all[p.key()] = p.value().detach();
   for (const auto& b : module.named_buffers()) all[b.key()] = b.value().detach();
   return all;
+}
+
+uint64_t digest_of_weights(const torch::nn::Module& module) {
+  uint64_t digest = 0;
+  for (const auto& [name, tensor] : named_weights(module)) {
+    const auto bytes = tensor.cpu().contiguous();
+    digest = XXH3_64bits_withSeed(name.data(), name.size(), digest);
+    digest = XXH3_64bits_withSeed(bytes.data_ptr(), bytes.nbytes(), digest);
+  }
+  return digest;
 }
 
 std::string WeightsDifference::text() const {

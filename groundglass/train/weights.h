@@ -38,6 +38,9 @@ void load_weights(torch::nn::Module& module, const std::map<std::string, torch::
 /// statistics of batch norm stay as they are.
 std::map<std::string, torch::Tensor> halved(const std::map<std::string, torch::Tensor>& weights);
 
+/// A number of all weights, their names and bits: equal for equal networks.
+uint64_t digest_of_weights(const torch::nn::Module& module);
+
 /// "a, b and c", or the first few and how many more.
 std::string some_of(std::vector<std::string> names);
 

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "groundglass/adapt/batch_statistics.h"
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/batch_norm_no_scale.h"
 #include "groundglass/models/unet.h"
 #include "groundglass/train/weights.h"
@@ -15,9 +16,9 @@ class TwoNorms final : public SegmentationModel {
  public:
   TwoNorms() {
     plain = register_module(
-        "plain", torch::nn::BatchNorm2d(torch::nn::BatchNorm2dOptions(1).momentum(0.03)));
+        "plain", BatchNorm2d(torch::nn::BatchNorm2dOptions(1).momentum(0.03)));
     no_scale = register_module("no_scale", BatchNormNoScale(1, 1e-3, 0.01));
-    idle = register_module("idle", torch::nn::BatchNorm2d(1));
+    idle = register_module("idle", BatchNorm2d(1));
     const torch::NoGradGuard no_grad;
     plain->weight.fill_(2);
     plain->bias.fill_(3);
@@ -30,7 +31,7 @@ class TwoNorms final : public SegmentationModel {
   int64_t out_channels() const override { return 1; }
   std::vector<std::string> layer_names() const override { return {}; }
 
-  torch::nn::BatchNorm2d plain{nullptr}, idle{nullptr};
+  BatchNorm2d plain{nullptr}, idle{nullptr};
   BatchNormNoScale no_scale{nullptr};
 };
 

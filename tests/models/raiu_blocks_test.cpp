@@ -80,7 +80,7 @@ TEST(KerasLayers, TakeKerasNumbers) {
   RAIUNet net(RAIUNetOptions{.widths = {3, 4}, .batch_norm_momentum = 0.2});
   int64_t norms = 0;
   for (const auto& part : net->modules()) {
-    const auto* inside = part->as<torch::nn::BatchNorm2d>();
+    const auto* inside = part->as<BatchNorm2d>();
     if (!inside) continue;
     EXPECT_EQ(inside->options.momentum(), 0.2);
     ++norms;

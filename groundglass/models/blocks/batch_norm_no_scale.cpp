@@ -1,5 +1,7 @@
 #include "groundglass/models/blocks/batch_norm_no_scale.h"
 
+#include "groundglass/models/blocks/batch_norm.h"
+
 namespace groundglass {
 
 BatchNormNoScaleImpl::BatchNormNoScaleImpl(int64_t channels, double eps, double momentum)
@@ -14,6 +16,9 @@ BatchNormNoScaleImpl::BatchNormNoScaleImpl(int64_t channels, double eps, double 
 torch::Tensor BatchNormNoScaleImpl::forward(const torch::Tensor& image) {
   if (is_training()) num_batches_tracked += 1;
   const torch::Tensor no_scale;
+  if (is_training() && norms_globally()) {
+    return global_batch_norm(image, {no_scale, bias, running_mean, running_var, momentum_, eps_});
+  }
   return torch::batch_norm(image, no_scale, bias, running_mean, running_var, is_training(),
                            momentum_, eps_, /*cudnn_enabled=*/true);
 }

@@ -1,10 +1,10 @@
 #include "groundglass/models/blocks/decoder_block.h"
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/conv_same.h"
 #include "groundglass/models/blocks/keras_init.h"
 
 namespace groundglass {
-using torch::nn::BatchNorm2d;
 using torch::nn::BatchNorm2dOptions;
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;

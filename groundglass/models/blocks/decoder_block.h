@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/nn.h"
 
 namespace groundglass {
@@ -26,9 +27,9 @@ class DecoderBlockImpl final : public torch::nn::Module {
 
  private:
   torch::nn::ConvTranspose2d up{nullptr};  // transpose only
-  torch::nn::BatchNorm2d up_norm{nullptr};
+  BatchNorm2d up_norm{nullptr};
   torch::nn::Conv2d conv1{nullptr}, conv2{nullptr};  // conv2: upsampling only
-  torch::nn::BatchNorm2d norm1{nullptr}, norm2{nullptr};
+  BatchNorm2d norm1{nullptr}, norm2{nullptr};
 };
 TORCH_MODULE(DecoderBlock);
 

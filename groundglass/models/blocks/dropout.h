@@ -12,7 +12,10 @@ namespace groundglass {
 /// took a fifth of the Attention U-Net's training step (docs/results/speed.md). The
 /// probability is rounded to 1/65536.
 ///
-/// x       any shape, float.
+/// Where several ranks train (GlobalBatch), an image's decisions are those of its place in the
+/// global batch, whatever rank holds it.
+///
+/// x       any shape, float; the first dimension counts images.
 /// returns the same shape; the decisions do not depend on the number of threads.
 torch::Tensor dropout(const torch::Tensor& x, double probability);
 

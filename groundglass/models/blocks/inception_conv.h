@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/hybrid_pool.h"
 #include "groundglass/models/blocks/separable_conv.h"
 
@@ -43,11 +44,11 @@ class InceptionConvImpl final : public torch::nn::Module {
  private:
   InceptionOptions options_;
   SeparableConv conv1{nullptr}, conv3{nullptr}, conv5{nullptr};
-  torch::nn::BatchNorm2d norm1{nullptr}, norm3{nullptr}, norm5{nullptr};
+  BatchNorm2d norm1{nullptr}, norm3{nullptr}, norm5{nullptr};
   HybridPool pool{nullptr};
-  torch::nn::BatchNorm2d norm_pool{nullptr};
+  BatchNorm2d norm_pool{nullptr};
   torch::nn::Conv2d merge{nullptr};
-  torch::nn::BatchNorm2d norm_merge{nullptr};
+  BatchNorm2d norm_merge{nullptr};
   SeparableConv separable_merge{nullptr};  // its keys begin with "merge", too
 };
 TORCH_MODULE(InceptionConv);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/nn.h"
 
 namespace groundglass {
@@ -14,7 +15,7 @@ torch::nn::Conv2d keras_conv(int64_t in, int64_t out, int64_t kernel, int64_t st
 torch::nn::ConvTranspose2d keras_conv_transpose(int64_t in, int64_t out);
 
 /// Batch norm with Keras' numbers: eps 1e-3, momentum 0.99 (0.01 as LibTorch counts).
-torch::nn::BatchNorm2d keras_batch_norm(int64_t channels);
+BatchNorm2d keras_batch_norm(int64_t channels);
 
 /// Another share of the new batch in the moving statistics of every batch norm inside.
 void set_batch_norm_momentum(torch::nn::Module& module, double momentum);

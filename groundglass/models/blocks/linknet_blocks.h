@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/nn.h"
 
 namespace groundglass {
@@ -32,7 +33,7 @@ class LinkNetConvImpl final : public torch::nn::Module {
   LinkNetStep step_;
   torch::nn::Conv2d conv{nullptr};  // one of these two, registered as conv
   torch::nn::ConvTranspose2d transposed_{nullptr};
-  torch::nn::BatchNorm2d norm{nullptr};
+  BatchNorm2d norm{nullptr};
 };
 TORCH_MODULE(LinkNetConv);
 

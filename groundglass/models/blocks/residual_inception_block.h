@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/inception_conv.h"
 
 namespace groundglass {
@@ -24,7 +25,7 @@ class ResidualInceptionBlockImpl final : public torch::nn::Module {
  private:
   InceptionConv inception1{nullptr}, inception2{nullptr};
   SeparableConv shortcut{nullptr};
-  torch::nn::BatchNorm2d norm_shortcut{nullptr};
+  BatchNorm2d norm_shortcut{nullptr};
 };
 TORCH_MODULE(ResidualInceptionBlock);
 

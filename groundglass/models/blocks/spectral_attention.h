@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/nn.h"
 
 namespace groundglass {
@@ -52,9 +53,9 @@ class SpectralAttentionImpl final : public torch::nn::Module {
  private:
   SpectralAttentionOptions options_;
   torch::nn::Conv2d squeeze{nullptr}, excite{nullptr}, fuse_depth{nullptr};
-  torch::nn::BatchNorm2d norm_depth{nullptr};
+  BatchNorm2d norm_depth{nullptr};
   torch::nn::Conv2d from_fine{nullptr}, from_coarse{nullptr}, map{nullptr}, fuse{nullptr};
-  torch::nn::BatchNorm2d norm_map{nullptr}, norm_fuse{nullptr};
+  BatchNorm2d norm_map{nullptr}, norm_fuse{nullptr};
 };
 TORCH_MODULE(SpectralAttention);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/encoders/encoder.h"
 
 namespace groundglass {
@@ -34,7 +35,7 @@ class DenseNet121Impl final : public Encoder {
   DenseNet121Options options_;
   std::shared_ptr<torch::nn::Module> features;  // holds all that follows, as in torchvision
   torch::nn::Conv2d conv0{nullptr};
-  torch::nn::BatchNorm2d norm0{nullptr}, norm5{nullptr};
+  BatchNorm2d norm0{nullptr}, norm5{nullptr};
   std::vector<std::vector<std::shared_ptr<Layer>>> blocks_;
   std::vector<std::shared_ptr<Transition>> transitions_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/encoders/encoder.h"
 
 namespace groundglass {
@@ -30,7 +31,7 @@ class Res2Net50Impl final : public Encoder {
  private:
   Res2Net50Options options_;
   std::shared_ptr<torch::nn::Module> conv1;  // the stem; names are checkpoint keys
-  torch::nn::BatchNorm2d bn1{nullptr};
+  BatchNorm2d bn1{nullptr};
   torch::nn::ModuleList layer1, layer2, layer3, layer4;
 };
 TORCH_MODULE(Res2Net50);

@@ -1,11 +1,11 @@
 #include "groundglass/models/encoders/resnet.h"
 
 #include "groundglass/core/error.h"
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/conv_same.h"
 #include "groundglass/models/blocks/he_init.h"
 
 namespace groundglass {
-using torch::nn::BatchNorm2d;
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 namespace {

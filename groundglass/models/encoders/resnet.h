@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/encoders/encoder.h"
 
 namespace groundglass {
@@ -30,7 +31,7 @@ class ResNetImpl final : public Encoder {
  private:
   ResNetOptions options_;
   torch::nn::Conv2d conv1{nullptr};
-  torch::nn::BatchNorm2d bn1{nullptr};
+  BatchNorm2d bn1{nullptr};
   torch::nn::ModuleList layer1, layer2, layer3, layer4;
 };
 TORCH_MODULE(ResNet);

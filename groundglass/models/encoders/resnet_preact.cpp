@@ -1,11 +1,11 @@
 #include "groundglass/models/encoders/resnet_preact.h"
 
 #include "groundglass/core/error.h"
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/conv_same.h"
 #include "groundglass/models/blocks/keras_init.h"
 
 namespace groundglass {
-using torch::nn::BatchNorm2d;
 using torch::nn::BatchNorm2dOptions;
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;

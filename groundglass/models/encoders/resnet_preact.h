@@ -1,5 +1,6 @@
 #pragma once
 
+#include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/batch_norm_no_scale.h"
 #include "groundglass/models/encoders/encoder.h"
 
@@ -41,7 +42,7 @@ class ResNetPreactImpl final : public Encoder {
   ResNetPreactOptions options_;
   BatchNormNoScale bn_data{nullptr};
   torch::nn::Conv2d conv0{nullptr};
-  torch::nn::BatchNorm2d bn0{nullptr}, bn1{nullptr};
+  BatchNorm2d bn0{nullptr}, bn1{nullptr};
   std::vector<std::vector<std::shared_ptr<Unit>>> stages_;  // registered as stage1_unit1, ...
 };
 TORCH_MODULE(ResNetPreact);
