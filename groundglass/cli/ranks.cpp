@@ -26,7 +26,7 @@ namespace {
 constexpr double kLongestTimeout_s = 86400;
 constexpr auto kLook = std::chrono::milliseconds(20);
 /// Once one rank has ended badly, the others have time to find out who is missing and to say so.
-constexpr auto kAfterTrouble = std::chrono::seconds(10);
+constexpr auto kAfterTrouble = std::chrono::seconds(6);
 
 bool spoken_for = false;
 World own_world;
@@ -105,7 +105,7 @@ class LocalRanks {
   LocalRanks& operator=(const LocalRanks&) = delete;
 
   /// The exit code of all of them together: 6 if one was killed, else that of the first rank that
-  /// did not end well. Ranks that still live ten seconds after one has ended so are killed.
+  /// did not end well. Ranks that still live six seconds after one has ended so are killed.
   int wait() {
     bool told = false;
     const auto never = std::chrono::steady_clock::time_point::max();

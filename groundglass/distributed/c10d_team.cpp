@@ -56,7 +56,8 @@ using WorkPtr = decltype(std::declval<c10d::ProcessGroupGloo&>().allreduce(
 
 constexpr auto kPoll = chrono::milliseconds(20);
 constexpr auto kWatch = chrono::milliseconds(300);
-constexpr double kReportsWithin_s = 3;   ///< living ranks say where they are
+constexpr double kReportsWithin_s = 3;  ///< living ranks say where they are
+constexpr double kLeaderSpeaksWithin_s = 1;
 constexpr double kNoticesWithin_s = 10;  ///< a rank whose collective failed finds out by itself
 
 std::string first_line_of(const std::string& text) {
@@ -96,7 +97,9 @@ std::shared_ptr< ::gloo::transport::Device> listening_device(const World& world)
   if (!world.network_card.empty()) {
     return c10d::ProcessGroupGloo::createDeviceForInterface(world.network_card);
   }
-  if (world.on_one_machine()) return c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1");
+  const bool says_here = world.address.rfind("127.", 0) == 0 || world.address == "localhost";
+  if (world.on_one_machine() || says_here)
+    return c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1");
   const std::string address = own_address_towards(world.address);
   if (address.empty()) {
     fail(ErrorKind::device, world.address +
@@ -274,17 +277,11 @@ class TorchTeam final : public Team {
   bool leave_early(const std::string& message, int signal_number) override {
     failed_ = true;
     try {
+      tell_trouble(message, signal_number);
+      // What all ranks find wrong is said by rank 0, which is given time to be first.
+      if (!leads()) wait_for(key("spoken"), now_s() + kLeaderSpeaksWithin_s);
       const std::lock_guard lock(notes_guard_);
-      const bool first = notes_->add(key("spoken"), 1) == 1;
-      // A rank that ends because another is lost has nothing to add.
-      if (!notes_->check({key("trouble")})) {
-        if (signal_number != 0) put(*notes_, key("stopped"), std::to_string(signal_number));
-        put(*notes_, key("said"),
-            "rank " + std::to_string(rank()) + " of " + std::to_string(size()) +
-                " has ended: " + message);
-        put(*notes_, key("trouble"), "1");
-      }
-      return first;
+      return notes_->add(key("spoken"), 1) == 1;
     } catch (const std::exception&) {
       return true;  // the meeting went down with rank 0: there is nobody to ask
     }
@@ -319,6 +316,17 @@ class TorchTeam final : public Team {
   std::string meeting_text() const {
     return world_.meeting == Meeting::file ? world_.file
                                            : world_.address + ":" + std::to_string(world_.port);
+  }
+
+  /// A rank that ends because another is lost has nothing to add.
+  void tell_trouble(const std::string& message, int signal_number) {
+    const std::lock_guard lock(notes_guard_);
+    if (notes_->check({key("trouble")})) return;
+    if (signal_number != 0) put(*notes_, key("stopped"), std::to_string(signal_number));
+    put(*notes_, key("said"),
+        "rank " + std::to_string(rank()) + " of " + std::to_string(size()) +
+            " has ended: " + message);
+    put(*notes_, key("trouble"), "1");
   }
 
   bool noted(const std::string& name) {

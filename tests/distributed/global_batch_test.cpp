@@ -111,10 +111,11 @@ double largest_difference(const torch::Tensor& a, const torch::Tensor& b) {
 }
 
 TEST(GlobalLoss, IsThatOfTheWholeBatchWithItsGradientForEveryLoss) {
+  const std::map<int64_t, Images> images = {{1, images_of(1)}, {3, images_of(3)}};
   for (const int64_t size : {2, 3, 7}) {  // of seven ranks two hold no image
     on_ranks(size, [&](Team& ranks) {
       for (const auto& [name, channels, loss] : every_loss()) {
-        const auto whole = images_of(channels);
+        const auto& whole = images.at(channels);
         const auto x = whole.logits.clone().set_requires_grad(true);
         const auto expected = loss(x, whole.target);
         expected.backward();
@@ -133,8 +134,8 @@ TEST(GlobalLoss, IsThatOfTheWholeBatchWithItsGradientForEveryLoss) {
 
 // The mistake that data-parallel training invites: each rank's own loss, averaged.
 TEST(GlobalLoss, IsNotTheMeanOfTheRanksDiceLosses) {
-  on_ranks(2, [](Team& ranks) {
-    const auto whole = images_of(1);
+  const auto whole = images_of(1);
+  on_ranks(2, [&](Team& ranks) {
     const double expected = dice_loss(whole.logits, whole.target, {}).item<double>();
     auto mean = dice_loss(share_of(whole.logits, ranks), share_of(whole.target, ranks), {}) / 2.0;
     ranks.sum(mean, "a test");

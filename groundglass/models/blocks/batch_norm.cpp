@@ -31,7 +31,7 @@ GlobalStatistics statistics_over_ranks(const torch::Tensor& image, const GlobalB
     mine.narrow(0, 1, channels).copy_(mean);
     mine.narrow(0, 1 + channels, channels).copy_(variance).mul_(pixels);
   }
-  const auto all = batch.ranks().gather(mine, "batch statistics");  // [W, 1 + 2C]
+  const auto all = batch.ranks().gather(mine, "computing batch statistics");  // [W, 1 + 2C]
   const auto counts = all.narrow(1, 0, 1);
   const auto means = all.narrow(1, 1, channels), squares = all.narrow(1, 1 + channels, channels);
   GlobalStatistics global;
@@ -87,7 +87,7 @@ class GlobalBatchNorm final : public torch::autograd::Function<GlobalBatchNorm> 
       dweight.zero_();
       dbias.zero_();
     }
-    ranks.sum(sums, "the gradient of batch statistics");
+    ranks.sum(sums, "computing the gradient of batch statistics");
     if (held) {
       // What the statistics hand back: dx -= w / deviation * (sum dy + xhat * sum dy xhat) / count.
       const double count = context->saved_data["count"].toDouble();
