@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Api {
   std::filesystem::path runs;  ///< folder of trainings, shown read-only
   bool show_identity = false;
   std::atomic<int64_t> streams = 0;  ///< event streams that are open
+  std::mutex adding = {};            ///< files become part of a study one after the other
 };
 
 /// All routes below /api/v1, but for the document itself, which is one of the embedded files. The

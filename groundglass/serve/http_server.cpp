@@ -43,10 +43,15 @@ class LimitedStream final : public httplib::Stream {
     }
   }
 
-  /// Waits for the first byte of a request.
-  bool next_request() {
+  /// Waits for the first byte of a request; not for long while others wait for a thread.
+  bool next_request(const std::atomic<int64_t>& others) {
     if (ssl_ && SSL_pending(ssl_.get()) > 0) return true;
-    return wait(POLLIN, now_s() + limits_.keep_alive_seconds);
+    if (buffer_begin_ < buffer_end_) return true;
+    for (const double begin = now_s(); now_s() - begin < limits_.keep_alive_seconds;) {
+      if (wait(POLLIN, now_s() + 0.2)) return true;
+      if (ending_ || (others > 0 && now_s() - begin > limits_.crowded_seconds)) return false;
+    }
+    return false;
   }
 
   void begin_request() {
@@ -180,7 +185,8 @@ class LimitedStream final : public httplib::Stream {
 /// on the thread that accepts.
 class HttpServer::Connections final : public httplib::TaskQueue {
  public:
-  explicit Connections(const ServeLimits& limits) : most_(limits.waiting) {
+  Connections(const ServeLimits& limits, std::atomic<int64_t>& waiting)
+      : most_(limits.waiting), count_(waiting) {
     for (int64_t i = 0; i < limits.threads; ++i) {
       threads_.emplace_back([this] { work(); });
     }
@@ -197,6 +203,7 @@ class HttpServer::Connections final : public httplib::TaskQueue {
         return;
       }
       waiting_.push_back(std::move(connection));
+      ++count_;
     }
     changed_.notify_one();
   }
@@ -220,12 +227,14 @@ class HttpServer::Connections final : public httplib::TaskQueue {
         if (waiting_.empty()) return;
         connection = std::move(waiting_.front());
         waiting_.pop_front();
+        --count_;
       }
       connection();
     }
   }
 
   int64_t most_;
+  std::atomic<int64_t>& count_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::list<std::function<void()>> waiting_;
@@ -241,7 +250,7 @@ struct HttpServer::Tls {
 };
 
 HttpServer::HttpServer(const ServeLimits& limits) : limits_(limits) {
-  new_task_queue = [this] { return new Connections(limits_); };
+  new_task_queue = [this] { return new Connections(limits_, waiting_); };
   // Not SO_REUSEPORT, cpp-httplib's choice, with which two servers would share a port.
   set_socket_options([](socket_t socket) {
     const int yes = 1;
@@ -274,11 +283,14 @@ void HttpServer::use_tls(const std::filesystem::path& certificate,
 
 int HttpServer::bind(const std::string& address, int port) {
   errno = 0;
+  int bound = 0;
   if (port == 0) {
-    if (const int bound = bind_to_any_port(address); bound > 0) return bound;
+    bound = std::max(0, bind_to_any_port(address));
   } else if (bind_to_port(address, port)) {
-    return port;
+    bound = port;
   }
+  // cpp-httplib lets five wait to be accepted, beyond which a client waits for a second or more.
+  if (bound > 0 && ::listen(svr_sock_, static_cast<int>(limits_.waiting)) == 0) return bound;
   fail(ErrorKind::usage, address + " port " + std::to_string(port) + ": cannot be listened on (" +
                              (errno != 0 ? std::strerror(errno) : "no such address") +
                              "); name another with --listen or --port");
@@ -305,7 +317,7 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
 }
 
 void HttpServer::serve_connection(LimitedStream& stream) {
-  for (int64_t n = 0; n < limits_.keep_alive_requests && stream.next_request(); ++n) {
+  for (int64_t n = 0; n < limits_.keep_alive_requests && stream.next_request(waiting_); ++n) {
     stream.begin_request();
     bool closed = false, body = true;  // unless the headers can be read
     const bool last = n + 1 == limits_.keep_alive_requests;

@@ -47,6 +47,7 @@ class HttpServer : public httplib::Server {
 
   ServeLimits limits_;
   std::atomic<bool> ending_ = false;
+  std::atomic<int64_t> waiting_ = 0;  ///< connections that no thread has taken yet
   std::unique_ptr<Tls> tls_;
 };
 

@@ -21,6 +21,7 @@ struct ServeLimits {
   double slow_seconds = 30;                  ///< from then on a body needs bytes_per_second
   double bytes_per_second = 4096;            ///< in the mean
   double keep_alive_seconds = 10;            ///< between two requests on a connection
+  double crowded_seconds = 0.5;              ///< the same while others wait for a thread
   int64_t keep_alive_requests = 200;         ///< on one connection
 };
 

@@ -86,7 +86,20 @@ int64_t left_for(const Api& api, const StudyRecord& study) {
                            std::min(api.limits.file_bytes, api.limits.upload_bytes - study.bytes));
 }
 
+/// What came in beside this file counts, too: an import that began, other files.
 void add_to(Api& api, const std::string& study, UploadedFile& file) {
+  const std::lock_guard lock(api.adding);
+  const StudyRecord now = api.workspace.study(study);
+  if (now.state != "uploading") {
+    throw HttpError(409, ErrorKind::usage,
+                    "study " + study + ": became '" + now.state + "' before the file was whole");
+  }
+  if (now.bytes + file.bytes() > api.limits.upload_bytes || now.files >= api.limits.files) {
+    throw HttpError(413, ErrorKind::usage,
+                    "study " + study + ": takes no more than " +
+                        human_bytes(static_cast<double>(api.limits.upload_bytes)) + " and " +
+                        std::to_string(api.limits.files) + " files");
+  }
   const int64_t before = file.commit();
   api.workspace.add_files(study, before < 0 ? 1 : 0, file.bytes() - std::max<int64_t>(0, before));
 }

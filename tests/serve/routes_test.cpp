@@ -4,6 +4,7 @@
 #include <set>
 
 #include <gtest/gtest.h>
+#include <httplib.h>
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/files.h"
@@ -11,6 +12,7 @@
 #include "groundglass/serve/web_files.h"
 #include "tests/complaint.h"
 #include "tests/scratch_folder.h"
+#include "tests/serve/raw_request.h"
 
 namespace groundglass {
 namespace {
@@ -132,6 +134,40 @@ TEST(Serve, SaysWhatItExposes) {
   EXPECT_TRUE(says(session.what_it_exposes(), {"everybody who can reach 0.0.0.0", "all studies"}));
   EXPECT_EQ(session.address().compare(0, 29, "https://lungs.example/?token="), 0)
       << session.address();
+}
+
+TEST(Serve, SpeaksTls) {
+  const ScratchFolder folder;
+  const std::string make =
+      "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout '" +
+      (folder / "key.pem").string() + "' -out '" + (folder / "cert.pem").string() +
+      "' >/dev/null 2>&1";
+  if (std::system(make.c_str()) != 0) GTEST_SKIP() << "openssl makes no certificate here";
+  ServeOptions options;
+  options.folder = folder / "w";
+  options.port = 0;
+  options.tls_certificate = folder / "cert.pem";
+  options.tls_key = folder / "key.pem";
+  options.limits.header_seconds = 1;
+  ServeSession session(options);
+  session.start();
+  EXPECT_EQ(session.address().compare(0, 8, "https://"), 0);
+  httplib::SSLClient client("127.0.0.1", session.port());
+  client.set_ca_cert_path((folder / "cert.pem").c_str());
+  client.enable_server_certificate_verification(false);
+  client.set_default_headers({{"Authorization", "Bearer " + session.token()}});
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = client.Get("/api/v1/openapi.json");
+    ASSERT_TRUE(answer) << httplib::to_string(answer.error());
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_EQ(json::parse(answer->body), document());
+  }
+  const auto cookie = client.Get("/?token=" + session.token());
+  ASSERT_TRUE(cookie);
+  EXPECT_TRUE(says(cookie->get_header_value("Set-Cookie"), {"; Secure"}));
+  const RawConnection plain(session.port());
+  plain.send("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(status_of(plain.receive(3)), 0);
 }
 
 }  // namespace

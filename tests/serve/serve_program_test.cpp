@@ -186,6 +186,17 @@ TEST_F(Serve, FromAnUploadToACorrectionAndAnExport) {
   for (const auto& lesion : network["lesions"]) voxels += lesion["voxels"].get<int64_t>();
   EXPECT_EQ(voxels, summary["lesion_pixels"]);
 
+  api.done(api.post("/studies/" + id + "/jobs", {{"kind", "explain"}, {"image", 1}, {"version", 1}},
+                    202)["id"]);
+  EXPECT_EQ(api.bytes(at + "/versions/1/gradcam.png").substr(1, 3), "PNG");
+  write_file(folder / "lungs.nii.gz", api.bytes(at + "/versions/1/lungs.nii.gz"));
+  EXPECT_EQ(read_label_volume(folder / "lungs.nii.gz").labels.sizes(), volume.voxels.sizes());
+  for (const auto& file : fs::recursive_directory_iterator(folder / "w/jobs")) {
+    if (file.path().filename() != "log.txt") continue;
+    EXPECT_EQ(read_file(file.path()).find("Miller"), std::string::npos) << file.path();
+  }
+  EXPECT_EQ(api.get("/jobs").dump().find("Miller"), std::string::npos);
+
   // A correction that changes nothing has the same numbers; one voxel more has one more.
   const std::string packed = api.bytes(at + "/versions/1/mask.nii.gz");
   write_file(folder / "mask.nii.gz", packed);

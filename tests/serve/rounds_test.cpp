@@ -1,0 +1,172 @@
+// Annotation rounds and trainings through the interface: two annotators at once, and a run that
+// goes on.
+#include <fstream>
+#include <set>
+
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <nlohmann/json.hpp>
+
+#include "groundglass/core/files.h"
+#include "groundglass/serve/serve.h"
+#include "tests/annotate/made_up_project.h"
+#include "tests/complaint.h"
+
+namespace groundglass {
+namespace {
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// A server in this process, and a client with its token.
+class Desk : public testing::Test {
+ protected:
+  void SetUp() override {
+    ServeOptions options;
+    options.folder = folder / "w";
+    options.port = 0;
+    options.job_command = {"/bin/true"};
+    session = std::make_unique<ServeSession>(options);
+    session->start();
+    client = std::make_unique<httplib::Client>("127.0.0.1", session->port());
+    client->set_default_headers({{"Authorization", "Bearer " + session->token()}});
+  }
+  json get(const std::string& path, int status = 200) {
+    return answer(client->Get("/api/v1" + path), status, path);
+  }
+  json post(const std::string& path, const json& body, int status = 200) {
+    return answer(client->Post("/api/v1" + path, body.dump(), "application/json"), status, path);
+  }
+  json answer(const httplib::Result& result, int status, const std::string& path) {
+    EXPECT_TRUE(result) << path;
+    if (!result) return {};
+    EXPECT_EQ(result->status, status) << path << "\n" << result->body;
+    return json::parse(result->body, nullptr, false);
+  }
+  ScratchFolder folder;
+  std::unique_ptr<ServeSession> session;
+  std::unique_ptr<httplib::Client> client;
+};
+
+class Rounds : public Desk {
+ protected:
+  void SetUp() override {
+    Desk::SetUp();
+    fs::create_directories(folder / "w/rounds");
+    fs::copy(made.store.project(), folder / "w/rounds/p", fs::copy_options::recursive);
+  }
+  MadeUpProject made;
+};
+
+TEST_F(Rounds, HandEachCaseToOneAnnotator) {
+  EXPECT_EQ(get("/rounds")[0]["name"], "p");
+  const json anna = post("/rounds/p/next", {{"annotator", "anna"}});
+  const json bert = post("/rounds/p/next", {{"annotator", "bert"}});
+  EXPECT_NE(anna["id"], bert["id"]);
+  EXPECT_EQ(anna["locked_by"], "anna");
+  EXPECT_EQ(post("/rounds/p/next", {{"annotator", "anna"}})["id"], anna["id"]) << "still theirs";
+  const std::string of_anna = "/rounds/p/cases/" + std::to_string(anna["id"].get<int64_t>());
+  const json refused = post(of_anna + "/choice", {{"annotator", "bert"}, {"letter", "A"}}, 409);
+  EXPECT_TRUE(says(refused["error"], {"anna works on it"}));
+  EXPECT_EQ(answer(client->Put("/api/v1" + of_anna + "/lock", R"({"annotator": "bert"})",
+                               "application/json"),
+                   409, "lock")["kind"],
+            "usage");
+  EXPECT_EQ(get("/rounds/p")["locks"].size(), 2U);
+  client->Delete("/api/v1" + of_anna + "/lock?annotator=bert");
+  EXPECT_EQ(get(of_anna)["locked_by"], "anna") << "not theirs to give back";
+  client->Delete("/api/v1" + of_anna + "/lock?annotator=anna");
+  EXPECT_TRUE(get(of_anna)["locked_by"].is_null());
+}
+
+TEST_F(Rounds, AreBlindAndKeepChoices) {
+  std::set<int64_t> seen;
+  json next = post("/rounds/p/next", {{"annotator", "anna"}, {"order", "uncertain"}});
+  const auto all = next["left"].get<size_t>();
+  while (!next.is_null()) {
+    const auto id = next["id"].get<int64_t>();
+    EXPECT_TRUE(seen.insert(id).second);
+    const std::string at = "/rounds/p/cases/" + std::to_string(id);
+    for (const auto& network : made.store.rounds().back().networks) {
+      EXPECT_EQ(next.dump().find(network), std::string::npos) << "tells who made a candidate";
+    }
+    EXPECT_EQ(client->Get("/api/v1" + at + "/image.png")->body.substr(1, 3), "PNG");
+    for (const std::string letter : next["letters"]) {
+      EXPECT_EQ(client->Get("/api/v1" + at + "/candidates/" + letter + ".png")->body.substr(1, 3),
+                "PNG");
+    }
+    EXPECT_EQ(client->Get("/api/v1" + at + "/candidates/Z.png")->status, 404);
+    post(at + "/choice", {{"annotator", "anna"}, {"letter", "Z"}}, 400);
+    const json done = post(at + "/choice", {{"annotator", "anna"},
+                                            {"letter", next["letters"][0]},
+                                            {"seconds", 2.5},
+                                            {"note", "clear, \"quite\""}});
+    EXPECT_EQ(done["choice"]["letter"], next["letters"][0]);
+    EXPECT_TRUE(done["locked_by"].is_null());
+    next = post("/rounds/p/next", {{"annotator", "anna"}, {"order", "random"}});
+  }
+  EXPECT_EQ(seen.size(), all);
+  const json after = get("/rounds/p");
+  EXPECT_EQ(after["annotators"][0]["choices"], all);
+  EXPECT_EQ(after["annotators"][0]["median_seconds"], 2.5);
+  EXPECT_EQ(AnnotationStore(folder / "w/rounds/p").choices().size(), all);
+}
+
+TEST_F(Rounds, TakeDrawings) {
+  const json mine = post("/rounds/p/next", {{"annotator", "anna"}});
+  const std::string at = "/rounds/p/cases/" + std::to_string(mine["id"].get<int64_t>());
+  const std::string candidate =
+      client->Get("/api/v1" + at + "/candidates/" + mine["letters"][0].get<std::string>() + ".png")
+          ->body;
+  const std::string draw = "/api/v1" + at + "/drawing?annotator=anna&seconds=7&note=a%2Cb";
+  answer(client->Post(draw, "hello", "image/png"), 422, "no picture");
+  const json done = answer(client->Post(draw, candidate, "image/png"), 200, "drawing");
+  EXPECT_TRUE(done["choice"]["letter"].is_null());
+  EXPECT_EQ(done["choice"]["drawn"], true);
+  EXPECT_EQ(done["choice"]["seconds"], 7);
+  for (const auto& file : fs::directory_iterator(folder / "w/rounds/p")) {
+    EXPECT_NE(file.path().filename().string().substr(0, 5), ".sent");
+  }
+  answer(client->Post(draw, candidate, "image/png"), 409, "not locked any more");
+  post("/rounds/p/next", {{"annotator", "../x"}}, 400);
+  post("/rounds/p/next", {{"annotator", "anna"}, {"order", "best"}}, 400);
+}
+
+TEST_F(Desk, ShowsTrainingsThatGoOn) {
+  const fs::path run = folder / "w/runs/study/fold_0";
+  write_file(run / "recipe.toml",
+             "[model]\nname = \"unet\"  # which\n\n[train]\nepochs = 10  # most\n");
+  write_file(run / "environment.json", R"({"begun": "2026-01-31T08:15:00Z"})");
+  write_file(run / "events.jsonl",
+             R"({"event":"epoch","epoch":1,"loss":0.5,"monitor":0.25,"seconds":2.0})"
+             "\n"
+             R"({"event":"warning","message":"w"})"
+             "\n"
+             R"({"event":"epoch","epoch":2,"loss":0.4,"monitor":0.5,"seconds":4.0})"
+             "\n"
+             R"({"event":"epoch","epo)");
+  write_file(run / "progress.png", "picture");
+  write_file(run / "weights.safetensors", "weights");
+  fs::create_symlink("/etc/passwd", run / "link.csv");
+  const json all = get("/runs");
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0]["name"], "study~fold_0");
+  EXPECT_EQ(all[0]["model"], "unet");
+  EXPECT_EQ(all[0]["state"], "running");
+  EXPECT_EQ(all[0]["epoch"], 2);
+  EXPECT_EQ(all[0]["epochs"], 10);
+  EXPECT_EQ(all[0]["eta_s"], 24.0);
+  EXPECT_EQ(all[0]["best"], 0.5);
+  const json one = get("/runs/study~fold_0");
+  EXPECT_EQ(one["curves"].size(), 2U);
+  EXPECT_EQ(one["curves"][1]["loss"], 0.4);
+  EXPECT_EQ(client->Get("/api/v1/runs/study~fold_0/files/progress.png")->body, "picture");
+  for (const std::string file : {"weights.safetensors", "link.csv", "none.png", "..", "%2e%2e"}) {
+    const int status = client->Get("/api/v1/runs/study~fold_0/files/" + file)->status;
+    EXPECT_TRUE(status == 404 || status == 400) << file;
+  }
+  write_file(run / "test.json", "{}");
+  EXPECT_EQ(get("/runs")[0]["state"], "finished");
+}
+
+}  // namespace
+}  // namespace groundglass
