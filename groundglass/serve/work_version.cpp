@@ -285,9 +285,10 @@ void do_report(const Work& work) {
         warning = "image " + std::to_string(image.number) + ": " + warning.substr(path.size());
       }
     }
-    measures.summary.input = name;
+    const fs::path mask = one.at("mask").get<std::string>();
+    write_file(folder / measures.summary.output, read_file(mask));
     write_png(folder / (name + "_overlay.png"),
-              overlay_of(image, read_version_mask(one.at("mask").get<std::string>()), measures));
+              overlay_of(image, read_version_mask(mask), measures));
     summary["cases"].push_back(case_json(measures.summary));
   }
   summary["failed"] = ordered_json::array();

@@ -195,6 +195,13 @@ TEST_F(Serve, FromAnUploadToACorrectionAndAnExport) {
     if (file.path().filename() != "log.txt") continue;
     EXPECT_EQ(read_file(file.path()).find("Miller"), std::string::npos) << file.path();
   }
+  const json report =
+      api.done(api.post("/studies/" + id + "/jobs", {{"kind", "report"}}, 202)["id"]);
+  const std::string page =
+      api.bytes("/jobs/" + std::to_string(report["id"].get<int64_t>()) + "/file");
+  EXPECT_TRUE(says(page, {"Research use only, not a medical device.", "ct_infection"}));
+  EXPECT_EQ(page.find("Miller"), std::string::npos);
+  EXPECT_EQ(page.find(folder.path().string()), std::string::npos);
   EXPECT_EQ(api.get("/jobs").dump().find("Miller"), std::string::npos);
 
   // A correction that changes nothing has the same numbers; one voxel more has one more.
