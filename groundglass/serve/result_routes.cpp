@@ -110,7 +110,7 @@ void save_version(Api& api, Call& call) {
   const ImageRecord image = image_of(api, call);
   const VersionRecord parent = parent_of(api, call);
   const std::string author = author_name(call.query("author", 200));
-  const std::string reason = call.query("reason", 500);
+  const std::string reason = call.query_or("reason", "", 500);
   const bool volume = image.about["kind"] == "volume";
   VersionRecord version;
   version.study = image.study;
