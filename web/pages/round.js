@@ -124,7 +124,8 @@ async function open(current) {
   showChoices();
   showPanels();
   document.body.dataset.case = String(current.id);
-  await showProgress();
+  // The next key may come before the table is there.
+  attempt(showProgress);
 }
 
 /** Asks for the next case. */
