@@ -49,8 +49,8 @@ class SendingThread {
           while (!stop_) {
             try {
               work.send_due();
-            } catch (const Error& e) {  // of the queue: a full disk, most of all
-              log.on(Warning{e.what()});
+            } catch (const std::exception& e) {  // of the queue: a full disk, most of all
+              log.on(Warning{with_short_uids(e.what())});
               for (int i = 0; i < 50 && !stop_; ++i) wait_a_moment();
             }
             wait_a_moment();
@@ -80,7 +80,9 @@ void work_until_stopped(SiteWork& work, Observer& log) {
         tidied = now_s();
       }
       if (settled || ran) continue;
-    } catch (const Error& e) {
+    } catch (const Stopped&) {
+      return;  // the job is ready again with the next call
+    } catch (const std::exception& e) {
       log.on(Warning{with_short_uids(e.what())});
       for (int i = 0; i < 50 && stop_signal() == 0; ++i) wait_a_moment();
     }

@@ -148,7 +148,8 @@ void add_predict(CLI::App& app, Context& context) {
                  "pictures: class numbers instead of 0 and 255 (volumes always have them)");
   verb->add_option(
       "--dicom", a->dicom,
-      "DICOM series: objects beside the masks, of seg (_seg.dcm), sr (_sr.dcm, and a seg), "
+      "DICOM series: objects beside the masks, of seg (_seg.dcm), lungs (_lungs_seg.dcm, as a "
+      "network found them), sr (_sr.dcm, and a seg), "
       "sc (_sc.dcm, key slices) and pdf (_report.dcm), with commas between");
   verb->add_option("--part", a->part,
                    "k/n: only the k-th of n shares of the inputs; slurm: as the job array says");

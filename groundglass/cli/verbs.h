@@ -29,6 +29,7 @@ void add_phantom(CLI::App& app, Context& context);
 void add_inspect(CLI::App& app, Context& context);
 void add_annotate(CLI::App& app, Context& context);
 void add_serve(CLI::App& app, Context& context);  // and the hidden verb of its jobs
+void add_compare(CLI::App& app, Context& context);
 void add_listen(CLI::App& app, Context& context);
 void add_send(CLI::App& app, Context& context);
 void add_fetch(CLI::App& app, Context& context);

@@ -22,6 +22,7 @@ void add_verbs(CLI::App& app, Context& context) {
   add_report(app, context);
   add_annotate(app, context);
   add_serve(app, context);
+  add_compare(app, context);
   add_listen(app, context);
   add_send(app, context);
   add_fetch(app, context);

@@ -97,8 +97,7 @@ std::string place(const DicomSlice& s, double height_mm) {
 std::string why_other_image(const DicomSlice& s) {
   if (is_projection(s.modality)) {
     return "Modality is " + s.modality +
-           ", an X-ray picture, expected CT; convert it to PNG (e.g. "
-           "dcm2img or dcmj2pnm) and call predict FILE.png --model with a model of X-rays";
+           ", an X-ray picture, expected CT; name the X-ray's file itself";
   }
   if (!s.modality.empty() && s.modality != "CT") {
     return "Modality is " + s.modality + ", which has no HU; expected CT";

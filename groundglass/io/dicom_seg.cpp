@@ -16,6 +16,7 @@ namespace groundglass {
 namespace {
 
 const DerivedKind kSegmentation = {"seg", UID_SegmentationStorage, "SEG", 9101, "infection mask"};
+const DerivedKind kLungs = {"lungs", UID_SegmentationStorage, "SEG", 9111, "lung mask"};
 
 /// CIELab as DICOM stores it: L from 0 to 65535, a and b from -128 to 127.
 std::array<Uint16, 3> cielab(const std::array<uint8_t, 3>& rgb) {
@@ -44,7 +45,8 @@ void put_segment(DcmItem& data, size_t number, const SegmentMeaning& meaning,
   put_text(segment, DCM_SegmentAlgorithmType, "AUTOMATIC");
   put_text(segment, DCM_SegmentAlgorithmName, dicom_text(maker.model));
   add_code(segment, DCM_SegmentedPropertyCategoryCodeSequence, meaning.category);
-  add_code(segment, DCM_SegmentedPropertyTypeCodeSequence, meaning.type);
+  DcmItem& type = add_code(segment, DCM_SegmentedPropertyTypeCodeSequence, meaning.type);
+  if (meaning.side) add_code(type, DCM_SegmentedPropertyTypeModifierCodeSequence, *meaning.side);
   add_code(segment, DCM_AnatomicRegionSequence, {"39607008", "SCT", "Lung"});
   DcmItem& algorithm = add_item(segment, DCM_SegmentationAlgorithmIdentificationSequence);
   add_code(algorithm, DCM_AlgorithmFamilyCodeSequence,
@@ -131,7 +133,7 @@ class PackedFrames {
   std::vector<uint8_t> bytes_;
 };
 
-void put_image(DcmDataset& data, const DicomSource& source, size_t frames) {
+void put_image(DcmDataset& data, const DicomSource& source, size_t frames, SegmentationOf what) {
   put_text(data, DCM_ImageType, "DERIVED\\PRIMARY");
   put_text(data, DCM_NumberOfFrames, std::to_string(frames));
   put_short(data, DCM_SamplesPerPixel, 1);
@@ -150,7 +152,9 @@ void put_image(DcmDataset& data, const DicomSource& source, size_t frames) {
   }
   put_text(data, DCM_SegmentationType, "BINARY");
   put_text(data, DCM_ContentLabel, "SEGMENTATION");
-  put_text(data, DCM_ContentDescription, "Lung infection, found by a network; research use only");
+  put_text(data, DCM_ContentDescription,
+           what == SegmentationOf::lungs ? "Lungs, found by a network; research use only"
+                                         : "Lung infection, found by a network; research use only");
   put_text(data, DCM_ContentCreatorName, "GroundGlass");
 }
 
@@ -168,6 +172,14 @@ SegmentMeaning lesion_meaning(const std::string& name) {
     return {name, abnormal, {"95436008", "SCT", "Lung consolidation"}};
   }
   return {name, abnormal, {"409774005", "SCT", "Inflammation"}};
+}
+
+std::vector<SegmentMeaning> lung_meanings(size_t segments) {
+  const DicomCode anatomy = {"123037004", "SCT", "Anatomical Structure"};
+  const DicomCode lung = {"39607008", "SCT", "Lung"};
+  if (segments == 1) return {{"Lungs", anatomy, lung, {90, 160, 255}, {}}};
+  return {{"Right lung", anatomy, lung, {90, 160, 255}, DicomCode{"24028007", "SCT", "Right"}},
+          {"Left lung", anatomy, lung, {90, 220, 160}, DicomCode{"7771000", "SCT", "Left"}}};
 }
 
 SegmentFrames::SegmentFrames(int64_t rows, int64_t columns, size_t segments)
@@ -194,7 +206,8 @@ void SegmentFrames::add_slice(const uint8_t* labels) {
 }
 
 DicomFile dicom_segmentation(const DicomSource& source, const SegmentFrames& mask,
-                             const std::vector<SegmentMeaning>& meanings, const DicomMaker& maker) {
+                             const std::vector<SegmentMeaning>& meanings, const DicomMaker& maker,
+                             SegmentationOf what) {
   if (mask.slices() != source.images().size() || mask.rows() != source.rows() ||
       mask.columns() != source.columns() || meanings.size() != mask.frames().size()) {
     fail(ErrorKind::internal, "a segmentation and its source series differ in size");
@@ -226,10 +239,11 @@ DicomFile dicom_segmentation(const DicomSource& source, const SegmentFrames& mas
   const std::vector<uint8_t> bytes = packed.finish();
   const std::string content =
       sha256(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())) + places;
-  put_identity(data, source, kSegmentation, maker, content);
+  put_identity(data, source, what == SegmentationOf::lungs ? kLungs : kSegmentation, maker,
+               content);
   put_frame_of_reference(data, source);
   put_referenced_series(data, source);
-  put_image(data, source, frames);
+  put_image(data, source, frames, what);
   put_dimensions(data, source.uid("seg dimensions", maker));
   put_shared_groups(data, source);
   data.putAndInsertUint8Array(DCM_PixelData, bytes.data(),

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,21 @@ struct SegmentMeaning {
   std::string label;  ///< "Lung infection"
   DicomCode category, type;
   std::array<uint8_t, 3> colour = {255, 40, 40};  ///< r, g, b
+  std::optional<DicomCode> side = {};             ///< modifier of the type: right, left
 };
 
 /// A lesion class by its name: ground glass and consolidation have codes of their own, everything
 /// else is inflammation of the lung. Never a diagnosis.
 SegmentMeaning lesion_meaning(const std::string& name);
+
+/// The lungs by their sides: right is segment 1, left is segment 2. With one segment, both.
+std::vector<SegmentMeaning> lung_meanings(size_t segments);
+
+/// What a segmentation is of: the series that it comes in, and its number.
+enum class SegmentationOf {
+  lesions,  ///< 9101
+  lungs,    ///< 9111
+};
 
 /// A class mask on the frames of its source series, one bit for each pixel; empty slices take no
 /// memory.
@@ -65,6 +76,7 @@ inline bool bit_at(const std::vector<uint8_t>& bits, size_t pixel) {
 /// frames    as many slices as `source` has images, of its rows and columns.
 /// meanings  of segments 1, 2, ..
 DicomFile dicom_segmentation(const DicomSource& source, const SegmentFrames& frames,
-                             const std::vector<SegmentMeaning>& meanings, const DicomMaker& maker);
+                             const std::vector<SegmentMeaning>& meanings, const DicomMaker& maker,
+                             SegmentationOf what = SegmentationOf::lesions);
 
 }  // namespace groundglass

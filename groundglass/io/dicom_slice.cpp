@@ -265,7 +265,11 @@ std::optional<DicomSlice> read_dicom_header(const fs::path& path) {
   return slice;
 }
 
-torch::Tensor read_dicom_pixels(const DicomSlice& slice, torch::ScalarType type) {
+namespace {
+
+/// Calls `take` with the stored numbers of a frame and how they are coded.
+template <class Take>
+auto with_stored_pixels(const DicomSlice& slice, const Take& take) {
   DcmFileFormat file;
   load(file, slice.path);
   DcmDataset& data = *file.getDataset();
@@ -274,7 +278,7 @@ torch::Tensor read_dicom_pixels(const DicomSlice& slice, torch::ScalarType type)
   if (const Decoder decode = own_decoder(data)) {
     try {
       const auto raw = decode(compressed_frame(data), slice.columns, slice.rows);
-      return rescaled(raw.data(), code, slice, type);
+      return take(raw.data(), code);
     } catch (const std::runtime_error& e) {
       refuse_pixels(slice, e.what());
     }
@@ -286,14 +290,36 @@ torch::Tensor read_dicom_pixels(const DicomSlice& slice, torch::ScalarType type)
   if (whole(data, DCM_BitsAllocated, 16) == 8) {
     const Uint8* raw = nullptr;
     data.findAndGetUint8Array(DCM_PixelData, raw, &count);
-    if (raw != nullptr && count >= pixels) return rescaled(raw, code, slice, type);
+    if (raw != nullptr && count >= pixels) return take(raw, code);
   } else {
     const Uint16* raw = nullptr;
     data.findAndGetUint16Array(DCM_PixelData, raw, &count);
-    if (raw != nullptr && count >= pixels) return rescaled(raw, code, slice, type);
+    if (raw != nullptr && count >= pixels) return take(raw, code);
   }
   refuse(slice.path, "holds " + std::to_string(count) + " pixels, expected " +
                          std::to_string(slice.columns) + " x " + std::to_string(slice.rows));
+}
+
+}  // namespace
+
+torch::Tensor read_dicom_pixels(const DicomSlice& slice, torch::ScalarType type) {
+  return with_stored_pixels(slice, [&](const auto* raw, const PixelCode& code) {
+    return rescaled(raw, code, slice, type);
+  });
+}
+
+StoredPixels read_stored_pixels(const DicomSlice& slice) {
+  return with_stored_pixels(slice, [&](const auto* raw, const PixelCode& code) {
+    StoredPixels pixels;
+    pixels.is_signed = code.bits.sign != 0;
+    const auto count = slice.rows * slice.columns;
+    for (int64_t i = 0; i < count; ++i) {
+      const double value = code.bits.value(raw[i]);
+      pixels.values.push_back(static_cast<float>(value));
+      pixels.padding.push_back(code.padding.covers(raw[i], value));
+    }
+    return pixels;
+  });
 }
 
 }  // namespace groundglass

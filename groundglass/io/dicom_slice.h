@@ -40,6 +40,16 @@ bool has_dicom_mark(const std::filesystem::path& path);
 /// Throws Error(data) if the file is truncated, damaged, no DICOM or in an unknown encoding.
 std::optional<DicomSlice> read_dicom_header(const std::filesystem::path& path);
 
+/// The numbers of a frame as they are stored, before slope and intercept, row by row.
+struct StoredPixels {
+  std::vector<float> values;
+  std::vector<bool> padding;  ///< by PixelPaddingValue: what the scanner or detector did not see
+  bool is_signed = false;     ///< PixelRepresentation
+};
+
+/// Throws as read_dicom_pixels() does.
+StoredPixels read_stored_pixels(const DicomSlice& slice);
+
 /// The pixels after slope and intercept, [H,W]. Padding (PixelPaddingValue, up to
 /// PixelPaddingRangeLimit) becomes air, -1000 HU.
 ///

@@ -11,6 +11,8 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/io/dicom_slice.h"
+#include "groundglass/io/dicom_xray.h"
 #include "groundglass/io/jpeg_picture.h"
 #include "groundglass/io/library_noise.h"
 #include "groundglass/io/picture_file.h"
@@ -170,6 +172,7 @@ torch::Tensor as_stored(const torch::Tensor& pixels, int orientation) {
 }
 
 Image read_picture(const fs::path& path) {
+  if (!is_picture_name(path) && has_dicom_mark(path)) return read_dicom_xray(path);
   Decoded decoded = decode(path);
   cv::Mat& pixels = decoded.pixels;
   Image image;

@@ -12,7 +12,8 @@ bool is_picture_name(const std::filesystem::path& path);
 /// Reads a picture as [1,H,W], upright: 8-bit as uint8, 16-bit as float32 with white = 65535, float
 /// TIFF as float32 with white = 1. Colour is turned gray with a warning if it was really coloured,
 /// and so is a picture whose 0 is white. Pictures of 8, 10, 12 or 14 bits in 16 get the white of
-/// those bits, with a warning.
+/// those bits, with a warning. A file without such a name that is DICOM is a chest X-ray, see
+/// read_dicom_xray().
 /// Throws Error(data) with path and reason: empty, truncated, damaged, not a picture, several
 /// pages, floating-point numbers beyond 0..1.
 Image read_picture(const std::filesystem::path& path);

@@ -69,7 +69,13 @@ class Served {
   }
 
   void store(T_ASC_PresentationContextID context, T_DIMSE_C_StoreRQ& request) {
-    const auto status = received(context, request);
+    std::optional<uint16_t> status;
+    try {
+      status = received(context, request);
+    } catch (const std::exception&) {  // a full disk, most of all: nothing was acknowledged
+      abort("out of resources");
+      return;
+    }
     if (!status) {
       abort("broken");
       return;
@@ -93,7 +99,7 @@ class Served {
     image.sop_class = request.AffectedSOPClassUID;
     image.sop_instance = request.AffectedSOPInstanceUID;
     image.syntax = accepted.acceptedTransferSyntax;
-    uint16_t status = taker_.may_take();
+    uint16_t status = room();
     if (status == kStored && !is_uid(image.sop_instance)) status = kNotUnderstood;
     if (status == kStored && image.sop_class != accepted.abstractSyntax) status = kOtherClass;
     if (status != kStored) {
@@ -111,12 +117,20 @@ class Served {
     }
     try {
       status = taker_.take(image, ended_.peer, ended_.id);
-    } catch (const std::exception&) {  // a full disk, most of all: nothing was acknowledged
+    } catch (const std::exception&) {
       status = kOutOfResources;
     }
     std::error_code ignored;
     std::filesystem::remove(image.file, ignored);  // where it was not taken
     return status;
+  }
+
+  uint16_t room() {
+    try {
+      return taker_.may_take();
+    } catch (const std::exception&) {
+      return kOutOfResources;
+    }
   }
 
   /// The data set that follows a command, piece by piece; dropped without a file, and what is too

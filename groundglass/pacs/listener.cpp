@@ -175,6 +175,18 @@ class Listener::Work {
     std::shared_ptr<std::atomic<bool>> done;
   };
 
+  /// One of the places for associations, given back at the end whatever happens.
+  class Place {
+   public:
+    explicit Place(std::atomic<int64_t>& served) : served_(served) {}
+    ~Place() { --served_; }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+   private:
+    std::atomic<int64_t>& served_;
+  };
+
   /// DCMTK hands an accepted socket over through a global variable.
   static std::mutex& library() {
     static std::mutex one;
@@ -204,7 +216,7 @@ class Listener::Work {
       }
       auto done = std::make_shared<std::atomic<bool>>(false);
       peers_.push_back({std::thread([this, peer, address, done] {
-                          meet(peer, address);
+                          meet_safely(peer, address);
                           *done = true;
                         }),
                         done});
@@ -216,6 +228,15 @@ class Listener::Work {
       if (caller.host == address) return true;
     }
     return false;
+  }
+
+  /// What goes wrong with one peer ends nothing else.
+  void meet_safely(int descriptor, const std::string& address) {
+    try {
+      meet(descriptor, address);
+    } catch (const std::exception& e) {
+      taker_.sent_away({"", address}, std::string("a fault of ours: ") + e.what());
+    }
   }
 
   void meet(int descriptor, const std::string& address) {
@@ -274,8 +295,8 @@ class Listener::Work {
                     ASC_SOURCE_SERVICEPROVIDER_PRESENTATION_RELATED,
                     ASC_REASON_SP_PRES_LOCALLIMITEXCEEDED);
     }
+    const Place place(served_);
     serve(association, peer);
-    --served_;
   }
 
   void serve(T_ASC_Association* association, const Peer& peer) {

@@ -131,8 +131,11 @@ bool SiteWork::settle() {
 
 bool SiteWork::settle_study(const std::string& study) {
   std::vector<SeriesFacts> facts;
-  for (const auto& series : queue_.series_of_study(study)) {
+  const auto all = queue_.series_of_study(study);
+  for (const auto& series : all) {
     if (series.state == "receiving" && !settled(series)) return false;
+  }
+  for (const auto& series : all) {
     facts.push_back(series_facts(queue_.folder_of_series(series.uid), series.uid));
   }
   const int64_t best = best_series(facts, site_.rule);
@@ -172,10 +175,13 @@ bool SiteWork::run_next() {
     note("segmented", job->series, std::to_string(objects.size()) + " objects");
     say("job " + std::to_string(job->id) + ": " + std::to_string(objects.size()) + " objects in " +
         human_seconds(now_s() - begun));
-  } catch (const Error& e) {
-    if (e.kind() == ErrorKind::data) {
+  } catch (const Stopped&) {
+    throw;
+  } catch (const std::exception& e) {
+    const auto* error = dynamic_cast<const Error*>(&e);
+    if (error != nullptr && error->kind() == ErrorKind::data) {
       failed(*job, e.what());
-    } else {
+    } else {  // no memory, a full disk, a fault of ours
       queue_.try_again(job->id, e.what());
       say("job " + std::to_string(job->id) + ": " + with_short_uids(e.what()));
     }
@@ -202,7 +208,7 @@ void SiteWork::failed(const QueuedJob& job, const std::string& problem) {
   if (actions_.explain) {
     try {
       objects = actions_.explain(job, queue_.linked_images(job), results, problem);
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
       say("job " + std::to_string(job.id) + ": no report of that: " + with_short_uids(e.what()));
     }
   }

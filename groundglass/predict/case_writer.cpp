@@ -71,6 +71,14 @@ struct DicomWriter {
   void commit() const {}
 };
 
+/// The same for the lungs.
+struct DicomLungWriter {
+  std::shared_ptr<DicomCase> objects;
+
+  void write_slice(const torch::Tensor& lungs) const { objects->add_lungs(lungs); }
+  void commit() const {}
+};
+
 bool shorter(const std::string& a, const std::string& b) {
   return a.size() < b.size();
 }
@@ -126,8 +134,13 @@ void CaseWriter::open_sinks() {
                     std::make_unique<AxialSink<LabelVolumeWriter>>(path("_mask.nii.gz"), *volume_))
               : std::make_unique<PictureSink>(path("_mask.png"), stored_orientation(input_.path));
   if (volume_ != nullptr && outputs_.dicom.any()) {
-    dicom_ = open_dicom_case(outputs_.dicom, volume_->reader(), measures_.summary());
+    dicom_ =
+        open_dicom_case(outputs_.dicom, volume_->reader(), measures_.summary(), options_.lungs);
     dicom_mask_ = std::make_unique<AxialSink<DicomWriter>>(DicomWriter{dicom_}, *volume_);
+    if (outputs_.dicom.lungs && options_.lungs.network) {
+      dicom_lungs_ =
+          std::make_unique<AxialSink<DicomLungWriter>>(DicomLungWriter{dicom_}, *volume_);
+    }
   }
   if (volume_ != nullptr && outputs_.save_lungs && options_.lungs.network &&
       volume_->info().units == Units::hu) {
@@ -157,6 +170,7 @@ void CaseWriter::take(const Image& slice, const SliceResult& result) {
   if (dicom_mask_) dicom_mask_->write(result.labels);
   if (probability_) probability_->write(result.probability.sum(0).clamp(0, 1));
   if (lungs_) lungs_->write(result.lungs);
+  if (dicom_lungs_) dicom_lungs_->write(result.lungs);
   if (volume_ != nullptr && outputs_.watch)
     outputs_.watch(input_, *volume_, slices_, result.labels);
   for (size_t c = 0; c < class_probability_.size(); ++c) {
@@ -179,6 +193,7 @@ CaseSummary CaseWriter::finish() {
   if (outputs_.overlay) write_overlay(summary);
   if (dicom_) {
     dicom_mask_->finish();
+    if (dicom_lungs_) dicom_lungs_->finish();
     summary.objects = dicom_->write(outputs_.output, input_.stem, summary);
   }
   return summary;

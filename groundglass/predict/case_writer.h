@@ -85,7 +85,7 @@ class CaseWriter {
   std::unique_ptr<SliceSink> mask_, probability_, lungs_;
   std::vector<std::unique_ptr<SliceSink>> class_probability_;
   std::shared_ptr<DicomCase> dicom_;
-  std::unique_ptr<SliceSink> dicom_mask_;
+  std::unique_ptr<SliceSink> dicom_mask_, dicom_lungs_;
   CaseMeasures measures_;
   std::vector<torch::Tensor> tiles_;  // of the overlay
   int64_t slices_ = 0;

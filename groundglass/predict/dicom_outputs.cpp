@@ -13,6 +13,7 @@
 #include "groundglass/io/paint.h"
 #include "groundglass/io/pdf_document.h"
 #include "groundglass/predict/dicom_measurements.h"
+#include "groundglass/predict/segmenter.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -64,15 +65,23 @@ std::string report_pdf(const MeasurementReport& report, const std::vector<Captur
 
 class CaseOfSeries final : public DicomCase {
  public:
-  CaseOfSeries(const DicomOutputs& outputs, const DicomSeries& series, const CaseSummary& summary)
+  CaseOfSeries(const DicomOutputs& outputs, const DicomSeries& series, const CaseSummary& summary,
+               const LungSource& lungs)
       : outputs_(outputs),
         series_(series),
         source_(files_of(series)),
         meanings_(meanings_of(summary)),
-        frames_(source_.rows(), source_.columns(), meanings_.size()) {}
+        frames_(source_.rows(), source_.columns(), meanings_.size()),
+        lung_source_(lungs),
+        lungs_(source_.rows(), source_.columns(),
+               lungs.network && lungs.network->classes() == 2 ? 2 : 1) {}
 
   void add_slice(const torch::Tensor& labels) override {
     frames_.add_slice(labels.contiguous().data_ptr<uint8_t>());
+  }
+
+  void add_lungs(const torch::Tensor& lungs) override {
+    lungs_.add_slice(lungs.contiguous().data_ptr<uint8_t>());
   }
 
   std::vector<DicomObject> write(const fs::path& folder, const std::string& stem,
@@ -86,6 +95,14 @@ class CaseOfSeries final : public DicomCase {
     if (outputs_.report) {
       auto object = dicom_report(source_, written.front(), report, outputs_.maker);
       written.push_back(save_object(object, "sr", folder, stem + "_sr.dcm"));
+    }
+    if (lungs_.slices() > 0) {
+      DicomMaker maker = outputs_.maker;
+      maker.model = lung_source_.name;
+      maker.weights_sha256 = lung_source_.weights_sha256;
+      auto object = dicom_segmentation(source_, lungs_, lung_meanings(lungs_.frames().size()),
+                                       maker, SegmentationOf::lungs);
+      written.push_back(save_object(object, "lungs", folder, stem + "_lungs_seg.dcm"));
     }
     std::vector<CaptureFrame> shown;
     if (outputs_.capture || outputs_.document) shown = painted_slices();
@@ -123,6 +140,8 @@ class CaseOfSeries final : public DicomCase {
   DicomSource source_;
   std::vector<SegmentMeaning> meanings_;
   SegmentFrames frames_;
+  LungSource lung_source_;
+  SegmentFrames lungs_;
 };
 
 }  // namespace
@@ -130,6 +149,7 @@ class CaseOfSeries final : public DicomCase {
 std::string DicomOutputs::words() const {
   std::vector<std::string> words;
   if (segmentation) words.emplace_back("seg");
+  if (lungs) words.emplace_back("lungs");
   if (report) words.emplace_back("sr");
   if (capture) words.emplace_back("sc");
   if (document) words.emplace_back("pdf");
@@ -142,6 +162,8 @@ DicomOutputs parse_dicom_outputs(const std::string& words) {
   for (const auto& word : split_text(words, ',')) {
     if (word == "seg") {
       outputs.segmentation = true;
+    } else if (word == "lungs") {
+      outputs.lungs = true;
     } else if (word == "sr") {
       outputs.segmentation = outputs.report = true;
     } else if (word == "sc") {
@@ -150,7 +172,8 @@ DicomOutputs parse_dicom_outputs(const std::string& words) {
       outputs.document = true;
     } else {
       fail(ErrorKind::usage, "--dicom " + in_quotes(words) + ": " + in_quotes(word) +
-                                 " is no object that can be written, expected seg, sr, sc or pdf, "
+                                 " is no object that can be written, expected seg, lungs, sr, sc "
+                                 "or pdf, "
                                  "with commas between");
     }
   }
@@ -169,12 +192,12 @@ void check_are_dicom(const std::vector<PredictInput>& inputs) {
 }
 
 std::shared_ptr<DicomCase> open_dicom_case(const DicomOutputs& outputs, const VolumeReader& reader,
-                                           const CaseSummary& summary) {
+                                           const CaseSummary& summary, const LungSource& lungs) {
   const auto* series = dynamic_cast<const DicomSeries*>(&reader);
   if (series == nullptr) {
     fail(ErrorKind::usage, "--dicom: " + reader.path().string() + " is no DICOM series");
   }
-  return std::make_shared<CaseOfSeries>(outputs, *series, summary);
+  return std::make_shared<CaseOfSeries>(outputs, *series, summary, lungs);
 }
 
 }  // namespace groundglass

@@ -14,6 +14,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_folder.h"
 #include "groundglass/io/dicom_slice.h"
+#include "groundglass/io/dicom_xray.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
 
@@ -111,6 +112,7 @@ class Search {
 
   void add_series(const fs::path& folder) {
     const std::string why = why_no_ct_series(folder);
+    if (!why.empty() && add_xrays(folder)) return;
     const fs::path inside = folder.lexically_relative(input_);
     const bool whole = inside.empty() || inside == ".";
     if (!why.empty()) {
@@ -120,6 +122,25 @@ class Search {
       found_.inputs.push_back({folder, name.empty() ? "series" : name, true});
       series_.insert(folder);
     }
+  }
+
+  /// Chest X-rays in a folder without a CT series are pictures, each by itself.
+  bool add_xrays(const fs::path& folder) {
+    bool any = false;
+    std::vector<fs::path> others;
+    for (const auto& file : files_of_folder(folder).files) {
+      if (is_picture_name(file) || is_volume_name(file) || !has_dicom_mark(file)) continue;
+      if (is_our_output(file)) continue;
+      if (is_dicom_xray(file)) {
+        found_.inputs.push_back({file, stem_of(file.lexically_relative(input_)), false});
+        any = true;
+      } else {
+        others.push_back(file);
+      }
+    }
+    if (!any) return false;
+    for (const auto& file : others) found_.left_out.push_back({file, "no chest X-ray (CR, DX)"});
+    return true;
   }
 
   [[noreturn]] void refuse_empty() const {
@@ -158,7 +179,7 @@ void check_outputs_differ(const std::vector<PredictInput>& inputs) {
 FoundInputs find_inputs(const fs::path& input) {
   if (!fs::exists(input)) fail(ErrorKind::data, input.string() + ": no such file or folder");
   if (fs::is_directory(input)) return Search(input).found();
-  const bool picture = is_picture_name(input);
+  const bool picture = is_picture_name(input) || (!is_volume_name(input) && is_dicom_xray(input));
   if (!picture && !is_volume_name(input) && !has_dicom_mark(input)) {
     fail(ErrorKind::data, input.string() +
                               ": is no picture (PNG, JPEG, TIFF), volume (NIfTI, NRRD, "

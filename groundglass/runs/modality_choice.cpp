@@ -5,6 +5,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/typicality.h"
+#include "groundglass/io/dicom_xray.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/safetensors.h"
 #include "groundglass/preprocess/slice.h"
@@ -75,6 +76,12 @@ ModalityChoice choose_by_modality(const std::vector<ChosenInput>& inputs) {
   const auto volume = std::find_if(inputs.begin(), inputs.end(),
                                    [](const ChosenInput& c) { return c.input.volume; });
   if (volume != inputs.end()) return {kDefaultModel, "volumes are CT"};
+  const bool xrays = std::all_of(inputs.begin(), inputs.end(), [](const ChosenInput& c) {
+    return !is_picture_name(c.input.path) && is_dicom_xray(c.input.path);
+  });
+  if (xrays && !inputs.empty() && !bundled_model("xray_infection").empty()) {
+    return {"xray_infection", "the Modality is CR or DX"};
+  }
   auto all = candidates();
   const auto images = some_pictures(inputs);
   if (all.size() < 2 || images.empty()) return {kDefaultModel, "nothing speaks for another"};

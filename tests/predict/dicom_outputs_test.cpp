@@ -5,6 +5,7 @@
 
 #include "groundglass/core/files.h"
 #include "groundglass/evaluate/pairs.h"
+#include "groundglass/io/dicom_items.h"
 #include "groundglass/io/dicom_seg_reader.h"
 #include "groundglass/io/dicom_sr_reader.h"
 #include "groundglass/io/dicom_writer.h"
@@ -13,6 +14,7 @@
 #include "groundglass/predict/described_input.h"
 #include "groundglass/predict/predict.h"
 #include "tests/complaint.h"
+#include "tests/io/dicom_samples.h"
 #include "tests/predict/bright_is_lesion.h"
 #include "tests/scratch_folder.h"
 
@@ -85,6 +87,85 @@ TEST(DicomOutputs, HoldTheMaskOfTheSeriesAndItsNumbers) {
     for (const auto& remark : report.remarks)
       EXPECT_EQ(remark.find(folder.path().string()), std::string::npos);
   }
+}
+
+TEST(DicomOutputs, OfTiltedSlicesLieOnTheSlicesThemselves) {
+  const ScratchFolder folder;
+  write_dicom_series(folder / "a", chest(false));
+  for (int k = 0; k < 12; ++k) {
+    const auto name = (k < 9 ? "000" : "00") + std::to_string(k + 1) + ".dcm";
+    const double y = 5 * k * std::tan(15 * M_PI / 180);
+    set_tag(folder / ("a/" + name), DCM_ImagePositionPatient,
+            ("0\\" + decimal_string(y) + "\\" + std::to_string(5 * k)).c_str());
+  }
+  Segmenter segmenter = bright_segmenter();
+  predict(segmenter, dicom_job(folder / "a", folder / "out", "seg"));
+  const auto mask = read_label_volume(folder / "out/a_mask.nii.gz");
+  const auto stored = read_dicom_segmentation(folder / "out/a_seg.dcm");
+  ASSERT_EQ(stored.frames.size(), 3U);  // slices 5 to 7 of the box
+  for (size_t f = 0; f < 3; ++f) {
+    const double z = 5 * static_cast<double>(f + 5);
+    EXPECT_NEAR(stored.frames[f].position_mm[2], z, 1e-6);
+    EXPECT_NEAR(stored.frames[f].position_mm[1], z * std::tan(15 * M_PI / 180), 1e-4);
+    const auto pixels = mask.labels[static_cast<int64_t>(f) + 5].contiguous();
+    const auto* expected = pixels.data_ptr<uint8_t>();
+    const auto first = stored.pixels.begin() + static_cast<std::ptrdiff_t>(f) * pixels.numel();
+    EXPECT_TRUE(std::equal(first, first + pixels.numel(), expected)) << f;
+  }
+}
+
+TEST(DicomOutputs, HoldTheLungsOfANetworkInASeriesOfTheirOwn) {
+  const ScratchFolder folder;
+  write_dicom_series(folder / "a", chest(false));
+  Segmenter segmenter = bright_segmenter();
+  auto network = std::make_shared<Segmenter>(bright_segmenter());
+  segmenter.use_lungs({.from = LungsFrom::network,
+                       .name = "finder",
+                       .network = network,
+                       .weights_sha256 = std::string(64, 'b')});
+  const auto summary = predict(segmenter, dicom_job(folder / "a", folder / "out", "seg,lungs"));
+  ASSERT_EQ(summary.cases[0].objects.size(), 2U);
+  const auto lesions = read_dicom_segmentation(folder / "out/a_seg.dcm");
+  const auto lungs = read_dicom_segmentation(folder / "out/a_lungs_seg.dcm");
+  EXPECT_EQ(lungs.segments[0].label, "Lungs");
+  EXPECT_EQ(lungs.segments[0].type, "39607008 SCT Lung");
+  EXPECT_EQ(lungs.pixels, lesions.pixels);  // the same network stands for both
+  EXPECT_NE(summary.cases[0].objects[0].series, summary.cases[0].objects[1].series);
+  if (std::system("command -v dciodvfy > /dev/null 2>&1") == 0) {
+    run_quietly("dciodvfy '" + (folder / "out/a_lungs_seg.dcm").string() + "' > '" +
+                (folder / "said").string() + "' 2>&1");
+    EXPECT_EQ(read_file(folder / "said").find("Error"), std::string::npos)
+        << read_file(folder / "said");
+  }
+}
+
+TEST(DicomInputs, ChestXraysAreSegmentedAsPicturesEachByItself) {
+  const ScratchFolder folder;
+  write_dicom_series(folder / "in/a", chest(false));
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(folder / "in/a")) {
+    if (++files > 2) {
+      fs::remove(entry.path());
+      continue;
+    }
+    edit_dicom(entry.path(), [](DcmDataset& data) {
+      data.putAndInsertString(DCM_SOPClassUID, UID_ComputedRadiographyImageStorage);
+      data.putAndInsertString(DCM_Modality, "CR");
+      data.putAndInsertString(DCM_WindowCenter, "-500");
+      data.putAndInsertString(DCM_WindowWidth, "1001");
+    });
+  }
+  const auto inputs = find_inputs(folder / "in").inputs;
+  ASSERT_EQ(inputs.size(), 2U);
+  EXPECT_FALSE(inputs[0].volume);
+  EXPECT_FALSE(find_inputs(inputs[0].path).inputs[0].volume);
+  Segmenter segmenter = bright_segmenter();
+  const auto summary = predict(segmenter, dicom_job(folder / "in", folder / "out", ""));
+  EXPECT_EQ(summary.cases.size(), 2U);
+  EXPECT_TRUE(fs::exists(folder / "out" / (inputs[0].stem + "_mask.png")));
+  const auto described =
+      described_input(inputs[0].path.string(), {"", MaskLabels::any, 2}, 1, silent_observer());
+  EXPECT_EQ(described["kind"], "picture");
 }
 
 TEST(DicomOutputs, AreDescribedAndEvaluatedAndNotTakenForInputs) {

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace groundglass {
+
+/// Whether two results have to say that they are of one patient.
+enum class SamePatient {
+  by_dicom, ///< PatientID and its issuer stand in the results' DICOM objects
+            ///< and are the same
+  given,    ///< the caller knows
+};
+
+/// A number before and after; nothing where a result does not hold it.
+struct BeforeAfter {
+  std::optional<double> before, after;
+
+  /// after - before, if both are there.
+  std::optional<double> difference() const;
+};
+
+/// A lung zone or lobe: percent of it that is infected.
+struct RegionChange {
+  std::string region;
+  BeforeAfter share_percent;
+};
+
+/// What changed from one study of a patient to the next. Nothing is registered:
+/// whole lungs and zones are compared, not places.
+struct Change {
+  std::string before, after; ///< the inputs of the results
+  BeforeAfter lesion_ml, lung_ml, share_percent, score;
+  std::optional<double>
+      relative_percent; ///< of lesion_ml; nothing below 1 ml before
+  std::optional<int64_t> days;
+  std::vector<RegionChange> regions;
+  std::string
+      verdict; ///< "more infection", "less infection", "no clear change"
+  std::vector<std::string> warnings;
+};
+
+/// Compares the one volume in each of two output folders of predict. A
+/// difference within 1 ml or 10 % of the first study, whichever is more, is no
+/// clear change.
+///
+/// Throws Error(data) with the reason: a folder without summary.json, or with
+/// none or several volumes in HU; different patients, or patients that are not
+/// named (SamePatient::by_dicom).
+Change change_between(const std::filesystem::path &before,
+                      const std::filesystem::path &after, SamePatient same);
+
+/// As scripts read it, with the definitions beside the numbers.
+nlohmann::ordered_json change_json(const Change &change);
+
+} // namespace groundglass
