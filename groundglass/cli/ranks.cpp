@@ -12,6 +12,8 @@
 #include <iostream>
 #include <thread>
 
+#include <torch/cuda.h>
+
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
@@ -26,7 +28,7 @@ namespace {
 constexpr double kLongestTimeout_s = 86400;
 constexpr auto kLook = std::chrono::milliseconds(20);
 /// Once one rank has ended badly, the others have time to find out who is missing and to say so.
-constexpr auto kAfterTrouble = std::chrono::seconds(6);
+constexpr auto kAfterTrouble = std::chrono::seconds(12);
 
 bool spoken_for = false;
 World own_world;
@@ -105,7 +107,7 @@ class LocalRanks {
   LocalRanks& operator=(const LocalRanks&) = delete;
 
   /// The exit code of all of them together: 6 if one was killed, else that of the first rank that
-  /// did not end well. Ranks that still live six seconds after one has ended so are killed.
+  /// did not end well. Ranks that still live twelve seconds after one has ended so are killed.
   int wait() {
     bool told = false;
     const auto never = std::chrono::steady_clock::time_point::max();
@@ -199,8 +201,16 @@ int64_t threads_of_rank(const World& world) {
                     : std::max<int64_t>(1, usable / std::max<int64_t>(1, world.local_size));
 }
 
-void work_as_rank(const Context& context, const std::function<void()>& work) {
+/// The GPU of a rank's number on its machine, where a GPU is asked for without one.
+void choose_gpu(Context& context) {
+  const auto gpus = static_cast<int64_t>(torch::cuda::device_count());
+  if (gpus == 0 || (context.device != "auto" && context.device != "cuda")) return;
+  context.device = "cuda:" + std::to_string(own_world.local_rank % gpus);
+}
+
+void work_as_rank(Context& context, const std::function<void()>& work) {
   if (context.threads == 0) set_threads(threads_of_rank(own_world));
+  choose_gpu(context);
   TeamOptions options;
   options.timeout_s = context.timeout_s;
   Team* joined = nullptr;

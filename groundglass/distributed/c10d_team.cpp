@@ -280,8 +280,13 @@ class TorchTeam final : public Team {
       tell_trouble(message, signal_number);
       // What all ranks find wrong is said by rank 0, which is given time to be first.
       if (!leads()) wait_for(key("spoken"), now_s() + kLeaderSpeaksWithin_s);
-      const std::lock_guard lock(notes_guard_);
-      return notes_->add(key("spoken"), 1) == 1;
+      const bool first = speaks_first();
+      const double end = now_s() + 2 * kLeaderSpeaksWithin_s;
+      // The meeting goes down with rank 0, so that it waits until the others have asked.
+      for (int64_t r = 1; leads() && r < size(); ++r) {
+        wait_for(key("heard/" + std::to_string(r)), end);
+      }
+      return first;
     } catch (const std::exception&) {
       return true;  // the meeting went down with rank 0: there is nobody to ask
     }
@@ -327,6 +332,13 @@ class TorchTeam final : public Team {
         "rank " + std::to_string(rank()) + " of " + std::to_string(size()) +
             " has ended: " + message);
     put(*notes_, key("trouble"), "1");
+  }
+
+  bool speaks_first() {
+    const std::lock_guard lock(notes_guard_);
+    const bool first = notes_->add(key("spoken"), 1) == 1;
+    put(*notes_, key("heard/" + std::to_string(rank())), "1");
+    return first;
   }
 
   bool noted(const std::string& name) {

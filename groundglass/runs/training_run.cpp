@@ -1,8 +1,10 @@
 #include "groundglass/runs/training_run.h"
 
 #include <fstream>
+#include <map>
 #include <numeric>
 
+#include "groundglass/core/claim.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/json_text.h"
@@ -14,6 +16,7 @@
 #include "groundglass/distributed/team.h"
 #include "groundglass/report/run_pictures.h"
 #include "groundglass/runs/staged_training.h"
+#include "groundglass/train/trainer.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -57,6 +60,25 @@ class EventLog final : public Observer {
 
  private:
   std::ofstream out_;
+};
+
+/// Hands on what happens in a fold, and lets go of it once another process has taken it over.
+class ClaimedFold final : public Observer {
+ public:
+  ClaimedFold(Observer& observer, const Claim& claim) : observer_(observer), claim_(claim) {}
+  void on(const Progress& e) override { tell(e); }
+  void on(const Warning& e) override { tell(e); }
+  void on(const Note& e) override { tell(e); }
+  void on(const EpochDone& e) override { tell(e); }
+
+ private:
+  template <class Event>
+  void tell(const Event& event) {
+    if (claim_.lost()) throw ClaimLost{};
+    observer_.on(event);
+  }
+  Observer& observer_;
+  const Claim& claim_;
 };
 
 /// Strict splits only: the others share patients as they are meant to.
@@ -181,13 +203,37 @@ FoldScores train_visibly(const FoldJob& job, Observer& console) {
 
 std::vector<FoldScores> train_folds(const FoldJob& job, const std::vector<Split>& splits,
                                     const std::vector<int64_t>& folds, Observer& console) {
-  std::vector<FoldScores> scores;
-  for (const int64_t k : folds) {
+  const auto fold_job = [&](int64_t k) {
     FoldJob one = job;
     one.run = job.run.fold(k);
     one.split = splits.at(static_cast<size_t>(k));
     one.fold = k;
-    scores.push_back(train_visibly(one, console));
+    return one;
+  };
+  std::map<int64_t, FoldScores> trained_here;
+  if (team().size() == 1) {
+    std::vector<SharedPiece> pieces;
+    for (const int64_t k : folds) {
+      const RunFolder run = job.run.fold(k);
+      pieces.push_back(
+          {run.path() / "claim",
+           [run] { return fs::exists(run.test_scores()) && !has_unfinished_state(run.path()); },
+           [&, k](const Claim& claim) {
+             ClaimedFold observer(console, claim);
+             trained_here[k] = train_visibly(fold_job(k), observer);
+           }});
+    }
+    Claims claims;
+    do_shared(pieces, claims, [&](size_t others) {
+      console.on(Note{"other processes train " + std::to_string(others) +
+                      (others == 1 ? " fold" : " folds") + ": waiting for them"});
+    });
+  }
+  std::vector<FoldScores> scores;
+  for (const int64_t k : folds) {
+    const auto found = trained_here.find(k);
+    scores.push_back(found != trained_here.end() ? found->second
+                                                 : train_visibly(fold_job(k), console));
   }
   return scores;
 }

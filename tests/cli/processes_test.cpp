@@ -137,6 +137,26 @@ TEST_F(Processes, AreRefusedInOneLine) {
       {"rank 1 of 2", "missing: no such file"}));
 }
 
+// No team: calls that share the folds of one cross-validation through claims, as tasks of a job
+// array do; one is killed, and the others take its fold over.
+TEST_F(Processes, ShareTheFoldsOfACrossValidation) {
+  const std::string train =
+      "groundglass train r.toml --data set.ggset --fold all -q --threads 1 --set split.folds=3 "
+      "--set "
+      "train.epochs=6 ";
+  run(train + "-o one");
+  run(train +
+      "-o many & p=$!\n"
+      "for i in $(seq 600); do [ -e many/fold_0/state.safetensors ] && break; sleep 0.02; "
+      "done\nkill -9 $p; wait $p\n" +
+      train + "-o many & " + train + "-o many; first=$?; wait $! && exit $first");
+  EXPECT_TRUE(fs::exists(folder / "many/fold_0/claim.1"));  // taken over
+  for (const char* fold : {"fold_0", "fold_1", "fold_2"}) {
+    EXPECT_EQ(weights_of(std::string("one/") + fold), weights_of(std::string("many/") + fold));
+  }
+  EXPECT_TRUE(fs::exists(folder / "many/cross_validation.md"));
+}
+
 TEST_F(Processes, AreFoundUnderTorchrun) {
   if (run_shell(kPython + " -c 'import torch.distributed.run'", folder.path()).code != 0) {
     GTEST_SKIP() << "python3-torch is not installed";
