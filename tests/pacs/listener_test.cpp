@@ -26,7 +26,10 @@ class Shelf final : public ImageTaker {
  public:
   explicit Shelf(fs::path folder) : folder_(std::move(folder)) { fs::create_directories(folder_); }
 
-  uint16_t may_take() override { return room > 0 ? kStored : kOutOfResources; }
+  uint16_t may_take() override {
+    if (room < 0) fail(ErrorKind::data, "queue.db: disk I/O error");
+    return room > 0 ? kStored : kOutOfResources;
+  }
   fs::path new_part() override { return folder_ / (std::to_string(++parts_) + ".part"); }
   uint16_t take(const ReceivedImage& image, const Peer&, int64_t) override {
     const std::scoped_lock lock(mutex_);
@@ -115,8 +118,9 @@ TEST_F(ListenerTest, SendsStrangersAway) {
                             .c_str()),
             0);
   EXPECT_TRUE(shelf_.taken().empty());
-  EXPECT_TRUE(shelf_.gave("calls another AE title"));
-  EXPECT_TRUE(shelf_.gave("unknown AE title or host"));
+  // The peer may know before we have taken note.
+  EXPECT_TRUE(wait_until([&] { return shelf_.gave("calls another AE title"); }));
+  EXPECT_TRUE(wait_until([&] { return shelf_.gave("unknown AE title or host"); }));
 
   options_.callers = {};
   const Listener closed(options_, shelf_);
@@ -142,8 +146,8 @@ TEST_F(ListenerTest, IsHeldUpByNoSilentPeerAndNoGarbage) {
   EXPECT_EQ(storescu(listener.port(), scratch_ / "ct", scratch_ / "said"), 0) << said();
   EXPECT_EQ(shelf_.taken().size(), 3u);
   EXPECT_TRUE(wait_until([&] { return shelf_.gave("silent"); }, 6));
-  EXPECT_TRUE(shelf_.gave("no DICOM association request"));
-  EXPECT_TRUE(shelf_.gave("too long an association request"));
+  EXPECT_TRUE(wait_until([&] { return shelf_.gave("no DICOM association request"); }));
+  EXPECT_TRUE(wait_until([&] { return shelf_.gave("too long an association request"); }));
 }
 
 TEST_F(ListenerTest, SixSendersShareFourPlaces) {
@@ -175,6 +179,17 @@ TEST_F(ListenerTest, SaysThatThereIsNoRoomAndKeepsWhatItHas) {
   EXPECT_EQ(shelf_.taken().size(), 2u);
   ASSERT_TRUE(wait_until([&] { return shelf_.ends().size() == 1; }));
   EXPECT_EQ(shelf_.ends()[0].refused, 2);
+}
+
+TEST_F(ListenerTest, AFaultOfTheQueueIsNoRoomAndEndsNothing) {
+  write_cts(scratch_ / "ct", 1);
+  const Listener listener(options_, shelf_);
+  shelf_.room = -1;
+  storescu(listener.port(), scratch_ / "ct", scratch_ / "said", "-v -aet CT1");
+  EXPECT_NE(said().find("OutOfResources"), std::string::npos) << said();
+  shelf_.room = 10;
+  EXPECT_EQ(storescu(listener.port(), scratch_ / "ct", scratch_ / "said"), 0);
+  EXPECT_EQ(shelf_.taken().size(), 1u);
 }
 
 TEST_F(ListenerTest, RefusesImagesWithoutUids) {

@@ -5,6 +5,8 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/io/dicom_sr.h"
+#include "groundglass/io/dicom_sr_reader.h"
 #include "tests/complaint.h"
 #include "tests/pacs/ct_files.h"
 #include "tests/pacs/peers.h"
@@ -229,6 +231,28 @@ TEST_F(SiteWorkTest, AConflictIsAudited) {
   other.value = 9;
   take(work, other, 1);
   EXPECT_TRUE(says(log_.text, {"conflict: CT1 sent other content for instance"}));
+}
+
+TEST(ReasonReport, IsAValidReportWithoutASegmentation) {
+  const ScratchFolder scratch;
+  write_cts(scratch / "ct", 2);
+  const DicomSource source({scratch / "ct/1.dcm", scratch / "ct/2.dcm"});
+  DicomMaker maker;
+  maker.model = "ct_infection";
+  maker.weights_sha256 = std::string(64, 'a');
+  maker.date = "20260131";
+  maker.time = "081500";
+  MeasurementReport report;
+  report.remarks = {{own_code("not-segmented", "Not segmented"), "1 slice is missing"}};
+  const auto file = dicom_report(source, DicomObject{}, report, maker);
+  save_object(file, "sr", scratch.path(), "sr.dcm");
+  EXPECT_TRUE(says(read_dicom_report(scratch / "sr.dcm").remarks.at(0), {"1 slice is missing"}));
+  if (std::system("command -v dciodvfy > /dev/null") != 0) return;
+  const std::string line = "dciodvfy '" + (scratch / "sr.dcm").string() + "' > '" +
+                           (scratch / "said").string() + "' 2>&1";
+  [[maybe_unused]] const int status = std::system(line.c_str());
+  EXPECT_EQ(read_file(scratch / "said").find("Error"), std::string::npos)
+      << read_file(scratch / "said");
 }
 
 TEST(ShortUids, StandInTextsForLogs) {
