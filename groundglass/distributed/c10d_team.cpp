@@ -58,6 +58,7 @@ constexpr auto kPoll = chrono::milliseconds(20);
 constexpr auto kWatch = chrono::milliseconds(300);
 constexpr double kReportsWithin_s = 3;  ///< living ranks say where they are
 constexpr double kLeaderSpeaksWithin_s = 1;
+constexpr double kOthersAskWithin_s = 5;  ///< a busy machine keeps them waiting
 constexpr double kNoticesWithin_s = 10;  ///< a rank whose collective failed finds out by itself
 
 std::string first_line_of(const std::string& text) {
@@ -281,7 +282,7 @@ class TorchTeam final : public Team {
       // What all ranks find wrong is said by rank 0, which is given time to be first.
       if (!leads()) wait_for(key("spoken"), now_s() + kLeaderSpeaksWithin_s);
       const bool first = speaks_first();
-      const double end = now_s() + 2 * kLeaderSpeaksWithin_s;
+      const double end = now_s() + kOthersAskWithin_s;
       // The meeting goes down with rank 0, so that it waits until the others have asked.
       for (int64_t r = 1; leads() && r < size(); ++r) {
         wait_for(key("heard/" + std::to_string(r)), end);
