@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "groundglass/io/sqlite.h"
 #include "groundglass/data/data_options.h"
+#include "groundglass/io/sqlite.h"
 
 namespace groundglass {
 

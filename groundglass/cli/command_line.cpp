@@ -48,6 +48,12 @@ std::optional<int> answer_from_line(CLI::App& app, int count, char** words) {
   return std::nullopt;
 }
 
+int after_flush(int code) {
+  if (std::cout.flush() || code != 0) return code;
+  std::cerr << "error: standard output cannot be written (is the disk full?)" << std::endl;
+  return static_cast<int>(ErrorKind::data);
+}
+
 void check_threads(int64_t threads) {
   const int64_t processors = usable_processors();
   const int64_t most = std::max<int64_t>(64, 4 * processors);

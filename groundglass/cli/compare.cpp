@@ -13,31 +13,24 @@ struct CompareArguments {
   bool same_patient = false;
 };
 
-void print_change(const char *what, const BeforeAfter &value, const char *unit,
-                  const char *unit_of_change) {
-  const auto shown = [](const std::optional<double> &v) {
-    return v ? fixed(*v, 1) : "unknown";
-  };
-  std::cout << what << ": " << shown(value.before) << " -> "
-            << shown(value.after) << unit;
+void print_change(const char* what, const BeforeAfter& value, const char* unit,
+                  const char* unit_of_change) {
+  const auto shown = [](const std::optional<double>& v) { return v ? fixed(*v, 1) : "unknown"; };
+  std::cout << what << ": " << shown(value.before) << " -> " << shown(value.after) << unit;
   if (const auto difference = value.difference()) {
-    std::cout << " (" << (*difference > 0 ? "+" : "") << fixed(*difference, 1)
-              << unit_of_change << ")";
+    std::cout << " (" << (*difference > 0 ? "+" : "") << fixed(*difference, 1) << unit_of_change
+              << ")";
   }
   std::cout << "\n";
 }
 
-void run_compare(const CompareArguments &a, const Context &context) {
+void run_compare(const CompareArguments& a, const Context& context) {
   const Change c = change_between(a.before, a.after,
-                                  a.same_patient ? SamePatient::given
-                                                 : SamePatient::by_dicom);
-  if (context.json)
-    return print_json(change_json(c));
-  for (const auto &warning : c.warnings)
-    std::cerr << "warning: " << warning << "\n";
+                                  a.same_patient ? SamePatient::given : SamePatient::by_dicom);
+  if (context.json) return print_json(change_json(c));
+  for (const auto& warning : c.warnings) std::cerr << "warning: " << warning << "\n";
   std::cout << c.verdict;
-  if (c.days)
-    std::cout << " in " << *c.days << " days";
+  if (c.days) std::cout << " in " << *c.days << " days";
   std::cout << "\n";
   print_change("infection", c.lesion_ml, " ml", " ml");
   if (c.relative_percent) {
@@ -45,35 +38,27 @@ void run_compare(const CompareArguments &a, const Context &context) {
               << fixed(*c.relative_percent, 0) << " % of the first study\n";
   }
   print_change("lungs", c.lung_ml, " ml", " ml");
-  print_change("infected share of the lungs", c.share_percent, " %",
-               " percentage points");
-  for (const auto &r : c.regions) {
-    print_change(("  " + r.region).c_str(), r.share_percent, " %",
-                 " percentage points");
+  print_change("infected share of the lungs", c.share_percent, " %", " percentage points");
+  for (const auto& r : c.regions) {
+    print_change(("  " + r.region).c_str(), r.share_percent, " %", " percentage points");
   }
   print_change("severity score", c.score, "", "");
-  std::cout
-      << "No clear change means: within 1 ml or 10 % of the first study, "
-         "whichever is more. "
-         "Nothing is registered: lungs and zones are compared, not places.\n"
-      << kNotAMedicalDevice << std::endl;
+  std::cout << "No clear change means: within 1 ml or 10 % of the first study, "
+               "whichever is more. "
+               "Nothing is registered: lungs and zones are compared, not places.\n"
+            << kNotAMedicalDevice << std::endl;
 }
 
-} // namespace
+}  // namespace
 
-void add_compare(CLI::App &app, Context &context) {
+void add_compare(CLI::App& app, Context& context) {
   auto a = std::make_shared<CompareArguments>();
-  auto *verb = add_verb(app, context, "compare",
-                        "two studies of a patient, before and after",
+  auto* verb = add_verb(app, context, "compare", "two studies of a patient, before and after",
                         [a, &context] { run_compare(*a, context); });
-  verb->add_option("before", a->before,
-                   "output folder of predict, with one volume")
-      ->required();
-  verb->add_option("after", a->after, "the same of the later study")
-      ->required();
-  verb->add_flag(
-      "--same-patient", a->same_patient,
-      "the studies are of one patient, whatever their DICOM objects say");
+  verb->add_option("before", a->before, "output folder of predict, with one volume")->required();
+  verb->add_option("after", a->after, "the same of the later study")->required();
+  verb->add_flag("--same-patient", a->same_patient,
+                 "the studies are of one patient, whatever their DICOM objects say");
 }
 
-} // namespace groundglass
+}  // namespace groundglass

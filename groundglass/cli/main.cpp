@@ -73,11 +73,7 @@ int guarded_run(int count, char** words) {
 int main(int count, char** words) {
   groundglass::keep_freed_memory();
   groundglass::catch_stop_signals();
-  int code = groundglass::guarded_run(count, words);
-  if (!std::cout.flush() && code == 0) {
-    code = groundglass::speak("standard output cannot be written (is the disk full?)",
-                              static_cast<int>(groundglass::ErrorKind::data));
-  }
+  const int code = groundglass::after_flush(groundglass::guarded_run(count, words));
   std::cerr.flush();
   // Taking down LibTorch's registries costs about a seventh of a short call (docs/results/speed.md)
   // and frees nothing that the end of the process does not.

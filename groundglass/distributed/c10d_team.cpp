@@ -59,7 +59,7 @@ constexpr auto kWatch = chrono::milliseconds(300);
 constexpr double kReportsWithin_s = 3;  ///< living ranks say where they are
 constexpr double kLeaderSpeaksWithin_s = 1;
 constexpr double kOthersAskWithin_s = 5;  ///< a busy machine keeps them waiting
-constexpr double kNoticesWithin_s = 10;  ///< a rank whose collective failed finds out by itself
+constexpr double kNoticesWithin_s = 10;   ///< a rank whose collective failed finds out by itself
 
 std::string first_line_of(const std::string& text) {
   return text.substr(0, text.find('\n'));

@@ -48,7 +48,8 @@ void Team::note(const std::string& what, const torch::Tensor& tensor, Way way) {
 
 void Team::check_same(const std::string& what, const std::string& text) {
   if (size_ == 1) return;
-  const auto all = gather(torch::tensor({digest_of(text)}, torch::kInt64), "comparing " + what).flatten();
+  const auto all =
+      gather(torch::tensor({digest_of(text)}, torch::kInt64), "comparing " + what).flatten();
   for (int64_t r = 1; r < size_; ++r) {
     if (all[r].item<int64_t>() == all[0].item<int64_t>()) continue;
     fail(ErrorKind::usage, "rank " + std::to_string(r) + " differs from rank 0 in " + what +

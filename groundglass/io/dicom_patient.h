@@ -12,6 +12,6 @@ struct StudyOfPatient {
 };
 
 /// Reads the header. Throws Error(data) if it is no DICOM file.
-StudyOfPatient read_study_of_patient(const std::filesystem::path &file);
+StudyOfPatient read_study_of_patient(const std::filesystem::path& file);
 
-} // namespace groundglass
+}  // namespace groundglass

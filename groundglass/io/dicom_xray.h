@@ -8,7 +8,7 @@ namespace groundglass {
 
 /// True for a DICOM file whose Modality is CR or DX, by its header. False for
 /// what cannot be read.
-bool is_dicom_xray(const std::filesystem::path &path);
+bool is_dicom_xray(const std::filesystem::path& path);
 
 /// Reads a chest X-ray (CR, DX) as it is shown on a screen, [1,H,W] float32
 /// from 0 (black) to `white` = 1: stored numbers, then modality LUT or slope
@@ -21,6 +21,6 @@ bool is_dicom_xray(const std::filesystem::path &path);
 /// PROCESSING, lateral and oblique views, other parts of the body, several
 /// frames, colour, other modalities, and as read_dicom_header() and
 /// read_stored_pixels().
-Image read_dicom_xray(const std::filesystem::path &path);
+Image read_dicom_xray(const std::filesystem::path& path);
 
-} // namespace groundglass
+}  // namespace groundglass

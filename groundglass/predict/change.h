@@ -12,9 +12,9 @@ namespace groundglass {
 
 /// Whether two results have to say that they are of one patient.
 enum class SamePatient {
-  by_dicom, ///< PatientID and its issuer stand in the results' DICOM objects
-            ///< and are the same
-  given,    ///< the caller knows
+  by_dicom,  ///< PatientID and its issuer stand in the results' DICOM objects
+             ///< and are the same
+  given,     ///< the caller knows
 };
 
 /// A number before and after; nothing where a result does not hold it.
@@ -34,14 +34,12 @@ struct RegionChange {
 /// What changed from one study of a patient to the next. Nothing is registered:
 /// whole lungs and zones are compared, not places.
 struct Change {
-  std::string before, after; ///< the inputs of the results
+  std::string before, after;  ///< the inputs of the results
   BeforeAfter lesion_ml, lung_ml, share_percent, score;
-  std::optional<double>
-      relative_percent; ///< of lesion_ml; nothing below 1 ml before
+  std::optional<double> relative_percent;  ///< of lesion_ml; nothing below 1 ml before
   std::optional<int64_t> days;
   std::vector<RegionChange> regions;
-  std::string
-      verdict; ///< "more infection", "less infection", "no clear change"
+  std::string verdict;  ///< "more infection", "less infection", "no clear change"
   std::vector<std::string> warnings;
 };
 
@@ -52,10 +50,10 @@ struct Change {
 /// Throws Error(data) with the reason: a folder without summary.json, or with
 /// none or several volumes in HU; different patients, or patients that are not
 /// named (SamePatient::by_dicom).
-Change change_between(const std::filesystem::path &before,
-                      const std::filesystem::path &after, SamePatient same);
+Change change_between(const std::filesystem::path& before, const std::filesystem::path& after,
+                      SamePatient same);
 
 /// As scripts read it, with the definitions beside the numbers.
-nlohmann::ordered_json change_json(const Change &change);
+nlohmann::ordered_json change_json(const Change& change);
 
-} // namespace groundglass
+}  // namespace groundglass

@@ -44,9 +44,9 @@ std::unique_ptr<PreparedSet> open_lungs(const std::string& data, const std::stri
 FoldScores train_visibly(const FoldJob& job, Observer& console);
 
 /// Trains the folds with these numbers, one after the other, with train_visibly(). `job` is what
-/// they have in common: fold k goes to job.run.fold(k), on splits[k]. Several processes that do this
-/// in one folder share the folds by claims, and each returns all scores; in a team of several ranks
-/// all of them train each fold together.
+/// they have in common: fold k goes to job.run.fold(k), on splits[k]. Several processes that do
+/// this in one folder share the folds by claims, and each returns all scores; in a team of several
+/// ranks all of them train each fold together.
 std::vector<FoldScores> train_folds(const FoldJob& job, const std::vector<Split>& splits,
                                     const std::vector<int64_t>& folds, Observer& console);
 

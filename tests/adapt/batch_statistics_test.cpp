@@ -15,8 +15,7 @@ namespace {
 class TwoNorms final : public SegmentationModel {
  public:
   TwoNorms() {
-    plain = register_module(
-        "plain", BatchNorm2d(torch::nn::BatchNorm2dOptions(1).momentum(0.03)));
+    plain = register_module("plain", BatchNorm2d(torch::nn::BatchNorm2dOptions(1).momentum(0.03)));
     no_scale = register_module("no_scale", BatchNormNoScale(1, 1e-3, 0.01));
     idle = register_module("idle", BatchNorm2d(1));
     const torch::NoGradGuard no_grad;

@@ -52,7 +52,7 @@ TEST_F(Reference, BashCompletesVerbsOptionsAndWords) {
         .out;
   };
   EXPECT_EQ(completed("groundglass|pred"), "predict\n");
-  EXPECT_EQ(completed("groundglass|predict|--save"), "--save-probabilities\n");
+  EXPECT_EQ(completed("groundglass|predict|--save-p"), "--save-probabilities\n");
   EXPECT_EQ(completed("groundglass|annotate|in"), "init\n");
   EXPECT_EQ(completed("groundglass|annotate|init|--js"), "--json\n");
   EXPECT_EQ(completed("groundglass|bench|--engine|onnx"), "onnxruntime\n");

@@ -16,15 +16,15 @@ namespace fs = std::filesystem;
 namespace {
 
 class ChangeTest : public ::testing::Test {
-protected:
+ protected:
   struct Study {
     double lesion_ml = 100, lung_ml = 4000;
     int score = 8;
-    int64_t infected = 50; ///< of 1000 voxels of the right upper zone
+    int64_t infected = 50;  ///< of 1000 voxels of the right upper zone
     std::string weights = "aa", patient = "P1", date = "20260101";
   };
 
-  void write(const std::string &name, const Study &s) {
+  void write(const std::string& name, const Study& s) {
     const fs::path folder = scratch_ / name;
     nlohmann::ordered_json found = {
         {"input", name},
@@ -34,9 +34,9 @@ protected:
         {"lungs", "ct_lungs"},
         {"severity",
          {{"score", s.score},
-          {"regions", nlohmann::json::array({{{"region", "right upper"},
-                                              {"infected_voxels", s.infected},
-                                              {"voxels", 1000}}})}}},
+          {"regions",
+           nlohmann::json::array(
+               {{{"region", "right upper"}, {"infected_voxels", s.infected}, {"voxels", 1000}}})}}},
         {"dicom_objects", nlohmann::json::array({{{"file", "a_sr.dcm"}}})},
         {"warnings", nlohmann::json::array()}};
     write_file(folder / "summary.json",
@@ -44,10 +44,9 @@ protected:
                                       {"version", "1"},
                                       {"cases", nlohmann::json::array({found})}}
                    .dump());
-    if (s.patient.empty())
-      return;
+    if (s.patient.empty()) return;
     DcmFileFormat file;
-    DcmDataset &data = *file.getDataset();
+    DcmDataset& data = *file.getDataset();
     data.putAndInsertString(DCM_SOPClassUID, UID_EnhancedSRStorage);
     data.putAndInsertString(DCM_SOPInstanceUID, "1.2");
     data.putAndInsertString(DCM_PatientID, s.patient.c_str());
@@ -64,16 +63,12 @@ protected:
 
 TEST_F(ChangeTest, IsToldInMlPercentagePointsAndDays) {
   write("a", {});
-  write("b", {.lesion_ml = 150,
-              .lung_ml = 3750,
-              .score = 10,
-              .infected = 80,
-              .date = "20260131"});
+  write("b", {.lesion_ml = 150, .lung_ml = 3750, .score = 10, .infected = 80, .date = "20260131"});
   const Change c = change();
   EXPECT_EQ(c.verdict, "more infection");
   EXPECT_DOUBLE_EQ(*c.lesion_ml.difference(), 50);
   EXPECT_DOUBLE_EQ(*c.relative_percent, 50);
-  EXPECT_NEAR(*c.share_percent.difference(), 1.5, 1e-9); // 2.5 % and 4 %
+  EXPECT_NEAR(*c.share_percent.difference(), 1.5, 1e-9);  // 2.5 % and 4 %
   EXPECT_DOUBLE_EQ(*c.score.difference(), 2);
   EXPECT_EQ(*c.days, 30);
   ASSERT_EQ(c.regions.size(), 1U);
@@ -81,29 +76,26 @@ TEST_F(ChangeTest, IsToldInMlPercentagePointsAndDays) {
   EXPECT_TRUE(c.warnings.empty());
   const auto document = change_json(c);
   EXPECT_EQ(document["lesion_ml"]["change"], 50);
-  EXPECT_TRUE(
-      says(document["note"].get<std::string>(), {"not a medical device"}));
+  EXPECT_TRUE(says(document["note"].get<std::string>(), {"not a medical device"}));
 }
 
 TEST_F(ChangeTest, SmallDifferencesAreNoClearChange) {
   write("a", {});
   write("b", {.lesion_ml = 110});
-  EXPECT_EQ(change().verdict, "no clear change"); // 10 %
+  EXPECT_EQ(change().verdict, "no clear change");  // 10 %
   write("b", {.lesion_ml = 110.1});
   EXPECT_EQ(change().verdict, "more infection");
   write("b", {.lesion_ml = 89.9});
   EXPECT_EQ(change().verdict, "less infection");
   write("a", {.lesion_ml = 0.9});
   write("b", {.lesion_ml = 1.9});
-  EXPECT_EQ(change().verdict, "no clear change"); // 1 ml
+  EXPECT_EQ(change().verdict, "no clear change");  // 1 ml
   EXPECT_FALSE(change().relative_percent);
 }
 
 TEST_F(ChangeTest, WarnsOfWhatElseMayHaveChanged) {
   write("a", {});
-  write(
-      "b",
-      {.lesion_ml = 150, .lung_ml = 4700, .weights = "bb", .date = "20251231"});
+  write("b", {.lesion_ml = 150, .lung_ml = 4700, .weights = "bb", .date = "20251231"});
   const auto warnings = change().warnings;
   ASSERT_EQ(warnings.size(), 3U);
   EXPECT_TRUE(says(warnings[0], {"another weights"}));
@@ -114,26 +106,22 @@ TEST_F(ChangeTest, WarnsOfWhatElseMayHaveChanged) {
 TEST_F(ChangeTest, StudiesOfDifferentPatientsAreNotCompared) {
   write("a", {});
   write("b", {.patient = "P2"});
-  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { change(); }),
-                   {"different patients"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { change(); }), {"different patients"}));
   EXPECT_EQ(change(SamePatient::given).verdict, "no clear change");
   write("c", {.patient = ""});
   const auto said = complaint(ErrorKind::data, [&] {
     change_between(scratch_ / "a", scratch_ / "c", SamePatient::by_dicom);
   });
   EXPECT_TRUE(says(said, {"holds no DICOM object that names its patient"}));
-  EXPECT_FALSE(
-      change_between(scratch_ / "a", scratch_ / "c", SamePatient::given).days);
+  EXPECT_FALSE(change_between(scratch_ / "a", scratch_ / "c", SamePatient::given).days);
 }
 
 TEST_F(ChangeTest, NeedsOneVolumeInEachFolder) {
   write("a", {});
-  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { change(); }),
-                   {"holds no summary.json"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { change(); }), {"holds no summary.json"}));
   write_file(scratch_ / "b/summary.json", "{\"cases\": []}");
-  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { change(); }),
-                   {"holds 0 volumes in HU"}));
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { change(); }), {"holds 0 volumes in HU"}));
 }
 
-} // namespace
-} // namespace groundglass
+}  // namespace
+}  // namespace groundglass
