@@ -1,15 +1,14 @@
 #include "groundglass/cli/annotate.h"
 
 #include <iostream>
-#include <map>
 #include <set>
 
+#include "groundglass/annotate/annotators.h"
 #include "groundglass/annotate/cases.h"
 #include "groundglass/annotate/final_masks.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
-#include "groundglass/metrics/bootstrap.h"
 
 namespace groundglass {
 using nlohmann::ordered_json;
@@ -41,32 +40,12 @@ void run_init(const InitArguments& a, const Context& context) {
             << std::endl;
 }
 
-/// What one annotator did in one round.
-struct Done {
-  int64_t choices = 0, rejected = 0, drawn = 0;
-  std::vector<double> seconds;
-};
-
 ordered_json round_json(AnnotationStore& store, const Round& round) {
-  std::map<std::string, Done> done;
+  std::vector<Choice> choices;
   for (const auto& c : store.choices()) {
-    if (c.round != round.id) continue;
-    Done& d = done[c.annotator];
-    ++d.choices;
-    if (c.letter == 0) ++d.rejected;
-    if (!c.drawn.empty()) ++d.drawn;
-    if (c.seconds) d.seconds.push_back(*c.seconds);
+    if (c.round == round.id) choices.push_back(c);
   }
-  auto annotators = ordered_json::array();
-  for (const auto& [name, d] : done) {
-    annotators.push_back(
-        {{"name", name},
-         {"choices", d.choices},
-         {"rejected", d.rejected},
-         {"drawn", d.drawn},
-         {"median_seconds",
-          d.seconds.empty() ? ordered_json(nullptr) : ordered_json(quantile(d.seconds, 0.5))}});
-  }
+  const auto annotators = annotators_json(choices);
   std::set<int64_t> shown;
   for (const auto& c : store.candidates(round.id)) shown.insert(c.case_id);
   return {

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <ctime>
+#include <map>
 #include <random>
 #include <set>
 
 #include "groundglass/annotate/agreement.h"
+#include "groundglass/annotate/annotators.h"
 #include "groundglass/annotate/cases.h"
 #include "groundglass/annotate/choices.h"
 #include "groundglass/annotate/final_masks.h"
@@ -12,7 +14,6 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/picture.h"
-#include "groundglass/metrics/bootstrap.h"
 #include "groundglass/serve/annotation_rounds.h"
 #include "groundglass/serve/api.h"
 #include "groundglass/serve/http_error.h"
@@ -69,7 +70,7 @@ class RoundDesk {
     view["chosen_or_drawn"] = masks.masks.size();
     view["rejected_and_not_drawn"] = masks.rejected.size();
     view["waiting"] = masks.waiting.size();
-    view["annotators"] = annotators(store);
+    view["annotators"] = annotators_json(store.choices());
     view["agreement"] = agreement_json(agreement(store));
     view["locks"] = ordered_json::array();
     for (const auto& [id, held] : locks_.of_project(name)) {
@@ -266,32 +267,6 @@ class RoundDesk {
             {"rounds", store.rounds().size()},
             {"stage", latest ? ordered_json(latest->stage) : ordered_json(nullptr)},
             {"open", latest.has_value()}};
-  }
-
-  static ordered_json annotators(AnnotationStore& store) {
-    struct Sums {
-      int64_t choices = 0, rejected = 0, drawn = 0;
-      std::vector<double> seconds;
-    };
-    std::map<std::string, Sums> done;
-    for (const auto& c : store.choices()) {
-      Sums& d = done[c.annotator];
-      ++d.choices;
-      if (c.letter == 0) ++d.rejected;
-      if (!c.drawn.empty()) ++d.drawn;
-      if (c.seconds) d.seconds.push_back(*c.seconds);
-    }
-    auto all = ordered_json::array();
-    for (const auto& [name, d] : done) {
-      all.push_back(
-          {{"name", name},
-           {"choices", d.choices},
-           {"rejected", d.rejected},
-           {"drawn", d.drawn},
-           {"median_seconds",
-            d.seconds.empty() ? ordered_json(nullptr) : ordered_json(quantile(d.seconds, 0.5))}});
-    }
-    return all;
   }
 
   static std::vector<std::string> letters_of(AnnotationStore& store, const Round& round,
