@@ -2,7 +2,7 @@
 """Measures what several processes on one machine gain, and fits the planning model to it.
 
     bench/distributed.py GROUNDGLASS [--rounds 3] [--steps 6] [--side 192] [--images 2]
-                         [--networks unet,attention_unet] [--output FILE.md]
+                         [--networks unet,attention_unet] [--batch-norm auto] [--output FILE.md]
 
 Trains each network on a phantom, in turns: 1 rank with the batch B, 1 rank with 2B, 2 ranks with 2B
 (weak scaling: as many images for each rank) and 2 ranks with B (strong scaling), each rank with one
@@ -41,6 +41,7 @@ terms = [{{name = "dice", weight = 1.0}}]
 epochs = {epochs}
 batch_size = {batch}
 steps_per_epoch = {steps}
+batch_norm = "{norm}"
 """
 NETWORKS = {
     # the U-Net of 1.9 million parameters, and the Attention U-Net at full width
@@ -53,11 +54,12 @@ def run(command, cwd):
     subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
 
 
-def images_per_s(program, folder, network, side, ranks, batch, steps, number):
+def images_per_s(program, folder, network, side, ranks, batch, steps, norm, number):
     """Of the last of two epochs; the first warms up."""
     name, more = NETWORKS[network]
     recipe = folder / f"{network}_{batch}.toml"
-    recipe.write_text(RECIPE.format(side=side, network=name, more=more, batch=batch, steps=steps, epochs=2))
+    recipe.write_text(RECIPE.format(side=side, network=name, more=more, batch=batch, steps=steps, epochs=2,
+                                    norm=norm))
     out = folder / f"run_{number}"
     command = [program, "train", recipe, "--data", folder / f"set_{side}.ggset", "-o", out, "-q",
                "--precision", "fp32", "--threads", "1"]
@@ -98,6 +100,7 @@ def main():
     parser.add_argument("--side", type=int, default=192)
     parser.add_argument("--images", type=int, default=2, help="of a rank (B)")
     parser.add_argument("--networks", default="unet,attention_unet")
+    parser.add_argument("--batch-norm", default="auto", help="auto, global or local")
     parser.add_argument("--output", type=pathlib.Path)
     args = parser.parse_args()
     program = args.groundglass.resolve()
@@ -113,7 +116,8 @@ def main():
         folder = pathlib.Path(scratch)
         run([program, "phantom", "data", "--cases", "6", "--slices", "8", "--side", str(args.side), "-q"], folder)
         first = folder / "first.toml"
-        first.write_text(RECIPE.format(side=args.side, network="unet", more="", batch=2, steps=1, epochs=1))
+        first.write_text(RECIPE.format(side=args.side, network="unet", more="", batch=2, steps=1, epochs=1,
+                                          norm="auto"))
         run([program, "prepare", "data/cases.csv", "--recipe", first, "-o", f"set_{args.side}.ggset", "-q"], folder)
         number = 0
         say(f"{os.cpu_count()} processors, {args.side} x {args.side}, B = {b}, fp32, one thread for each rank, "
@@ -123,7 +127,8 @@ def main():
             for _ in range(args.rounds):
                 for name, (ranks, batch) in cases.items():
                     number += 1
-                    rates[name].append(images_per_s(program, folder, network, args.side, ranks, batch, args.steps, number))
+                    rates[name].append(images_per_s(program, folder, network, args.side, ranks, batch, args.steps,
+                                                      args.batch_norm, number))
             middle = {name: statistics.median(values) for name, values in rates.items()}
             say()
             say(f"### {network}, load average {os.getloadavg()[0]:.1f} after")
