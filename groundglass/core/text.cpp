@@ -11,7 +11,17 @@
 namespace groundglass {
 
 std::string in_quotes(std::string_view word) {
-  return "'" + std::string(word) + "'";
+  std::string quoted = "'";
+  for (const char c : word) {
+    const auto byte = static_cast<unsigned char>(c);
+    constexpr const char* kHex = "0123456789abcdef";
+    if (byte >= ' ' && byte != 0x7f) {
+      quoted += c;
+    } else {  // a line break in a damaged name would break the message, too
+      quoted += std::string("\\x") + kHex[byte >> 4] + kHex[byte & 15];
+    }
+  }
+  return quoted + "'";
 }
 
 std::string listed(const std::vector<std::string>& words) {

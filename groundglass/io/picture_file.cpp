@@ -1,5 +1,7 @@
 #include "groundglass/io/picture_file.h"
 
+#include <algorithm>
+#include <cctype>
 #include <optional>
 #include <string_view>
 
@@ -49,6 +51,11 @@ void walk_png(std::string_view b, PictureFile& file) {
     const size_t length = big32(b, at);
     const std::string_view name = b.substr(at + 4, 4);
     if (length > b.size() - at - 12) break;
+    const auto letter = [](unsigned char c) { return std::isalpha(c) != 0; };
+    if (!std::all_of(name.begin(), name.end(), letter)) {
+      file.damage = "is damaged: a part of it has no name";
+      return;
+    }
     const bool needed = name[0] >= 'A' && name[0] <= 'Z';
     const auto sum =
         crc32(0, reinterpret_cast<const Bytef*>(b.data() + at + 4), static_cast<uInt>(length + 4));

@@ -1,5 +1,6 @@
 #include "groundglass/io/tiff_check.h"
 
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -31,8 +32,15 @@ std::string tiff_damage(const std::filesystem::path& path) {
   const bool tiled = TIFFIsTiled(file.get()) != 0;
   const auto parts = tiled ? TIFFNumberOfTiles(file.get()) : TIFFNumberOfStrips(file.get());
   const tmsize_t bytes = tiled ? TIFFTileSize(file.get()) : TIFFStripSize(file.get());
-  constexpr tmsize_t kMost = tmsize_t{1} << 32;
-  if (bytes <= 0 || bytes > kMost) return "is damaged: its strips have no size";
+  if (bytes <= 0) return "is damaged: its strips have no size";
+  // No way of packing that is in use makes a long strip shorter than a 2000th.
+  constexpr tmsize_t kSmall = tmsize_t{64} << 20, kMostPacked = 2000;
+  std::error_code code;
+  const auto held = static_cast<tmsize_t>(std::filesystem::file_size(path, code));
+  if (bytes > kSmall && (code || bytes / kMostPacked > held)) {
+    return "is damaged: a strip is said to hold " + std::to_string(bytes) +
+           " bytes, more than the whole file can";
+  }
   std::vector<char> buffer(static_cast<size_t>(bytes));
   for (uint32_t i = 0; i < parts; ++i) {
     const tmsize_t got = tiled ? TIFFReadEncodedTile(file.get(), i, buffer.data(), bytes)

@@ -75,7 +75,8 @@ TensorArchive read_zip(const std::filesystem::path& path, const MappedFile& file
   const auto refuse = [&](const std::string& what) {
     fail(ErrorKind::checkpoint, path.string() + ": " + what);
   };
-  if (!folder) {
+  const auto pickled = folder ? files.find(*folder + kPickle) : files.end();
+  if (pickled == files.end()) {
     refuse("a zip archive without data.pkl, expected a checkpoint that torch.save wrote");
   }
   if (files.count(*folder + "constants.pkl") > 0) {
@@ -86,7 +87,7 @@ TensorArchive read_zip(const std::filesystem::path& path, const MappedFile& file
     refuse("its numbers are stored " + std::string(order->second) + "-endian" + kSaveAgain);
   }
   ZippedTensors tensors(path, files, *folder);
-  const Pickle pickle(files.at(*folder + kPickle), tensors.rules());
+  const Pickle pickle(pickled->second, tensors.rules());
   return weights_in(pickle.root(), tensors);
 }
 

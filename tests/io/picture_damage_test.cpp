@@ -181,6 +181,17 @@ std::string with_tag(std::string tiff, int tag, int value) {
   return tiff;
 }
 
+// Found by tools/fuzz: the name of a part stood in the message as it was, line breaks and all.
+TEST(PngParts, WithoutANameAreRefusedInOneLine) {
+  const ScratchFolder folder;
+  std::string png = encoded_as(".png", slope(4, 5));
+  png[png.find("IDAT")] = '\n';
+  write_file(folder / "x.png", png);
+  const std::string said = complaint(ErrorKind::data, [&] { read_picture(folder / "x.png"); });
+  EXPECT_TRUE(says(said, {"x.png", "a part of it has no name"}));
+  EXPECT_EQ(said.find('\n'), std::string::npos);
+}
+
 TEST(Bits, OfAPictureWhoseZeroIsWhiteAreTurnedRound) {
   const ScratchFolder folder;
   cv::Mat wide(4, 5, CV_16U, cv::Scalar(60000));

@@ -242,6 +242,8 @@ TEST_F(TorchCheckpoint, SaysWhatAnotherFileIs) {
   EXPECT_TRUE(says(refused(std::string("hello")), {"neither"}));
   EXPECT_TRUE(says(refused(std::string()), {"an empty file"}));
   EXPECT_TRUE(says(refused(zip({{"a.txt", "x"}})), {"without data.pkl"}));
+  EXPECT_TRUE(
+      says(refused(zip({{"a/DATA.PKL", "x"}})), {"without data.pkl"}));  // found by tools/fuzz
   EXPECT_TRUE(says(refused(zip({{"a/data.pkl", program}}, {.method = 8})),
                    {"'a/data.pkl' is compressed", "stored"}));
   EXPECT_TRUE(says(refused(zip({{"a/data.pkl", program}, {"a/constants.pkl", program}})),
