@@ -107,8 +107,7 @@ class KerasFile {
     const Handle space(H5Aget_space(attribute), H5Sclose);
     const hssize_t count = space.ok() ? H5Sget_simple_extent_npoints(space) : -1;
     if (count == 0) return {};  // a layer without weights has an empty list of no particular type
-    constexpr hssize_t kMostNames = 1 << 17;  // a damaged count would be believed for minutes
-    if (count < 0 || count > kMostNames || H5Tget_class(type) != H5T_STRING) {
+    if (count < 0 || H5Tget_class(type) != H5T_STRING) {
       refuse("its attribute " + in_quotes(name) + " is no list of names: damaged");
     }
     return H5Tis_variable_str(type) > 0 ? free_texts(attribute, type, space, name, count)
@@ -118,8 +117,6 @@ class KerasFile {
   std::vector<std::string> fixed_texts(hid_t attribute, hid_t type, const std::string& name,
                                        hssize_t count) const {
     const size_t width = H5Tget_size(type);
-    constexpr size_t kLongestName = 1 << 16;
-    if (width == 0 || width > kLongestName) refuse_attribute(name);
     std::vector<char> raw(width * static_cast<size_t>(count));
     if (H5Aread(attribute, type, raw.data()) < 0) refuse_attribute(name);
     std::vector<std::string> all;
