@@ -3,6 +3,8 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/folder_walk.h"
@@ -27,8 +29,28 @@ struct Task {
   int64_t first_row = 0;
   int64_t rows = 1;
   bool volume = false;
-  UnitsAsked units =
-      UnitsAsked::as_stored;  ///< of a volume, as found when it was opened to count its slices
+  /// Of a volume, as found when it was opened to count its slices.
+  UnitsAsked units = UnitsAsked::as_stored;
+  std::optional<AxialSource> opened;  ///< a volume that is still open from then
+};
+
+/// Volumes stay open between counting and reading as long as they are few and hold little.
+class OpenVolumes {
+ public:
+  bool may_stay(const VolumeInfo& info) {
+    const bool held = info.format == "NRRD" || info.format == "MetaImage";
+    const int64_t bytes =
+        held ? info.depth * info.height * info.width * static_cast<int64_t>(elementSize(info.type))
+             : 0;
+    if (count_ == kMost || bytes_ + bytes > kMostBytes) return false;
+    ++count_;
+    bytes_ += bytes;
+    return true;
+  }
+
+ private:
+  static constexpr int64_t kMost = 64, kMostBytes = int64_t{256} << 20;
+  int64_t count_ = 0, bytes_ = 0;
 };
 
 std::string slice_id(const DataRow& row, int64_t z) {
@@ -58,7 +80,7 @@ class Preparation {
     std::atomic<int64_t> done{writer.rows_done()};
     parallel_for_each(static_cast<int64_t>(tasks_.size()), threads_, [&](int64_t i) {
       if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped; run it again to go on");
-      const Task& task = tasks_[static_cast<size_t>(i)];
+      Task& task = tasks_[static_cast<size_t>(i)];
       try {
         done += task.volume ? fill_volume(task, writer) : fill_picture(task, writer);
       } catch (const Error& e) {
@@ -74,19 +96,23 @@ class Preparation {
 
  private:
   void plan() {
+    OpenVolumes open;
     int64_t without_mask = 0;
     for (const auto& row : job_.dataset.rows) {
       if (job_.data.labels == MaskLabels::classes && row.mask.empty()) {
         ++without_mask;
         continue;
       }
-      Task task{&row, static_cast<int64_t>(header_.rows.size()), 1, is_volume_name(row.image),
-                UnitsAsked::as_stored};
+      Task task;
+      task.source = &row;
+      task.first_row = static_cast<int64_t>(header_.rows.size());
+      task.volume = is_volume_name(row.image);
       try {
         if (task.volume) {
-          const AxialSource source(row.image, job_.preprocess.units);
+          AxialSource source(row.image, job_.preprocess.units);
           task.rows = source.depth();
           task.units = source.info().units == Units::hu ? UnitsAsked::hu : UnitsAsked::gray;
+          if (open.may_stay(source.info())) task.opened = std::move(source);
         }
       } catch (const Error& e) {
         problems_.add(e.what());
@@ -96,7 +122,7 @@ class Preparation {
         header_.rows.push_back({task.volume ? slice_id(row, z) : row.id, row.case_id, row.patient,
                                 row.domain, row.label, !row.mask.empty()});
       }
-      tasks_.push_back(task);
+      tasks_.push_back(std::move(task));
     }
     if (without_mask > 0) {
       const std::string what = std::to_string(without_mask) + " of " +
@@ -116,11 +142,13 @@ class Preparation {
     return 1;
   }
 
-  int64_t fill_volume(const Task& task, PreparedSetWriter& writer) {
+  int64_t fill_volume(Task& task, PreparedSetWriter& writer) {
+    auto source = std::exchange(task.opened, std::nullopt);
     bool complete = true;
     for (int64_t z = 0; z < task.rows; ++z) complete = complete && writer.has(task.first_row + z);
     if (complete) return 0;
-    VolumePair volume(*task.source, job_.data, task.units);
+    if (!source) source.emplace(task.source->image, task.units);
+    VolumePair volume(std::move(*source), task.source->mask, job_.data);
     warn(volume.info().warnings);
     int64_t written = 0;
     for (int64_t z = 0; z < volume.depth(); ++z) {

@@ -110,22 +110,24 @@ PicturePair read_picture_pair(const DataRow& row, const DataOptions& options) {
   return pair;
 }
 
-VolumePair::VolumePair(const DataRow& row, const DataOptions& options, UnitsAsked units)
-    : image_(row.image, units), options_(options) {
-  if (row.mask.empty()) return;
-  auto reader = open_label_volume(row.mask);
+VolumePair::VolumePair(AxialSource image_source, const std::filesystem::path& mask_path,
+                       const DataOptions& options)
+    : image_(std::move(image_source)), options_(options) {
+  if (mask_path.empty()) return;
+  auto reader = open_label_volume(mask_path);
   const VolumeInfo &mask = reader->info(), &image = info();
   if (shape_text(mask) != shape_text(image)) {
-    fail(ErrorKind::data,
-         row.mask.string() + ": is " + shape_text(mask) + " and its image is " + shape_text(image));
+    fail(ErrorKind::data, mask_path.string() + ": is " + shape_text(mask) + " and its image is " +
+                              shape_text(image));
   }
   if (!same_geometry(mask.geometry, image.geometry, 0.1)) {
-    fail(ErrorKind::data, row.mask.string() + ": lies on another grid (" + describe(mask.geometry) +
-                              ") than its image (" + describe(image.geometry) + ")");
+    fail(ErrorKind::data, mask_path.string() + ": lies on another grid (" +
+                              describe(mask.geometry) + ") than its image (" +
+                              describe(image.geometry) + ")");
   }
   SeenLabels seen;
   for (int64_t k = 0; k < mask.depth; ++k) seen.add(reader->read_slice(k));
-  seen.check(options, row.mask.string());
+  seen.check(options, mask_path.string());
   mask_.emplace(std::move(reader), image_.view());
 }
 
@@ -146,7 +148,7 @@ std::vector<std::string> find_problems(const Dataset& dataset, const DataOptions
     const DataRow& row = dataset.rows[static_cast<size_t>(i)];
     try {
       if (is_volume_name(row.image)) {
-        VolumePair pair(row, options, units);
+        VolumePair pair(AxialSource(row.image, units), row.mask, options);
         for (int64_t k = 0; k < pair.depth(); ++k) pair.slice(k);
       } else {
         read_picture_pair(row, options);

@@ -29,9 +29,9 @@ PicturePair read_picture_pair(const DataRow& row, const DataOptions& options);
 /// opened, since what a value means may depend on the others.
 class VolumePair {
  public:
-  /// units as in open_volume(). Throws Error(data): unreadable files, a mask of another size or
-  /// grid, unknown labels.
-  VolumePair(const DataRow& row, const DataOptions& options, UnitsAsked units);
+  /// An empty path: no mask. Throws Error(data): unreadable files, a mask of another size or grid,
+  /// unknown labels.
+  VolumePair(AxialSource image, const std::filesystem::path& mask, const DataOptions& options);
 
   const VolumeInfo& info() const { return image_.info(); }
   int64_t depth() const { return image_.depth(); }

@@ -14,13 +14,22 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// A phantom of 12 patients of two windows, and a network trained on the wide one.
-class AdaptProgram : public ProgramTest {
+/// A phantom of 12 patients of two windows.
+class AdaptationStudyProgram : public ProgramTest {
  protected:
   void SetUp() override {
     write_small_recipe(folder / "r.toml");
     run("groundglass phantom data --cases 12 --slices 4 --side 64 -q");
     run("groundglass prepare data/cases.csv --recipe r.toml -o set.ggset -q");
+  }
+  std::string far() const { return "phantom_lung_window"; }
+};
+
+/// And a network trained on the wide one.
+class AdaptProgram : public AdaptationStudyProgram {
+ protected:
+  void SetUp() override {
+    AdaptationStudyProgram::SetUp();
     run("groundglass train r.toml --data set.ggset --epochs 4 -o source -q "
         "--set 'split.train_domains=[\"phantom_wide_window\"]' --set split.mode=shares "
         "--set train.steps_per_epoch=20");
@@ -29,7 +38,6 @@ class AdaptProgram : public ProgramTest {
     return "groundglass adapt source --data set.ggset --domain " + far() +
            " --source set.ggset -q --set adapt.limit=0 --set adapt.min_pixels=1 " + more;
   }
-  std::string far() const { return "phantom_lung_window"; }
 };
 
 TEST_F(AdaptProgram, FromATrainedRunToAnAdaptedOneThatPredicts) {
@@ -110,7 +118,7 @@ TEST_F(AdaptProgram, APlainListOfPicturesNeedsNoMasks) {
   EXPECT_TRUE(fs::exists(folder / "run/weights.safetensors"));
 }
 
-TEST_F(AdaptProgram, TheStudyComparesDomainsAndOptions) {
+TEST_F(AdaptationStudyProgram, ComparesDomainsAndOptions) {
   write_file(folder / "study.toml", R"([study]
 kind = "adaptation"
 title = "two windows"
@@ -149,7 +157,7 @@ A_B = [0.7, 0.06, 0.99, 0.001, 0.68, 0.09, 0.73, 0.02, 0.99, 0.001, 0.77, 0.03]
   EXPECT_TRUE(says(run(words + "--row nothing", 2).err, {"'nothing'", "table, alone and gray"}));
 }
 
-TEST_F(AdaptProgram, TheStudyRefusesWhatItCannotCompare) {
+TEST_F(AdaptationStudyProgram, RefusesWhatItCannotCompare) {
   const auto refused = [&](const std::string& more, int code) {
     write_file(folder / "study.toml",
                "[study]\nkind = \"adaptation\"\n[adaptation]\nrecipe = \"r.toml\"\n" + more);
@@ -168,7 +176,7 @@ TEST_F(AdaptProgram, TheStudyRefusesWhatItCannotCompare) {
   EXPECT_TRUE(says(refused("[other]\na = 1", 3), {"unknown section 'other'"}));
 }
 
-TEST_F(AdaptProgram, TheStudyRefusesADomainWithoutAnyLesion) {
+TEST_F(AdaptationStudyProgram, RefusesADomainWithoutAnyLesion) {
   write_file(folder / "data/empty.bmp", bmp_picture([](uint32_t) { return 0; }));
   const CsvTable table = read_csv(folder / "data/cases.csv");
   std::string clean = "image,infection,domain,patient\n";

@@ -156,6 +156,26 @@ TEST(Prepare, CountsTheAxialSlicesOfAVolumeThatIsStoredOtherwise) {
   }
 }
 
+TEST(Prepare, ReadsManyVolumesOfWhichOnlySomeStayOpen) {
+  const ScratchFolder folder;
+  sagittal_table(folder);
+  std::string table = "image,mask,patient\n";
+  for (int64_t i = 0; i < 70; ++i) {
+    const std::string name = std::to_string(i) + ".nii.gz";
+    fs::copy_file(folder / "v.nii.gz", folder / ("v" + name));
+    fs::copy_file(folder / "m.nii.gz", folder / ("m" + name));
+    table += "v" + name + ",m" + name + ",p" + std::to_string(i) + "\n";
+  }
+  write_file(folder / "many.csv", table);
+  PrepareJob job = prepare_job(folder / "many.csv", folder / "set.ggset");
+  ASSERT_EQ(prepare(job), 350);
+  const PreparedSet set(folder / "set.ggset");
+  for (int64_t row = 5; row < 350; ++row) {
+    ASSERT_TRUE(torch::equal(set.image(row), set.image(row % 5))) << row;
+    ASSERT_TRUE(torch::equal(set.mask(row), set.mask(row % 5))) << row;
+  }
+}
+
 TEST(Prepare, RefusesAVolumeWhoseMaskIsUnknownInItsLastSliceBeforeItWritesTheFirst) {
   const ScratchFolder folder;
   const auto table = sagittal_table(folder);
