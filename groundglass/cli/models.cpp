@@ -1,13 +1,16 @@
+#include <filesystem>
 #include <iostream>
 
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
 #include "groundglass/models/encoder_classifier.h"
 #include "groundglass/models/encoders/encoder.h"
 #include "groundglass/models/multiply_accumulates.h"
 #include "groundglass/recipe/catalog.h"
+#include "groundglass/runs/model_choice.h"
 
 namespace groundglass {
 namespace {
@@ -77,11 +80,51 @@ void show_models(const Context& context) {
   }
 }
 
+/// What a bundled file is, from the notes that lie beside its weights.
+nlohmann::ordered_json described(const std::string& name, const std::filesystem::path& file) {
+  const TrainedModel trained = load_trained_model(file);
+  const Recipe& recipe = trained.recipe;
+  const auto card = std::filesystem::path(file).replace_extension(".md");
+  const bool has_card = std::filesystem::exists(card);
+  return {{"name", name},
+          {"title", recipe.paper.title},
+          {"class_names", recipe.evaluate.class_names},
+          {"input",
+           {trained.model->in_channels(), recipe.preprocess.size[0], recipe.preprocess.size[1]}},
+          {"parameters", as_json(count_parameters(*trained.model))},
+          {"threshold", trained.threshold},
+          {"temperature", trained.temperature},
+          {"views", recipe.evaluate.views},
+          {"caution", recipe.evaluate.caution},
+          {"bytes", std::filesystem::file_size(file)},
+          {"sha256", trained.weights_sha256},
+          {"file", file.string()},
+          {"card", has_card ? nlohmann::ordered_json(card.string()) : nullptr}};
+}
+
+void show_bundled_models(const Context& context) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const auto& [name, file] : bundled_models()) list.push_back(described(name, file));
+  if (context.json) return print_json(list);
+  for (const auto& m : list) {
+    std::cout << m["name"].get<std::string>() << ": " << m["title"].get<std::string>() << "\n  "
+              << m["parameters"]["total"].get<int64_t>() << " parameters, input "
+              << m["input"].dump() << "\n";
+    const auto caution = m["caution"].get<std::string>();
+    if (!caution.empty()) std::cout << "  caution: " << caution << "\n";
+    if (m["card"].is_string()) std::cout << "  card: " << m["card"].get<std::string>() << "\n";
+  }
+  std::cout << kNotAMedicalDevice << "\n";
+}
+
 }  // namespace
 
 void add_models(CLI::App& app, Context& context) {
+  auto bundled = std::make_shared<bool>(false);
   add_verb(app, context, "models", "the catalog: names, papers, parameters, multiply-accumulates",
-           [&] { show_models(context); });
+           [bundled, &context] { *bundled ? show_bundled_models(context) : show_models(context); })
+      ->add_flag("--bundled", *bundled,
+                 "the trained models that come with the program: what they mark, cautions, cards");
 }
 
 }  // namespace groundglass

@@ -24,13 +24,7 @@ fs::path find_model(const std::string& word) {
   if (fs::exists(word)) return word;
   if (const fs::path file = bundled_model(word); !file.empty()) return file;
   std::vector<std::string> bundled;
-  for (const auto& folder : model_folders()) {
-    if (!fs::is_directory(folder)) continue;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().extension() == ".safetensors")
-        bundled.push_back(entry.path().stem().string());
-    }
-  }
+  for (const auto& [name, file] : bundled_models()) bundled.push_back(name);
   fail(ErrorKind::checkpoint, "--model " + in_quotes(word) +
                                   ": no such run folder, weights file or "
                                   "bundled model; bundled: " +
@@ -79,6 +73,18 @@ TrainedModel named(TrainedModel trained, const std::string& chosen,
 }
 
 }  // namespace
+
+std::map<std::string, fs::path> bundled_models() {
+  std::map<std::string, fs::path> found;
+  for (const auto& folder : model_folders()) {
+    if (!fs::is_directory(folder)) continue;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      const fs::path& file = entry.path();
+      if (file.extension() == ".safetensors") found.emplace(file.stem().string(), file);
+    }
+  }
+  return found;
+}
 
 fs::path bundled_model(const std::string& name) {
   for (const auto& folder : model_folders()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ constexpr const char* kDefaultModel = "ct_infection";
 
 /// The file of a bundled model; empty if there is none of that name.
 std::filesystem::path bundled_model(const std::string& name);
+
+/// The files of all bundled models, by name, sorted.
+std::map<std::string, std::filesystem::path> bundled_models();
 
 /// A run folder, a weights file, or the name of a bundled model; an empty word is the default
 /// model.

@@ -44,6 +44,32 @@ TEST(Cli, SaysWhatItIsAndWhatItIsNot) {
   }
 }
 
+TEST(Cli, ListsTheBundledModelsWithTheirCautionsAndCards) {
+  const ScratchFolder folder;
+  const Outcome outcome = run_shell("groundglass models --bundled --json", folder.path());
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(project_path("models"))) {
+    files += entry.path().extension() == ".safetensors" ? 1 : 0;
+  }
+  const json list = json::parse(outcome.out);
+  EXPECT_EQ(list.size(), files);
+  for (const auto& m : list) {
+    EXPECT_EQ(m["sha256"].get<std::string>().size(), 64U) << m;
+    EXPECT_GT(m["parameters"]["total"].get<int64_t>(), 100000) << m;
+    EXPECT_FALSE(m["title"].get<std::string>().empty()) << m;
+    ASSERT_TRUE(m["card"].is_string()) << m["name"] << " has no card";
+    EXPECT_TRUE(says(read_file(m["card"].get<std::string>()),
+                     {"not a medical device", "## Data", "## Failures seen"}))
+        << m["name"];
+    if (m["name"] == "xray_infection") {
+      EXPECT_TRUE(says(m["caution"].get<std::string>(), {"normal lungs"}));
+    }
+  }
+  EXPECT_TRUE(says(run_shell("groundglass models --bundled", folder.path()).out,
+                   {"ct_infection: ", "card: ", "caution: ", "not a medical device"}));
+}
+
 TEST(Cli, PrintsTheExactCountsOfTheCatalog) {
   const ScratchFolder folder;
   const Outcome outcome = run_shell("groundglass models --json", folder.path());
