@@ -22,6 +22,8 @@ import sys
 import tempfile
 import time
 
+import common
+
 SETTINGS = {
     # name: environment; GROUNDGLASS sets GOMP_SPINCOUNT by itself unless something is set.
     "program": {},
@@ -83,20 +85,16 @@ def main():
         print("|---|---|---|---|")
         quiet = None
         for busy in [int(n) for n in a.busy.split(",")]:
-            others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
-            try:
-                seconds = {name: [] for name in SETTINGS}
+            seconds = {name: [] for name in SETTINGS}
+            with common.busy_processes(busy):
                 for _ in range(a.rounds):
                     for name in SETTINGS:
                         seconds[name].append(predict(name)[0])
-            finally:
-                for other in others:
-                    other.kill()
             cell = {name: f"> {a.slow_limit:.0f}" if None in s else f"{statistics.median(s):.1f}"
                     for name, s in seconds.items()}
             if busy == 0 and None not in seconds["program"]:
                 quiet = statistics.median(seconds["program"])
-            share = "" if quiet is None else f"{quiet * (processors + busy) / processors:.1f}"
+            share = "" if quiet is None else f"{common.fair_share(quiet, busy, processors):.1f}"
             print(f"| {busy} | {share} | {cell['program']} | {cell['libgomp']} |", flush=True)
 
 

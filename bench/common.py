@@ -1,9 +1,11 @@
 """What every benchmark needs: where the program is, what machine this is, how to write it down."""
 import argparse
+import contextlib
 import json
 import math
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -44,6 +46,23 @@ def commit(args):
 
 def median(values):
     return sorted(values)[len(values) // 2]
+
+
+@contextlib.contextmanager
+def busy_processes(count):
+    """So many processes that never sleep, as long as the block lasts."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def fair_share(quiet, busy, processors):
+    """The time that work of all processors is due beside so many busy processes."""
+    return quiet * (processors + busy) / processors
 
 
 def report(args, rows):

@@ -74,7 +74,8 @@ std::vector<AnnotationCase> cases_of(const Dataset& dataset, const DataOptions& 
 
 torch::Tensor read_case_mask(const fs::path& path, const AnnotationCase& of,
                              const DataOptions& data) {
-  const auto stored = read_mask_picture(path);
+  const auto stored = path == of.manual ? read_mask_of_picture(path, of.image, of.height, of.width)
+                                        : read_mask_picture(path);
   if (stored.size(0) != of.height || stored.size(1) != of.width) {
     fail(ErrorKind::data, path.string() + ": is " + size_text(stored.size(0), stored.size(1)) +
                               " and the image of " + of.name + " is " +

@@ -97,11 +97,8 @@ torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& optio
 PicturePair read_picture_pair(const DataRow& row, const DataOptions& options) {
   PicturePair pair{read_picture(row.image), {}};
   if (row.mask.empty()) return pair;
-  auto stored = read_mask_picture(row.mask);
-  // Masks lie as the picture's file does, like those that predict writes, unless their size tells
-  // that they were drawn on the upright picture.
-  const auto lying = upright(stored, stored_orientation(row.image)).contiguous();
-  if (lying.sizes() == pair.image.pixels[0].sizes()) stored = lying;
+  const auto stored = read_mask_of_picture(row.mask, row.image, pair.image.pixels.size(1),
+                                           pair.image.pixels.size(2));
   if (stored.size(0) != pair.image.pixels.size(1) || stored.size(1) != pair.image.pixels.size(2)) {
     fail(ErrorKind::data, row.mask.string() + ": is " + size_text(stored) + " and its image is " +
                               size_text(pair.image.pixels[0]) + " (height x width)");

@@ -207,6 +207,13 @@ torch::Tensor read_mask_picture(const fs::path& path) {
   return upright(to_tensor(gray), left_to_turn(decoded.file)).contiguous().squeeze(0);
 }
 
+torch::Tensor read_mask_of_picture(const fs::path& mask, const fs::path& picture, int64_t height,
+                                   int64_t width) {
+  const auto stored = read_mask_picture(mask);
+  const auto lying = upright(stored, stored_orientation(picture)).contiguous();
+  return lying.size(0) == height && lying.size(1) == width ? lying : stored;
+}
+
 std::string encode_png(const torch::Tensor& pixels) {
   if (pixels.is_floating_point()) {
     const auto wide = (pixels.clamp(0, 1) * 65535).round().to(torch::kInt32).cpu().contiguous();

@@ -32,6 +32,14 @@ torch::Tensor as_stored(const torch::Tensor& pixels, int orientation);
 /// Throws Error(data) as read_picture, and for more than 8 bits or colour.
 torch::Tensor read_mask_picture(const std::filesystem::path& path);
 
+/// The mask of a picture, [H,W] uint8 of the values as stored, lying as the picture does once that
+/// is upright. Masks lie as the picture's file does, like those that predict writes, unless their
+/// size tells that they were drawn on the upright picture, which is `height` x `width`. The size is
+/// not checked. Throws Error(data) as read_mask_picture.
+torch::Tensor read_mask_of_picture(const std::filesystem::path& mask,
+                                   const std::filesystem::path& picture, int64_t height,
+                                   int64_t width);
+
 /// Writes [H,W] or [3,H,W] (red, green, blue) uint8 as PNG, or [H,W] float32 in [0,1] as 16-bit
 /// gray (1 is 65535). The file appears whole or not at all.
 void write_png(const std::filesystem::path& path, const torch::Tensor& pixels);

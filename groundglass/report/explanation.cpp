@@ -26,8 +26,15 @@ struct Subject {
   int64_t slice = -1;
 };
 
+/// A mask of a picture, as that lies once it is upright.
+torch::Tensor mask_on(const Image& image, const std::filesystem::path& mask,
+                      const std::filesystem::path& picture) {
+  return read_mask_of_picture(mask, picture, image.pixels.size(1), image.pixels.size(2));
+}
+
 torch::Tensor read_truth(const std::filesystem::path& path, const AxialView& view, int64_t slice) {
   if (path.empty()) return {};
+  // A picture beside a volume is of another size, which is told where the panels are drawn.
   if (!is_volume_name(path)) return read_mask_picture(path);
   return view.apply(read_label_volume(path).labels)[slice].contiguous();
 }
@@ -84,7 +91,10 @@ int64_t choose_slice(Segmenter& segmenter, AxialSource& source, int64_t wanted, 
 
 Subject subject_of(const ChosenInput& chosen, const ExplainJob& job, Segmenter& segmenter) {
   const std::filesystem::path mask = job.mask.empty() ? chosen.mask : job.mask;
-  if (!chosen.input.volume) return {read_picture(chosen.input.path), read_truth(mask, {}, 0), -1};
+  if (!chosen.input.volume) {
+    const Image image = read_picture(chosen.input.path);
+    return {image, mask.empty() ? torch::Tensor() : mask_on(image, mask, chosen.input.path), -1};
+  }
   AxialSource source(chosen.input.path, segmenter.options().preprocess.units);
   const int64_t k = choose_slice(segmenter, source, job.slice, job.label);
   return {source.read(k), read_truth(mask, source.view(), k), k};
@@ -94,7 +104,7 @@ Subject subject_of(const ChosenInput& chosen, const ExplainJob& job, Segmenter& 
 torch::Tensor lung_of(const ExplainJob& job, const ChosenInput& chosen, const torch::Tensor& gray) {
   const auto& path = job.lung.empty() ? chosen.lung : job.lung;
   if (path.empty()) return {};
-  const auto lung = read_mask_picture(path);
+  const auto lung = read_mask_of_picture(path, chosen.input.path, gray.size(0), gray.size(1));
   if (lung.sizes() != gray.sizes()) {
     fail(ErrorKind::data, path.string() + ": is " + shape_text(lung) + " and the picture is " +
                               shape_text(gray) + ", expected one size");

@@ -15,7 +15,7 @@ namespace {
 
 /// The lung mask of an X-ray, as large as the picture.
 torch::Tensor lung_mask_of(const Xray& xray, const torch::Tensor& infected) {
-  auto lung = read_mask_picture(xray.lung);
+  auto lung = read_mask_of_picture(xray.lung, xray.path, infected.size(0), infected.size(1));
   if (lung.sizes() != infected.sizes()) {
     fail(ErrorKind::data, xray.lung.string() + ": is " + shape_text(lung) + " and the X-ray is " +
                               shape_text(infected) + ", expected one size");

@@ -78,6 +78,15 @@ TEST(Orientation, NamesEachPatientAxisOnceOnObliqueGrids) {
   EXPECT_EQ(tilted.reversed, (std::array<bool, 3>{false, false, false}));
 }
 
+TEST(Geometry, MeasuresVoxelsOfTiltedGrids) {
+  const double tilt = std::acos(0.8);
+  Geometry g = with_axes({1, 0, 0}, {0, 1, 0}, {0, std::sin(tilt), std::cos(tilt)});
+  g.spacing_mm = {0.5, 2, 5};
+  EXPECT_NEAR(voxel_mm3(g), 0.8 * 5, 1e-12);  // a slice every 4 mm
+  g.direction = {0, 1, 0, -1, 0, 0, 0, 0, 1};
+  EXPECT_EQ(voxel_mm3(g), 5);
+}
+
 TEST(Geometry, MeasuresAndMendsSkewedAxes) {
   EXPECT_DOUBLE_EQ(skewness({}), 0);
   const double s = std::sin(0.1), c = std::cos(0.1);  // the third axis leans over, as with a gantry

@@ -22,6 +22,7 @@ TEST(Spearman, SeesOrderAndNothingElse) {
 TEST(Spearman, IsUndefinedWithoutVariation) {
   EXPECT_FALSE(spearman({1}, {1}).has_value());
   EXPECT_FALSE(spearman({1, 1, 1}, {1, 2, 3}).has_value());
+  EXPECT_FALSE(spearman({1, 2, 3}, {1, 1, 1}).has_value());
   EXPECT_TRUE(says(complaint(ErrorKind::internal, [] { spearman({1, 2}, {1}); }), {"2", "1"}));
 }
 
