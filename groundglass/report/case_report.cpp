@@ -77,13 +77,15 @@ ReportedTable zones_table(const json& severity, double voxel_ml) {
                 (score.is_number() ? std::to_string(score.get<int>()) + " of " +
                                          std::to_string(severity["most"].get<int>())
                                    : "no score (" + severity["reason"].get<std::string>() + ")");
-  table.head = {"region", "lesion ml", "region ml", "share", "points"};
+  table.head = {"region", "lesion ml", "region ml", "share", "lesion mean HU", "points"};
   for (const auto& region : severity["regions"]) {
     const auto infected = region["infected_voxels"].get<int64_t>();
     const auto voxels = region["voxels"].get<int64_t>();
     table.rows.push_back({region["region"], fixed(static_cast<double>(infected) * voxel_ml, 1),
                           fixed(static_cast<double>(voxels) * voxel_ml, 0),
-                          percent_text(infected, voxels), number_text(region["points"], 0)});
+                          percent_text(infected, voxels),
+                          number_text(value_or_null(region, "lesion_mean_hu"), 0),
+                          number_text(region["points"], 0)});
   }
   return table;
 }
@@ -113,24 +115,26 @@ ReportedTable classes_table(const json& classes) {
 
 ReportedTable lesions_table(const StudyFindings& findings) {
   ReportedTable table;
-  const size_t shown = std::min(kListedLesions, findings.lesions.size());
-  table.title = "Lesions by size: " + std::to_string(findings.lesions.size()) + " of at least " +
+  const auto& listed = findings.lesions.listed;
+  const size_t shown = std::min(kListedLesions, listed.size());
+  table.title = "Lesions by size: " + std::to_string(listed.size()) + " of at least " +
                 std::to_string(kSmallestLesion) + " voxels";
-  if (findings.small_lesions > 0) {
-    table.title += ", and " + std::to_string(findings.small_lesions) + " smaller ones";
+  if (findings.lesions.smaller > 0) {
+    table.title += ", and " + std::to_string(findings.lesions.smaller) + " smaller ones";
   }
-  if (shown < findings.lesions.size()) {
+  if (shown < listed.size()) {
     table.title += "; the largest " + std::to_string(shown) + " are listed";
   }
   const bool in_hu = findings.burden_in_ml;
   table.head = {"lesion", in_hu ? "ml" : "voxels", "axial slices", "left mm", "back mm", "head mm"};
   if (in_hu) table.head.insert(table.head.begin() + 2, "mean HU");
   for (size_t i = 0; i < shown; ++i) {
-    const auto& l = findings.lesions[i];
+    const LesionPiece& l = listed[i];
+    const double ml = static_cast<double>(l.voxels) * findings.voxel_ml;
     std::vector<std::string> row = {
-        std::to_string(i + 1), in_hu ? fixed(*l.ml, 2) : std::to_string(l.voxels),
+        std::to_string(i + 1), in_hu ? fixed(ml, 2) : std::to_string(l.voxels),
         std::to_string(l.first_slice + 1) + " to " + std::to_string(l.last_slice + 1)};
-    for (const double mm : l.centre_mm) row.push_back(fixed(mm, 0));
+    for (const double mm : *l.centre_lps_mm) row.push_back(fixed(mm, 0));
     if (in_hu) row.insert(row.begin() + 2, fixed(*l.mean_hu, 0));
     table.rows.push_back(row);
   }
@@ -207,7 +211,7 @@ CaseReport case_report(const fs::path& folder, const json& c) {
   }
   AxialSource volume(source, c["modality"] == "CT" ? UnitsAsked::hu : UnitsAsked::gray);
   const StudyFindings findings = study_findings(volume, mask.labels);
-  if (!findings.lesions.empty()) report.tables.push_back(lesions_table(findings));
+  if (!findings.lesions.listed.empty()) report.tables.push_back(lesions_table(findings));
   if (findings.slices.empty()) return report;
   report.pictures.push_back(
       row_of(findings.slices, true, " of " + std::to_string(findings.burden.size())));

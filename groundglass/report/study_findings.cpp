@@ -8,7 +8,6 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/paint.h"
-#include "groundglass/metrics/components.h"
 #include "groundglass/preprocess/slice.h"
 #include "groundglass/report/canvas.h"
 
@@ -67,51 +66,6 @@ torch::Tensor drawn(const torch::Tensor& gray, const torch::Tensor& labels, doub
   return overlay(wide_gray.round().to(torch::kUInt8), wide_labels.to(torch::kUInt8));
 }
 
-/// The lesions of at least kSmallestLesion voxels, and how many are smaller.
-void list_lesions(const torch::Tensor& voxels, const torch::Tensor& mask, const Geometry& grid,
-                  bool in_hu, StudyFindings& findings) {
-  const auto pieces = connected_components(mask);
-  const auto n = static_cast<int64_t>(pieces.sizes.size());
-  if (n == 0) return;
-  const auto at = torch::nonzero(mask);  // [voxels,3] in the order k, j, i
-  const auto piece = pieces.labels.masked_select(mask > 0).to(torch::kInt64) - 1;
-  const auto sums = [&](const torch::Tensor& values) {
-    return torch::zeros({n}, torch::kFloat64).index_add_(0, piece, values.to(torch::kFloat64));
-  };
-  const auto k = sums(at.select(1, 0)), j = sums(at.select(1, 1)), i = sums(at.select(1, 2));
-  const auto hu = in_hu ? sums(voxels.masked_select(mask > 0)) : torch::Tensor();
-  std::vector<int64_t> first(static_cast<size_t>(n), mask.size(0)),
-      last(static_cast<size_t>(n), -1);
-  const auto slice_of = at.select(1, 0).contiguous();
-  for (int64_t v = 0; v < piece.size(0); ++v) {
-    const auto p = static_cast<size_t>(piece.data_ptr<int64_t>()[v]);
-    const int64_t slice = slice_of.data_ptr<int64_t>()[v];
-    first[p] = std::min(first[p], slice);
-    last[p] = std::max(last[p], slice);
-  }
-  for (int64_t p = 0; p < n; ++p) {
-    StudyLesion lesion;
-    lesion.voxels = pieces.sizes[static_cast<size_t>(p)];
-    if (lesion.voxels < kSmallestLesion) {
-      ++findings.small_lesions;
-      continue;
-    }
-    const auto count = static_cast<double>(lesion.voxels);
-    lesion.centre_mm = to_patient_mm(
-        grid,
-        {i[p].item<double>() / count, j[p].item<double>() / count, k[p].item<double>() / count});
-    lesion.first_slice = first[static_cast<size_t>(p)];
-    lesion.last_slice = last[static_cast<size_t>(p)];
-    if (in_hu) {
-      lesion.ml = count * voxel_mm3(grid) / 1000;
-      lesion.mean_hu = hu[p].item<double>() / count;
-    }
-    findings.lesions.push_back(lesion);
-  }
-  std::stable_sort(findings.lesions.begin(), findings.lesions.end(),
-                   [](const auto& a, const auto& b) { return a.voxels > b.voxels; });
-}
-
 }  // namespace
 
 StudyFindings study_findings(AxialSource& volume, const torch::Tensor& stored_mask,
@@ -142,7 +96,8 @@ StudyFindings study_findings(AxialSource& volume, const torch::Tensor& stored_ma
   const double unit = in_hu ? voxel_mm3(grid) / 1000 : 1;
   for (const int64_t count : counts) findings.burden.push_back(static_cast<double>(count) * unit);
   if (head_is_last) std::reverse(findings.burden.begin(), findings.burden.end());
-  list_lesions(voxels, mask, grid, in_hu, findings);
+  findings.voxel_ml = in_hu ? unit : 0;
+  findings.lesions = lesion_pieces(mask, {grid, in_hu ? voxels : torch::Tensor(), kSmallestLesion});
   if (per_slice.sum().item<int64_t>() == 0) return findings;
 
   const double x_mm = grid.spacing_mm[0], y_mm = grid.spacing_mm[1], z_mm = grid.spacing_mm[2];

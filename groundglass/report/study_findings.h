@@ -1,22 +1,12 @@
 #pragma once
 
-#include <array>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "groundglass/metrics/lesion_pieces.h"
 #include "groundglass/preprocess/axial_source.h"
 
 namespace groundglass {
-
-/// A connected piece of lesion in a volume.
-struct StudyLesion {
-  int64_t voxels = 0;
-  std::optional<double> ml;                 ///< volumes in HU
-  std::optional<double> mean_hu;            ///< volumes in HU
-  std::array<double, 3> centre_mm = {};     ///< in the patient, LPS
-  int64_t first_slice = 0, last_slice = 0;  ///< upright axial slices, from 0
-};
 
 /// A slice that shows much lesion, in the usual radiological view (the patient's right on the left,
 /// front or head above), with pixels as wide as they are high.
@@ -31,9 +21,9 @@ struct StudyFindings {
   std::vector<double> burden;  ///< lesion of each axial slice, head first: ml, or voxels without HU
   bool burden_in_ml = false;
   double slice_distance_mm = 1;
-  std::vector<StudyLesion> lesions;  ///< largest first
-  int64_t small_lesions = 0;         ///< pieces below kSmallestLesion voxels, which are not listed
-  std::vector<StudySlice> slices;    ///< axial, coronal, sagittal; empty if there is no lesion
+  double voxel_ml = 0;             ///< volumes in HU
+  LesionPieces lesions;            ///< of kSmallestLesion voxels and more, slices being axial
+  std::vector<StudySlice> slices;  ///< axial, coronal, sagittal; empty if there is no lesion
 };
 
 constexpr int64_t kSmallestLesion = 8;  ///< voxels

@@ -48,7 +48,8 @@ class StudyReport : public testing::Test {
             R"("lesion_fraction_of_lung":0.25,"lesion_ml":1.36,"lung_ml":5.44,"lungs":"ct_lungs",)"
             R"("attenuation":{"mean_hu":-400.0,"deviation_hu":0.0},"severity":{"scale":"six zones",)"
             R"("score":3,"most":24,"reason":"","regions":[{"region":"right upper",)"
-            R"("infected_voxels":60,"voxels":240,"points":2}]},"warnings":["careful"]}]})");
+            R"("infected_voxels":60,"voxels":240,"points":2,"lesion_mean_hu":-412.3}]},)"
+            R"("warnings":["careful"]}]})");
   }
   AxialSource opened() const { return {folder / "ct.nii.gz", UnitsAsked::hu}; }
 
@@ -59,16 +60,17 @@ class StudyReport : public testing::Test {
 TEST_F(StudyReport, MeasuresLesionsAndTheirPlaces) {
   auto volume = opened();
   const auto found = study_findings(volume, study.mask);
-  ASSERT_EQ(found.lesions.size(), 2U);
-  EXPECT_EQ(found.lesions[0].voxels, 60);
-  EXPECT_NEAR(*found.lesions[0].ml, 60 * 20 / 1000.0, 1e-9);
-  EXPECT_NEAR(*found.lesions[0].mean_hu, -400, 1e-9);
-  EXPECT_NEAR(found.lesions[0].centre_mm[0], 6 * 2, 1e-6);
-  EXPECT_NEAR(found.lesions[0].centre_mm[1], 5.5 * 2, 1e-6);
-  EXPECT_NEAR(found.lesions[0].centre_mm[2], 3 * 5, 1e-6);
-  EXPECT_EQ(found.lesions[0].first_slice, 2);
-  EXPECT_EQ(found.lesions[0].last_slice, 4);
-  EXPECT_EQ(found.lesions[1].voxels, 8);
+  const auto& lesions = found.lesions.listed;
+  ASSERT_EQ(lesions.size(), 2U);
+  EXPECT_EQ(lesions[0].voxels, 60);
+  EXPECT_NEAR(found.voxel_ml, 20 / 1000.0, 1e-9);
+  EXPECT_NEAR(*lesions[0].mean_hu, -400, 1e-9);
+  EXPECT_NEAR((*lesions[0].centre_lps_mm)[0], 6 * 2, 1e-6);
+  EXPECT_NEAR((*lesions[0].centre_lps_mm)[1], 5.5 * 2, 1e-6);
+  EXPECT_NEAR((*lesions[0].centre_lps_mm)[2], 3 * 5, 1e-6);
+  EXPECT_EQ(lesions[0].first_slice, 2);
+  EXPECT_EQ(lesions[0].last_slice, 4);
+  EXPECT_EQ(lesions[1].voxels, 8);
 }
 
 // Slices are stored from the feet on; the curve runs from the head down.
@@ -121,11 +123,12 @@ TEST_F(StudyReport, RefusesAMaskOfAnotherSize) {
 
 TEST_F(StudyReport, TellsWarningsAmountsZonesAndLesions) {
   const std::string page = predict_report_html(folder.path());
-  EXPECT_TRUE(says(page, {"Warning: careful", "Lesion 1.4 ml, 25.0 % of the lungs, mean -400 HU",
-                          "found by ct_lungs", "Severity by six zones: 3 of 24", "right upper",
-                          "1.2", "25.0 %", "not anatomical landmarks", "Lesions by size: 2 of",
-                          "axial slice 3 of 12", "coronal slice with most lesion",
-                          "No earlier study was compared", "not a medical device"}));
+  EXPECT_TRUE(says(
+      page,
+      {"Warning: careful", "Lesion 1.4 ml, 25.0 % of the lungs, mean -400 HU", "found by ct_lungs",
+       "Severity by six zones: 3 of 24", "right upper", "1.2", "25.0 %", "lesion mean HU", "-412",
+       "not anatomical landmarks", "Lesions by size: 2 of", "axial slice 3 of 12",
+       "coronal slice with most lesion", "No earlier study was compared", "not a medical device"}));
   EXPECT_LT(page.find("Warning: careful"), page.find("Lesion 1.4 ml"));
 }
 
