@@ -1,3 +1,5 @@
+#include <array>
+#include <ctime>
 #include <iostream>
 #include <mutex>
 
@@ -6,6 +8,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/pacs/query.h"
+#include "groundglass/pacs/queue.h"
 #include "groundglass/pacs/site.h"
 #include "groundglass/pacs/site_check.h"
 
@@ -14,7 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct FetchArguments {
-  std::string site, from, output, move_to;
+  std::string site, from, output, move_to, since;
   bool list = false;
   StudyQuery query;
 };
@@ -50,11 +53,43 @@ class FolderTaker final : public ImageTaker {
   int64_t parts_ = 0, images_ = 0;
 };
 
+/// --since as a StudyDate: "20260101", or days back from today, "3d".
+std::string first_date(const std::string& since) {
+  const bool digits = since.find_first_not_of("0123456789") == std::string::npos;
+  if (since.size() == 8 && digits) return since + "-";
+  int64_t days = 0;
+  const bool back = since.size() > 1 && since.size() < 6 && since.back() == 'd' &&
+                    since.find_first_not_of("0123456789") == since.size() - 1;
+  if (!back) {
+    fail(ErrorKind::usage, "--since " + in_quotes(since) +
+                               ": is no date, expected one such as 20260131, or days back, 3d");
+  }
+  for (const char c : since.substr(0, since.size() - 1)) days = 10 * days + (c - '0');
+  const std::time_t then = std::time(nullptr) - days * 86400;
+  std::tm local{};
+  localtime_r(&then, &local);
+  std::array<char, 16> text{};
+  std::strftime(text.data(), text.size(), "%Y%m%d-", &local);
+  return text.data();
+}
+
+/// Images of a series that are here already: in the folder, or in the site's queue.
+int64_t images_here(const FetchArguments& a, const Site& site, const std::string& series) {
+  if (a.output.empty()) return queued_images(site.options.folder, series);
+  int64_t images = 0;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(fs::path(a.output) / series, none)) {
+    images += entry.path().extension() == ".dcm" ? 1 : 0;
+  }
+  return images;
+}
+
 void check_query(const FetchArguments& a) {
   const StudyQuery& q = a.query;
   if (q.study.empty() && q.patient.empty() && q.accession.empty() && q.date.empty()) {
     fail(ErrorKind::usage,
-         "fetch: names nothing to look for, expected --study, --patient, --accession or --date");
+         "fetch: names nothing to look for, expected --study, --patient, --accession, --date or "
+         "--since");
   }
   for (const auto& uid : {q.study, q.series}) {
     if (!uid.empty() && !is_uid(uid)) {
@@ -94,15 +129,22 @@ int64_t retrieve(const FetchArguments& a, const Site& site, const Destination& f
   return taker.images();
 }
 
-void run_fetch(const FetchArguments& a, const Context& context) {
+void run_fetch(FetchArguments a, const Context& context) {
+  if (!a.since.empty()) a.query.date = first_date(a.since);
   const Site site = read_site(a.site);
   const Destination& from = site.destination(a.from);
   check_query(a);
   const auto found = from.url.empty() ? find_by_dimse(from, site.listener.ae, site.tls, a.query)
                                       : DicomWeb(from, site.tls).find(a.query);
   auto document = nlohmann::ordered_json::array();
-  int64_t images = 0;
+  int64_t images = 0, known = 0;
   for (const auto& series : found) {
+    const bool here = !a.since.empty() && !a.list && series.images > 0 &&
+                      images_here(a, site, series.series) >= series.images;
+    if (here) {
+      ++known;
+      continue;
+    }
     const int64_t fetched = a.list ? series.images : retrieve(a, site, from, series);
     images += fetched;
     document.push_back({{"study", series.study},
@@ -114,12 +156,14 @@ void run_fetch(const FetchArguments& a, const Context& context) {
     }
   }
   if (context.json) {
-    print_json({{"from", from.name}, {"series", document}});
+    print_json({{"from", from.name}, {"series", document}, {"known", known}});
   } else {
-    std::cout << found.size() << " series with " << images << " images"
-              << (a.list ? " at " : " fetched from ") << from.name << std::endl;
+    std::cout << document.size() << " series with " << images << " images"
+              << (a.list ? " at " : " fetched from ") << from.name;
+    if (known > 0) std::cout << ", " << known << " are here already";
+    std::cout << std::endl;
   }
-  if (found.empty()) {
+  if (found.empty() && a.since.empty()) {  // nothing new is no failure
     fail(ErrorKind::data,
          from.name + ": has no such series of modality " + in_quotes(a.query.modality));
   }
@@ -142,6 +186,11 @@ void add_fetch(CLI::App& app, Context& context) {
   verb->add_option("--patient", a->query.patient, "PatientID");
   verb->add_option("--accession", a->query.accession, "AccessionNumber");
   verb->add_option("--date", a->query.date, "StudyDate: 20260131, 20260101-20260131, 20260101-");
+  verb->add_option(
+          "--since", a->since,
+          "of studies of that date and later (20260131, or 3d: days back) what is not here "
+          "yet, in the folder of -o or in the site's queue; for timers")
+      ->excludes("--date");
   verb->add_option("--modality", a->query.modality, "of the series (CT)");
   verb->add_option("--move-to", a->move_to,
                    "DICOM node without -o: AE title to send to (the site's own)");

@@ -1,12 +1,19 @@
 #include "groundglass/pacs/send.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <iostream>
+#include <mutex>
+#include <optional>
 
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/io/dicom_slice.h"
+#include "groundglass/pacs/commitment.h"
+#include "groundglass/pacs/listener.h"
 #include "groundglass/pacs/site.h"
+#include "groundglass/pacs/site_check.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -15,7 +22,63 @@ namespace {
 struct SendArguments {
   std::vector<std::string> inputs;
   std::string site, to;
+  int64_t commit_seconds = 0;
 };
+
+/// Waits for what a PACS says of commitment on an association of its own; takes no images.
+class ReportTaker final : public ImageTaker {
+ public:
+  uint16_t may_take() override { return kOutOfResources; }
+  fs::path new_part() override { return {}; }
+  uint16_t take(const ReceivedImage&, const Peer&, int64_t) override { return kOutOfResources; }
+  void committed(const CommitmentReport& report, const Peer&) override {
+    const std::scoped_lock lock(mutex_);
+    reports_.push_back(report);
+    arrived_.notify_all();
+  }
+
+  std::optional<CommitmentReport> wait_for(const std::string& transaction, int64_t seconds) {
+    std::unique_lock lock(mutex_);
+    std::optional<CommitmentReport> found;
+    arrived_.wait_for(lock, std::chrono::seconds(seconds), [&] {
+      for (const auto& report : reports_) {
+        if (report.transaction == transaction) found = report;
+      }
+      return found.has_value();
+    });
+    return found;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::vector<CommitmentReport> reports_;
+};
+
+/// Asks the node to promise that it keeps the files. Throws Error(data) if it does not.
+CommitmentReport commitment_of(const SendArguments& a, const Site& site, const Destination& to,
+                               const std::vector<fs::path>& files) {
+  check_bind(site);
+  ReportTaker taker;
+  std::optional<CommitmentReport> report;
+  {
+    const Listener listener(site.listener_options(), taker);
+    auto asked = ask_commitment(to, site.listener.ae, site.tls, files);
+    report = asked.report ? asked.report : taker.wait_for(asked.transaction, a.commit_seconds);
+  }
+  if (!report) {
+    fail(ErrorKind::data, to.name + ": was sent " + std::to_string(files.size()) +
+                              " files and has not said within " + std::to_string(a.commit_seconds) +
+                              " s that it keeps them (it must know " + site.listener.ae +
+                              " with host and port)");
+  }
+  if (!report->not_kept.empty()) {
+    fail(ErrorKind::data, to.name + ": does not keep " + std::to_string(report->not_kept.size()) +
+                              " of " + std::to_string(files.size()) +
+                              " files: " + report->not_kept.front().reason);
+  }
+  return *report;
+}
 
 /// The DICOM files among files and folders, sorted.
 std::vector<fs::path> dicom_files(const std::vector<std::string>& inputs) {
@@ -43,7 +106,8 @@ std::vector<fs::path> dicom_files(const std::vector<std::string>& inputs) {
 void run_send(const SendArguments& a, const Context& context) {
   const Site site = read_site(a.site);
   const Destination& to = site.destination(a.to);
-  const auto sent = send_files(to, site.listener.ae, site.tls, dicom_files(a.inputs));
+  const auto files = dicom_files(a.inputs);
+  const auto sent = send_files(to, site.listener.ae, site.tls, files);
   int64_t refused = 0;
   auto listed_files = nlohmann::ordered_json::array();
   for (const auto& one : sent) {
@@ -57,10 +121,17 @@ void run_send(const SendArguments& a, const Context& context) {
     }
   }
   const auto taken = static_cast<int64_t>(sent.size()) - refused;
+  const bool commit = a.commit_seconds > 0 && refused == 0;
+  const size_t kept = commit ? commitment_of(a, site, to, files).kept.size() : 0;
   if (context.json) {
-    print_json({{"to", to.name}, {"taken", taken}, {"refused", refused}, {"files", listed_files}});
+    nlohmann::ordered_json document = {
+        {"to", to.name}, {"taken", taken}, {"refused", refused}, {"files", listed_files}};
+    if (commit) document["kept"] = kept;
+    print_json(document);
   } else {
-    std::cout << taken << " of " << sent.size() << " files sent to " << to.name << std::endl;
+    std::cout << taken << " of " << sent.size() << " files sent to " << to.name;
+    if (commit) std::cout << ", which keeps " << kept;
+    std::cout << std::endl;
   }
   if (refused > 0) {
     fail(ErrorKind::data, std::to_string(refused) + " of " + std::to_string(sent.size()) +
@@ -80,6 +151,11 @@ void add_send(CLI::App& app, Context& context) {
   verb->add_option("inputs", a->inputs, "DICOM files, or folders of them")->required();
   verb->add_option("--site", a->site, "TOML file of the site, as for listen")->required();
   verb->add_option("--to", a->to, "name of a [[destination]]")->required();
+  verb->add_option(
+          "--commit", a->commit_seconds,
+          "DICOM node: ask it to promise that it keeps the files (storage commitment), and "
+          "wait so many seconds for its answer, at the site's port as well")
+      ->check(CLI::Range(1, 86400));
 }
 
 }  // namespace groundglass

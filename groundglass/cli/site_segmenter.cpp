@@ -5,6 +5,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/version.h"
 #include "groundglass/io/dicom_sr.h"
+#include "groundglass/io/dicom_xray.h"
 #include "groundglass/predict/predict.h"
 #include "groundglass/runs/lung_choice.h"
 #include "groundglass/runs/model_choice.h"
@@ -12,78 +13,173 @@
 namespace groundglass {
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr const char* kXrayModel = "xray_infection";
+
+bool takes_xrays(const SeriesRule& rule) {
+  return std::any_of(rule.modalities.begin(), rule.modalities.end(),
+                     [](const std::string& m) { return m == "CR" || m == "DX"; });
+}
+
+/// The files of a folder, by name.
+std::vector<fs::path> sorted_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::vector<SpooledObject> objects_of(const PredictSummary& summary) {
+  std::vector<SpooledObject> objects;
+  for (const auto& c : summary.cases) {
+    for (const auto& o : c.objects) objects.push_back({o.file, o.sop_instance, o.sha256});
+  }
+  return objects;
+}
+
+/// Names of files are no matter of the archive.
+std::string without_paths(std::string text, const fs::path& path) {
+  for (size_t at = 0; (at = text.find(path.string(), at)) != std::string::npos;) {
+    text.replace(at, path.string().size(), "series");
+  }
+  return text;
+}
+
+}  // namespace
+
 class SiteSegmenter::Work {
  public:
   Work(const Site& site, const std::string& key, const RunnerFlags& runner, const Context& context)
-      : key_(key) {
-    const TrainedModel trained = load_runnable_model(
-        site.options.model.empty() ? kDefaultModel : site.options.model, context.overrides);
-    pattern_.dicom = parse_dicom_outputs(site.options.objects);
-    if (!pattern_.dicom.any()) {
-      fail(ErrorKind::usage, site.file.string() +
-                                 ": [site] objects is empty, expected seg, sr, sc "
-                                 "or pdf, with commas between");
+      : site_(site), key_(key), runner_(runner), context_(context) {
+    volumes_ =
+        loaded(site.options.model.empty() ? kDefaultModel : site.options.model, Lungs::found);
+    // A wrong name is told at once; the bundled one is loaded with the first X-ray.
+    if (takes_xrays(site.rule) && !site.options.xray_model.empty()) {
+      xrays_ = loaded(site.options.xray_model, Lungs::none);
     }
-    pattern_.model_name = trained.name;
-    pattern_.weights_sha256 = trained.weights_sha256;
-    pattern_.class_names = trained.recipe.evaluate.class_names;
-    pattern_.caution = trained.recipe.evaluate.caution;
-    SegmenterOptions options = segmenter_options(trained, runner, context);
-    options.batch_size = 0;
-    options.lungs = lung_source(site.options.lungs, trained, settings_of_runner(context),
-                                runner_choice(runner, context));
-    segmenter_ = std::make_unique<Segmenter>(std::move(options));
   }
 
-  const std::string& model_name() const { return pattern_.model_name; }
+  const std::string& model_name() const { return volumes_.pattern.model_name; }
 
   std::vector<SpooledObject> segment(const QueuedJob& queued, const fs::path& images,
                                      const fs::path& results) {
-    PredictJob job = pattern_;
-    job.inputs = {{images, "infection", true}};
-    job.output = results;
-    job.dicom.maker = maker_of(queued);
-    // What the network warns of stands in the objects and in summary.json; a log names no patient.
-    const PredictSummary summary = predict(*segmenter_, job);
-    std::vector<SpooledObject> objects;
-    for (const auto& c : summary.cases) {
-      for (const auto& o : c.objects) objects.push_back({o.file, o.sop_instance, o.sha256});
+    const auto files = sorted_files(images);
+    if (!files.empty() && is_dicom_xray(files.front())) {
+      return segment_xrays(queued, files, results);
     }
-    return objects;
+    PredictJob job = job_of(queued, volumes_, results);
+    job.inputs = {{images, "infection", true}};
+    // What the network warns of stands in the objects and in summary.json; a log names no patient.
+    return objects_of(predict(*volumes_.segmenter, job));
   }
 
   std::vector<SpooledObject> explain(const QueuedJob& queued, const fs::path& images,
                                      const fs::path& results, const std::string& problem) {
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(images)) files.push_back(entry.path());
-    std::sort(files.begin(), files.end());
-    const DicomSource source(files);
-    std::string said = with_short_uids(problem);
-    for (size_t at = 0; (at = said.find(images.string(), at)) != std::string::npos;) {
-      said.replace(at, images.string().size(), "series");
-    }
-    MeasurementReport report;
-    report.remarks = {{own_code("intended-use", "Intended use"), kNotAMedicalDevice},
-                      {own_code("not-segmented", "Not segmented"), said}};
-    const auto file = dicom_report(source, DicomObject{}, report, maker_of(queued));
-    const DicomObject object = save_object(file, "sr", results, "infection_sr.dcm");
-    return {{object.file, object.sop_instance, object.sha256}};
+    return {explained(queued, sorted_files(images), results, "infection",
+                      without_paths(problem, images))};
   }
 
  private:
+  enum class Lungs { found, none };
+
+  /// A network with what predict needs to know of it.
+  struct LoadedModel {
+    PredictJob pattern;
+    std::unique_ptr<Segmenter> segmenter;
+  };
+
+  LoadedModel loaded(const std::string& name, Lungs lungs) {
+    const TrainedModel trained = load_runnable_model(name, context_.overrides);
+    LoadedModel model;
+    model.pattern.dicom = parse_dicom_outputs(site_.options.objects);
+    if (!model.pattern.dicom.any()) {
+      fail(ErrorKind::usage, site_.file.string() +
+                                 ": [site] objects is empty, expected seg, sr, sc "
+                                 "or pdf, with commas between");
+    }
+    model.pattern.model_name = trained.name;
+    model.pattern.weights_sha256 = trained.weights_sha256;
+    model.pattern.class_names = trained.recipe.evaluate.class_names;
+    model.pattern.caution = trained.recipe.evaluate.caution;
+    SegmenterOptions options = segmenter_options(trained, runner_, context_);
+    options.batch_size = 0;
+    if (lungs == Lungs::found) {
+      options.lungs = lung_source(site_.options.lungs, trained, settings_of_runner(context_),
+                                  runner_choice(runner_, context_));
+    }
+    model.segmenter = std::make_unique<Segmenter>(std::move(options));
+    return model;
+  }
+
+  LoadedModel& xray_model() {
+    if (xrays_.segmenter) return xrays_;
+    if (bundled_model(kXrayModel).empty()) {
+      fail(ErrorKind::data, std::string("X-rays are not segmented: the model ") + kXrayModel +
+                                " is not installed, and the site names no other (xray_model)");
+    }
+    xrays_ = loaded(kXrayModel, Lungs::none);
+    return xrays_;
+  }
+
+  /// Each X-ray of a series by itself; of what cannot be segmented (a lateral view) a report says
+  /// why. Throws Error(data) if there is none to segment.
+  std::vector<SpooledObject> segment_xrays(const QueuedJob& queued,
+                                           const std::vector<fs::path>& files,
+                                           const fs::path& results) {
+    LoadedModel& model = xray_model();
+    PredictJob job = job_of(queued, model, results);
+    std::vector<std::pair<size_t, std::string>> problems;
+    const auto stem = [&](size_t i) {
+      return files.size() == 1 ? "infection" : "infection_" + std::to_string(i + 1);
+    };
+    for (size_t i = 0; i < files.size(); ++i) {
+      try {
+        read_dicom_xray(files[i]);
+        job.inputs.push_back({files[i], stem(i), false});
+      } catch (const Error& e) {
+        if (e.kind() != ErrorKind::data) throw;
+        problems.emplace_back(i, without_paths(e.what(), files[i]));
+      }
+    }
+    if (job.inputs.empty()) fail(ErrorKind::data, problems.front().second);
+    auto objects = objects_of(predict(*model.segmenter, job));
+    for (const auto& [i, problem] : problems) {
+      objects.push_back(explained(queued, {files[i]}, results, stem(i), problem));
+    }
+    return objects;
+  }
+
+  SpooledObject explained(const QueuedJob& queued, const std::vector<fs::path>& files,
+                          const fs::path& results, const std::string& stem,
+                          const std::string& problem) {
+    const DicomSource source(files);
+    const bool xray = source.is_projection() && xrays_.segmenter;
+    MeasurementReport report;
+    report.remarks = {{own_code("intended-use", "Intended use"), kNotAMedicalDevice},
+                      {own_code("not-segmented", "Not segmented"), with_short_uids(problem)}};
+    const auto maker = job_of(queued, xray ? xrays_ : volumes_, results).dicom.maker;
+    const auto file = dicom_report(source, DicomObject{}, report, maker);
+    const DicomObject object = save_object(file, "sr", results, stem + "_sr.dcm");
+    return {object.file, object.sop_instance, object.sha256};
+  }
+
   /// The date is the job's, not the attempt's: an object that is made again is the same.
-  DicomMaker maker_of(const QueuedJob& queued) {
-    PredictJob job = pattern_;
-    name_maker(job, *segmenter_);
+  PredictJob job_of(const QueuedJob& queued, const LoadedModel& model, const fs::path& results) {
+    PredictJob job = model.pattern;
+    job.output = results;
+    name_maker(job, *model.segmenter);
     job.dicom.maker.site_key = key_;
     job.dicom.maker.date = queued.date;
     job.dicom.maker.time = queued.time;
-    return job.dicom.maker;
+    return job;
   }
 
+  const Site& site_;
   std::string key_;
-  PredictJob pattern_;
-  std::unique_ptr<Segmenter> segmenter_;
+  RunnerFlags runner_;
+  const Context& context_;
+  LoadedModel volumes_, xrays_;
 };
 
 SiteSegmenter::SiteSegmenter(const Site& site, const std::string& key, const RunnerFlags& runner,

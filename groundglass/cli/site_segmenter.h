@@ -11,16 +11,16 @@
 
 namespace groundglass {
 
-/// The network of a site, loaded once: what `listen` does with a series, by the functions of
-/// `predict`.
+/// The networks of a site, loaded once: what `listen` does with a series, by the functions of
+/// `predict`. Volumes and X-rays have one each.
 class SiteSegmenter {
  public:
-  /// Throws as `predict` does for its model, lungs and objects.
+  /// Throws as `predict` does for its model, lungs and objects. Site and context must outlive it.
   SiteSegmenter(const Site& site, const std::string& key, const RunnerFlags& runner,
                 const Context& context);
   ~SiteSegmenter();
 
-  /// Which model it is, for the log.
+  /// Which model segments volumes, for the log.
   const std::string& model_name() const;
   SiteActions actions();
 

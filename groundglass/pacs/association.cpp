@@ -1,9 +1,12 @@
 #include "groundglass/pacs/association.h"
 
+#include <memory>
 #include <optional>
+#include <string>
 
 #include <dcmtk/config/osconfig.h>
 
+#include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmnet/dimse.h>
 
 #include "groundglass/core/clock.h"
@@ -63,6 +66,8 @@ class Served {
       if (sent.bad()) abort("broken");
     } else if (message.CommandField == DIMSE_C_STORE_RQ) {
       store(context, message.msg.CStoreRQ);
+    } else if (message.CommandField == DIMSE_N_EVENT_REPORT_RQ) {
+      take_report(context, message.msg.NEventReportRQ);
     } else {
       abort("asked for what is not offered");
     }
@@ -84,6 +89,40 @@ class Served {
     T_DIMSE_C_StoreRSP response{};
     response.DimseStatus = *status;
     if (DIMSE_sendStoreResponse(association_, context, &request, &response, nullptr).bad()) {
+      abort("broken");
+    }
+  }
+
+  /// Hands over what a PACS says of commitment.
+  void take_report(T_ASC_PresentationContextID context, const T_DIMSE_N_EventReportRQ& request) {
+    DcmDataset* received = nullptr;
+    const bool whole = request.DataSetType == DIMSE_DATASET_PRESENT &&
+                       DIMSE_receiveDataSetInMemory(association_, DIMSE_NONBLOCKING,
+                                                    static_cast<int>(options_.idle_seconds),
+                                                    &context, &received, nullptr, nullptr)
+                           .good();
+    const std::unique_ptr<DcmDataset> data(received);
+    if (!whole || !data) {
+      abort("broken");
+      return;
+    }
+    const bool ours =
+        std::string(request.AffectedSOPClassUID) == UID_StorageCommitmentPushModelSOPClass;
+    Uint16 status = ours ? STATUS_Success : STATUS_N_NoSuchSOPClass;
+    try {
+      if (ours) taker_.committed(commitment_report(*data), ended_.peer);
+    } catch (const std::exception&) {  // a full disk: the PACS may say it again
+      status = STATUS_N_ProcessingFailure;
+    }
+    T_DIMSE_Message answer{};
+    answer.CommandField = DIMSE_N_EVENT_REPORT_RSP;
+    auto& response = answer.msg.NEventReportRSP;
+    response.MessageIDBeingRespondedTo = request.MessageID;
+    response.DimseStatus = status;
+    response.DataSetType = DIMSE_DATASET_NULL;
+    if (DIMSE_sendMessageUsingMemoryData(association_, context, &answer, nullptr, nullptr, nullptr,
+                                         nullptr)
+            .bad()) {
       abort("broken");
     }
   }

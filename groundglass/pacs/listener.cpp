@@ -306,6 +306,12 @@ class Listener::Work {
     ASC_acceptContextsWithPreferredTransferSyntaxes(
         association->params, classes.data(), static_cast<int>(classes.size()), syntaxes.data(),
         static_cast<int>(syntaxes.size()));
+    // Who reports what it keeps is the provider, although it asks for the association.
+    std::vector<const char*> commitment = {UID_StorageCommitmentPushModelSOPClass};
+    for (const auto role : {ASC_SC_ROLE_SCP, ASC_SC_ROLE_DEFAULT}) {
+      ASC_acceptContextsWithPreferredTransferSyntaxes(association->params, commitment.data(), 1,
+                                                      syntaxes.data(), 2, role);
+    }
     if (ASC_acknowledgeAssociation(association).bad()) return;
     taker_.ended(
         serve_association(association, options_, {++associations_, peer, 0, 0, ""}, taker_, stop_));

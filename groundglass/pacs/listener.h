@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "groundglass/pacs/commitment.h"
 #include "groundglass/pacs/dicom_network.h"
 #include "groundglass/pacs/received_image.h"
 
@@ -56,6 +57,9 @@ class ImageTaker {
 
   virtual void ended(const EndedAssociation&) {}
 
+  /// A PACS says what it keeps of what it was asked to (N-EVENT-REPORT).
+  virtual void committed(const CommitmentReport&, const Peer&) {}
+
   /// Somebody was sent away: an unknown AE title or host, too many at once, no DICOM.
   virtual void sent_away(const Peer&, const std::string& why) { static_cast<void>(why); }
 };
@@ -72,7 +76,8 @@ struct ListenerOptions {
   TlsFiles tls = {};
 };
 
-/// A C-ECHO and C-STORE provider for CT, CR and DX on a thread of its own and one for each
+/// A C-ECHO and C-STORE provider for CT, CR and DX, which takes reports of storage commitment as
+/// well, on a thread of its own and one for each
 /// association. A peer is answered only when all of its request has come, so that silent ones hold
 /// up nobody. Throws Error(usage) if the address cannot be bound or a caller's host is unknown.
 class Listener {

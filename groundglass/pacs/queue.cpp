@@ -61,6 +61,13 @@ std::optional<int64_t> wait_after(int64_t attempts) {
   return kWaits[static_cast<size_t>(attempts - 1)];
 }
 
+int64_t queued_images(const fs::path& folder, const std::string& series) {
+  const fs::path path = folder / "queue.db";
+  if (!fs::exists(path)) return 0;
+  Database database(path, Database::Opening::existing);
+  return database.number("SELECT COUNT(*) FROM images WHERE series = ?", {series});
+}
+
 SiteQueue::SiteQueue(fs::path folder)
     : folder_([&] {
         for (const char* part : {"", "parts", "series", "jobs", "results"}) {

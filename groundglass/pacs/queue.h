@@ -132,6 +132,10 @@ class SiteQueue {
   int lock_ = -1;
 };
 
+/// How many images of a series the queue in a folder holds, whether a listen works there or not; 0
+/// where there is no queue.
+int64_t queued_images(const std::filesystem::path& folder, const std::string& series);
+
 /// Seconds to wait after an attempt that failed: 10 s, 1, 5, 30 min, 2 h; nothing after the last.
 std::optional<int64_t> wait_after(int64_t attempts);
 

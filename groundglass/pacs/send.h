@@ -14,10 +14,11 @@ struct Destination {
   std::string name;
   std::string ae, host;
   int64_t port = 104;
-  std::string url;         ///< "https://pacs/dicom-web"; empty for a DICOM node
-  std::string token_file;  ///< holds the bearer token; "" for none
-  bool tls = false;        ///< DICOM node: with the certificates of [tls]
-  bool results = true;     ///< `listen` sends its results here
+  std::string url;          ///< "https://pacs/dicom-web"; empty for a DICOM node
+  std::string token_file;   ///< holds the bearer token; "" for none
+  bool tls = false;         ///< DICOM node: with the certificates of [tls]
+  bool results = true;      ///< `listen` sends its results here
+  bool commitment = false;  ///< DICOM node: `listen` asks it to promise that it keeps them
 
   template <class V>
   void fields(V& v) {
@@ -30,6 +31,7 @@ struct Destination {
             token_file);
     v.field({"tls", "DICOM node: encrypted, with the certificates of [tls]"}, tls);
     v.field({"results", "listen sends its results here"}, results);
+    v.field({"commitment", "DICOM node: listen asks it to promise that it keeps them"}, commitment);
   }
 };
 

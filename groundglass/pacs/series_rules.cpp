@@ -33,10 +33,6 @@ double tilt_of(DcmItem& item) {
   return std::acos(std::min(1.0, z)) * 180 / std::numbers::pi;
 }
 
-bool is_projection(const std::string& modality) {
-  return modality == "CR" || modality == "DX";
-}
-
 size_t kernel_rank(const std::string& kernel, const SeriesRule& rule) {
   for (size_t i = 0; i < rule.soft_kernels.size(); ++i) {
     if (lower(kernel).rfind(lower(rule.soft_kernels[i]), 0) == 0) return i;
@@ -45,6 +41,10 @@ size_t kernel_rank(const std::string& kernel, const SeriesRule& rule) {
 }
 
 }  // namespace
+
+bool is_projection(const std::string& modality) {
+  return modality == "CR" || modality == "DX";
+}
 
 SeriesFacts series_facts(const fs::path& folder, const std::string& uid) {
   prepare_dicom_library();
@@ -103,12 +103,22 @@ int64_t best_series(const std::vector<SeriesFacts>& series, const SeriesRule& ru
     return std::tuple(std::lround(thickness * 10), kernel_rank(f.kernel, rule), -f.images, f.uid);
   };
   for (size_t i = 0; i < series.size(); ++i) {
-    if (!why_not_chosen(series[i], rule).empty()) continue;
+    if (is_projection(series[i].modality) || !why_not_chosen(series[i], rule).empty()) continue;
     if (best < 0 || rank(series[i]) < rank(series[static_cast<size_t>(best)])) {
       best = static_cast<int64_t>(i);
     }
   }
   return best;
+}
+
+std::vector<size_t> chosen_series(const std::vector<SeriesFacts>& series, const SeriesRule& rule) {
+  const int64_t best = best_series(series, rule);
+  std::vector<size_t> chosen;
+  for (size_t i = 0; i < series.size(); ++i) {
+    const bool xray = is_projection(series[i].modality) && why_not_chosen(series[i], rule).empty();
+    if (xray || static_cast<int64_t>(i) == best) chosen.push_back(i);
+  }
+  return chosen;
 }
 
 }  // namespace groundglass

@@ -9,7 +9,7 @@ namespace groundglass {
 
 /// Which series of a study is segmented.
 struct SeriesRule {
-  std::vector<std::string> modalities = {"CT"};
+  std::vector<std::string> modalities = {"CT", "CR", "DX"};
   int64_t min_images = 20;
   double max_thickness_mm = 5;
   double max_tilt_degrees = 30;
@@ -38,13 +38,20 @@ struct SeriesFacts {
   double tilt_degrees = -1;  ///< -1 if it has no orientation
 };
 
+/// X-rays, whose images are each a picture by itself.
+bool is_projection(const std::string& modality);
+
 /// Reads the first file of a series' folder. Throws Error(data) if it cannot be read.
 SeriesFacts series_facts(const std::filesystem::path& folder, const std::string& uid);
 
 /// Why the rule keeps a series out; "" if it does not.
 std::string why_not_chosen(const SeriesFacts& facts, const SeriesRule& rule);
 
-/// The best of the series that the rule lets through: the thinnest, of equally thin ones (0.1 mm)
+/// What is segmented of a study: the best of its volumes, and each X-ray (CR, DX) that the rule
+/// lets through, in the order of `series`.
+std::vector<size_t> chosen_series(const std::vector<SeriesFacts>& series, const SeriesRule& rule);
+
+/// The best of the volumes that the rule lets through: the thinnest, of equally thin ones (0.1 mm)
 /// that with the most wanted kernel, then that with most images. Nothing (-1) if there is none.
 int64_t best_series(const std::vector<SeriesFacts>& series, const SeriesRule& rule);
 

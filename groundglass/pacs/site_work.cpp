@@ -94,6 +94,33 @@ void SiteWork::ended(const EndedAssociation& a) {
   say(a.peer.ae + "@" + a.peer.address + ": " + counts);
 }
 
+void SiteWork::committed(const CommitmentReport& report, const Peer& peer) {
+  for (const auto& sop : report.kept) {
+    audit_.add({"committed", peer.ae, peer.address, sop, "", report.transaction});
+  }
+  for (const auto& one : report.not_kept) {
+    audit_.add({"not committed", peer.ae, peer.address, one.sop_instance, "", one.reason});
+  }
+  const auto kept = report.kept.size(), all = kept + report.not_kept.size();
+  say(peer.ae + " keeps " + std::to_string(kept) + " of " + std::to_string(all) +
+      " objects that it was asked to" +
+      (report.not_kept.empty() ? "" : ": " + report.not_kept.front().reason));
+}
+
+void SiteWork::ask_for_commitment(const Destination& destination,
+                                  const std::vector<fs::path>& files) {
+  if (files.empty()) return;
+  try {
+    const auto asked = ask_commitment(destination, site_.listener.ae, site_.tls, files);
+    audit_.add({"commitment asked", kSelf, destination.name, asked.transaction, "",
+                std::to_string(files.size()) + " objects"});
+    if (asked.report) committed(*asked.report, {destination.ae, destination.host});
+  } catch (const Error& e) {  // the objects were sent and taken all the same
+    audit_.add({"no commitment", kSelf, destination.name, "", "", with_short_uids(e.what())});
+    say(destination.name + ": " + with_short_uids(e.what()));
+  }
+}
+
 void SiteWork::sent_away(const Peer& peer, const std::string& why) {
   constexpr double kOften = 60;
   {
@@ -138,24 +165,23 @@ bool SiteWork::settle_study(const std::string& study) {
   for (const auto& series : all) {
     facts.push_back(series_facts(queue_.folder_of_series(series.uid), series.uid));
   }
-  const int64_t best = best_series(facts, site_.rule);
+  const auto chosen_ones = chosen_series(facts, site_.rule);
   bool added = false;
   for (size_t i = 0; i < facts.size(); ++i) {
-    if (static_cast<int64_t>(i) == best) continue;
+    if (std::find(chosen_ones.begin(), chosen_ones.end(), i) != chosen_ones.end()) continue;
     const std::string why = why_not_chosen(facts[i], site_.rule);
     const std::string reason = why.empty() ? "another series of the study is chosen" : why;
     queue_.pass_over(facts[i].uid, reason);
     note("passed over", facts[i].uid, reason);
     say("series " + short_uid(facts[i].uid) + " passed over: " + reason);
   }
-  if (best >= 0) {
-    const auto& chosen = facts[static_cast<size_t>(best)];
-    added = queue_.add_job(chosen.uid);
-    if (added) {
-      note("job", chosen.uid, std::to_string(chosen.images) + " images");
-      say("series " + short_uid(chosen.uid) + " of " + std::to_string(chosen.images) +
-          " images is ready");
-    }
+  for (const size_t i : chosen_ones) {
+    const auto& chosen = facts[i];
+    if (!queue_.add_job(chosen.uid)) continue;
+    added = true;
+    note("job", chosen.uid, std::to_string(chosen.images) + " images");
+    say("series " + short_uid(chosen.uid) + " of " + std::to_string(chosen.images) +
+        (chosen.images == 1 ? " image is ready" : " images is ready"));
   }
   return added;
 }
@@ -190,10 +216,11 @@ bool SiteWork::run_next() {
 }
 
 void SiteWork::failed(const QueuedJob& job, const std::string& problem) {
-  // Missing slices may still be on their way.
+  // Missing slices may still be on their way; X-rays have none.
   for (const auto& series : queue_.series_of_study(job.study)) {
     const int64_t until = series.last_s + 60 * site_.options.gap_minutes;
     if (series.uid != job.series || std::time(nullptr) >= until) continue;
+    if (is_projection(series.modality)) continue;
     queue_.wait_until(job.id, until, problem);
     say("job " + std::to_string(job.id) + " waits for images until " +
         std::to_string(site_.options.gap_minutes) +
@@ -235,6 +262,7 @@ bool SiteWork::send_due() {
     } catch (const Error& e) {
       for (const auto& file : files) sent.push_back({file, "", e.what(), ""});
     }
+    std::vector<fs::path> taken;
     for (size_t i = 0; i < due.size(); ++i) {
       const std::string& problem = sent[i].problem;
       if (problem.empty()) {
@@ -242,6 +270,7 @@ bool SiteWork::send_due() {
             {"sent", kSelf, destination.name, due[i].sop_instance, due[i].sha256, sent[i].warning});
         queue_.set_sent(due[i]);
         any = true;
+        taken.push_back(files[i]);
       } else {
         queue_.delivery_problem(due[i], problem);
       }
@@ -249,6 +278,7 @@ bool SiteWork::send_due() {
           (problem.empty() ? " sent" : ": " + with_short_uids(problem)) +
           (sent[i].warning.empty() ? "" : " (" + sent[i].warning + ")"));
     }
+    if (destination.commitment) ask_for_commitment(destination, taken);
   }
   return any;
 }

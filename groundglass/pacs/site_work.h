@@ -39,6 +39,7 @@ class SiteWork final : public ImageTaker {
   std::filesystem::path new_part() override { return queue_.new_part(); }
   uint16_t take(const ReceivedImage& image, const Peer& peer, int64_t association) override;
   void ended(const EndedAssociation& association) override;
+  void committed(const CommitmentReport& report, const Peer& peer) override;
   void sent_away(const Peer& peer, const std::string& why) override;
 
   /// Makes jobs of the studies whose last image came long enough ago. True if there is a new one.
@@ -54,6 +55,8 @@ class SiteWork final : public ImageTaker {
  private:
   bool settle_study(const std::string& study);
   bool settled(const QueuedSeries& series);
+  void ask_for_commitment(const Destination& destination,
+                          const std::vector<std::filesystem::path>& files);
   void failed(const QueuedJob& job, const std::string& problem);
   void say(const std::string& line);
   void note(const std::string& event, const std::string& uid, const std::string& detail);

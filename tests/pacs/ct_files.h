@@ -18,6 +18,7 @@ struct CtFile {
   Uint16 value = 0;  ///< of every pixel
   std::string patient = "Doe^Jane";
   std::string in_acquisition = {};
+  std::string modality = "CT";  ///< or "CR", "DX": without a place in the patient
 };
 
 inline std::string instance_of(const CtFile& ct) {
@@ -32,20 +33,23 @@ inline void write_ct(const std::filesystem::path& path, const CtFile& ct) {
   const auto put = [&](const DcmTagKey& tag, const std::string& value) {
     data.putAndInsertString(tag, value.c_str());
   };
-  put(DCM_SOPClassUID, UID_CTImageStorage);
+  const bool xray = ct.modality != "CT";
+  put(DCM_SOPClassUID, xray ? UID_ComputedRadiographyImageStorage : UID_CTImageStorage);
   put(DCM_SOPInstanceUID, instance_of(ct));
   put(DCM_StudyInstanceUID, ct.study);
   put(DCM_SeriesInstanceUID, ct.series);
-  put(DCM_FrameOfReferenceUID, ct.study + ".5");
-  put(DCM_Modality, "CT");
+  if (!xray) put(DCM_FrameOfReferenceUID, ct.study + ".5");
+  put(DCM_Modality, ct.modality);
   put(DCM_ImageType, ct.image_type);
   put(DCM_PatientName, ct.patient);
   put(DCM_PatientID, "P1");
   put(DCM_StudyDate, "20260131");
   put(DCM_SliceThickness, ct.thickness);
   put(DCM_ConvolutionKernel, ct.kernel);
-  put(DCM_ImageOrientationPatient, "1\\0\\0\\0\\1\\0");
-  put(DCM_ImagePositionPatient, "0\\0\\" + std::to_string(2 * ct.number));
+  if (!xray) {
+    put(DCM_ImageOrientationPatient, "1\\0\\0\\0\\1\\0");
+    put(DCM_ImagePositionPatient, "0\\0\\" + std::to_string(2 * ct.number));
+  }
   put(DCM_PixelSpacing, "0.7\\0.7");
   put(DCM_InstanceNumber, std::to_string(ct.number));
   if (!ct.in_acquisition.empty()) put(DCM_ImagesInAcquisition, ct.in_acquisition);

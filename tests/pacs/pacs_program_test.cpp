@@ -4,8 +4,11 @@
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/files.h"
+#include "groundglass/io/dicom_seg_reader.h"
+#include "groundglass/io/dicom_sr_reader.h"
 #include "tests/cli/run_program.h"
 #include "tests/complaint.h"
+#include "tests/pacs/ct_files.h"
 #include "tests/pacs/peers.h"
 #include "tests/scratch_folder.h"
 
@@ -84,6 +87,36 @@ TEST_F(PacsProgram, AStudyGoesInAndItsResultsComeOutAlthoughItIsKilledBetween) {
     EXPECT_TRUE(says(run("audit verify site.toml").err, {"are cut off"}));
     EXPECT_EQ(run("audit verify site.toml --json").code, 4);
   }
+}
+
+TEST_F(PacsProgram, XraysAreSegmentedAndLateralViewsExplained) {
+  for (const char* view : {"PA", "LL"}) {
+    CtFile xray;
+    xray.modality = "CR";
+    xray.series = view == std::string("PA") ? "1.2.3.4" : "1.2.3.5";
+    const auto file = scratch_ / (std::string("in/") + view + ".dcm");
+    write_ct(file, xray);
+    DcmFileFormat dicom;
+    dicom.loadFile(file.c_str());
+    dicom.getDataset()->putAndInsertString(DCM_ViewPosition, view);
+    dicom.getDataset()->putAndInsertString(DCM_WindowCenter, "0");
+    dicom.getDataset()->putAndInsertString(DCM_WindowWidth, "2000");
+    dicom.saveFile(file.c_str(), EXS_LittleEndianExplicit);
+  }
+  const auto receiver = pacs();
+  const auto listener = listen();
+  ASSERT_EQ(storescu(port_, scratch_ / "in", scratch_ / "said"), 0);
+  ASSERT_TRUE(wait_until([&] { return received() == 3; }, 60))
+      << read_file(scratch_ / "listen.log");
+  std::string seg, reports;
+  for (const auto& entry : fs::directory_iterator(scratch_ / "pacs")) {
+    if (dicom_object_kind(entry.path()) == "SEG") seg = entry.path().string();
+    if (dicom_object_kind(entry.path()) != "SR") continue;
+    for (const auto& remark : read_dicom_report(entry.path()).remarks) reports += remark + "\n";
+  }
+  EXPECT_TRUE(read_dicom_segmentation(seg).of_picture);
+  EXPECT_TRUE(says(reports, {"Not segmented:", "lateral", "By PixelSpacing"}));
+  EXPECT_EQ(reports.find("work/"), std::string::npos) << reports;
 }
 
 TEST_F(PacsProgram, ListenTellsEverythingThatIsWrong) {

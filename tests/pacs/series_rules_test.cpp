@@ -41,7 +41,20 @@ TEST(SeriesRules, SayWhyASeriesIsKeptOut) {
   odd.tilt_degrees = -1;
   EXPECT_EQ(why_not_chosen(odd, {}), "no ImageOrientationPatient");
   odd.modality = "MR";
-  EXPECT_EQ(why_not_chosen(odd, {}), "modality 'MR', expected CT");
+  EXPECT_EQ(why_not_chosen(odd, {}), "modality 'MR', expected CT, CR and DX");
+}
+
+TEST(SeriesRules, EachXrayIsChosenBesideTheBestVolume) {
+  SeriesFacts xray;
+  xray.modality = "DX";
+  xray.images = 1;
+  const std::vector<SeriesFacts> study = {xray, ct(5, "B30f"), ct(1, "B30f"), xray};
+  EXPECT_EQ(chosen_series(study, {}), (std::vector<size_t>{0, 2, 3}));
+  EXPECT_EQ(best_series(study, {}), 2);
+  SeriesRule ct_alone;
+  ct_alone.modalities = {"CT"};
+  EXPECT_EQ(chosen_series(study, ct_alone), (std::vector<size_t>{2}));
+  EXPECT_EQ(why_not_chosen(xray, ct_alone), "modality 'DX', expected CT");
 }
 
 TEST(SeriesRules, ReadWhatTheFirstImageSays) {

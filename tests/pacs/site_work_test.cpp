@@ -130,6 +130,23 @@ TEST_F(SiteWorkTest, OfSeveralSeriesTheBestIsChosen) {
   EXPECT_EQ(work.queue().series("passed over").size(), 2u);
 }
 
+TEST_F(SiteWorkTest, EachXrayIsAJobAndNoneIsWaitedFor) {
+  problem_ = "is a lateral view";
+  site_.options.gap_minutes = 10;
+  SiteWork work(site_, "secret of the site", actions_, log_);
+  CtFile xray;
+  xray.modality = "CR";
+  take(work, xray, 1);
+  xray.series = "1.2.3.5";
+  take(work, xray, 1);
+  work.ended({1, {}, 0, 0, ""});
+  EXPECT_TRUE(work.settle());
+  EXPECT_EQ(work.queue().jobs().size(), 2u);
+  EXPECT_TRUE(work.queue().series("passed over").empty()) << log_.text;
+  EXPECT_TRUE(work.run_next());
+  EXPECT_EQ(explained_, problem_);  // at once: no slices can be missing
+}
+
 TEST_F(SiteWorkTest, ImagesInAcquisitionSayThatASeriesIsWhole) {
   site_.options.settle_seconds = 1000;
   SiteWork work(site_, "secret of the site", actions_, log_);
