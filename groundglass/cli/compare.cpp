@@ -55,7 +55,10 @@ void add_compare(CLI::App& app, Context& context) {
   auto a = std::make_shared<CompareArguments>();
   auto* verb = add_verb(app, context, "compare", "two studies of a patient, before and after",
                         [a, &context] { run_compare(*a, context); });
-  verb->add_option("before", a->before, "output folder of predict, with one volume")->required();
+  verb->add_option("before", a->before,
+                   "output folder of predict with one volume, or the DICOM report or segmentation "
+                   "of a volume")
+      ->required();
   verb->add_option("after", a->after, "the same of the later study")->required();
   verb->add_flag("--same-patient", a->same_patient,
                  "the studies are of one patient, whatever their DICOM objects say");

@@ -17,7 +17,7 @@ namespace groundglass {
 namespace {
 
 struct PredictArguments {
-  std::string input, output, model, part, dicom, lungs;
+  std::string input, output, model, part, dicom, lungs, capture = "frames";
   RunnerFlags runner;
   double threshold = -1, temperature = -1;
   int64_t batch = 0, memory_mib = 0;
@@ -64,6 +64,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   job.save_lungs = a.save_lungs;
   job.class_numbers = a.classes;
   job.dicom = parse_dicom_outputs(a.dicom);
+  if (a.capture == "single") job.dicom.capture_as = CaptureAs::single;
   if (job.dicom.any()) check_are_dicom(job.inputs);
   const ModalityChoice by_modality =
       a.model.empty() ? choose_by_modality(chosen.inputs) : ModalityChoice{a.model, "named"};
@@ -146,11 +147,16 @@ void add_predict(CLI::App& app, Context& context) {
                  "volumes: _lungs.nii.gz, the lungs that a network found for the shares");
   verb->add_flag("--classes", a->classes,
                  "pictures: class numbers instead of 0 and 255 (volumes always have them)");
+  verb->add_option("--dicom", a->dicom,
+                   "DICOM series and X-rays: objects beside the masks, of seg (_seg.dcm), lungs "
+                   "(_lungs_seg.dcm, as a "
+                   "network found them), sr (_sr.dcm, and a seg), "
+                   "sc (_sc.dcm, key slices) and pdf (_report.dcm), with commas between");
   verb->add_option(
-      "--dicom", a->dicom,
-      "DICOM series: objects beside the masks, of seg (_seg.dcm), lungs (_lungs_seg.dcm, as a "
-      "network found them), sr (_sr.dcm, and a seg), "
-      "sc (_sc.dcm, key slices) and pdf (_report.dcm), with commas between");
+          "--capture", a->capture,
+          "key slices of --dicom sc: frames of one object, or single objects, for archives "
+          "that take no multi-frame ones")
+      ->check(CLI::IsMember({"frames", "single"}));
   verb->add_option("--part", a->part,
                    "k/n: only the k-th of n shares of the inputs; slurm: as the job array says");
   add_engine_options(verb, context);

@@ -5,8 +5,10 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
+#include "groundglass/core/version.h"
 #include "groundglass/explain/grad_cam.h"
 #include "groundglass/io/picture.h"
+#include "groundglass/predict/dicom_of_results.h"
 #include "groundglass/preprocess/normalise.h"
 #include "groundglass/report/figure.h"
 #include "groundglass/report/predict_report.h"
@@ -21,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct ReportArguments {
-  std::string input, output, data;
+  std::string input, output, data, dicom, capture = "frames", source;
 };
 
 /// The foreground class with most pixels, 1 if there is none.
@@ -93,12 +95,36 @@ std::string run_page(const ReportArguments& a, const std::vector<RunFolder>& fol
   return run_report_html(report);
 }
 
+/// DICOM objects of what predict wrote earlier, instead of a page.
+void write_objects(const ReportArguments& a, const Context& context) {
+  DicomOutputs outputs = parse_dicom_outputs(a.dicom);
+  if (a.capture == "single") outputs.capture_as = CaptureAs::single;
+  const auto written = write_dicom_of_results(a.input, outputs, a.source);
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& one : written) {
+    for (const auto& object : one.objects) {
+      list.push_back({{"input", one.input},
+                      {"kind", object.kind},
+                      {"file", (fs::path(a.input) / object.file).string()},
+                      {"sop_instance_uid", object.sop_instance}});
+    }
+  }
+  if (context.json) return print_json({{"objects", list}, {"note", kNotAMedicalDevice}});
+  for (const auto& object : list) std::cout << object["file"].get<std::string>() << "\n";
+  std::cout << kNotAMedicalDevice << std::endl;
+}
+
 void run_report(const ReportArguments& a, const Context& context) {
   if (!fs::is_directory(a.input)) {
     fail(ErrorKind::data, a.input + ": is no folder; expected a run or what `predict` wrote");
   }
   const auto observer = console_observer(context);
   const auto folds = RunFolder(a.input).begun_runs();
+  if (!a.dicom.empty() && !folds.empty()) {
+    fail(ErrorKind::usage,
+         "--dicom: " + a.input + " is a run; DICOM objects are made of what `predict` wrote");
+  }
+  if (!a.dicom.empty()) return write_objects(a, context);
   const fs::path output = a.output.empty() ? fs::path(a.input) / "report.html" : fs::path(a.output);
   const bool pdf = lower(output.extension().string()) == ".pdf";
   if (pdf && !folds.empty()) {
@@ -122,6 +148,14 @@ void add_report(CLI::App& app, Context& context) {
   verb->add_option("input", a->input, "run folder, or output folder of predict")->required();
   verb->add_option("-o,--output", a->output,
                    "the page (INPUT/report.html); of predictions a .pdf file as well");
+  verb->add_option(
+      "--dicom", a->dicom,
+      "predictions of DICOM images: instead of a page, the objects that predict --dicom "
+      "writes, of seg, lungs, sr, sc and pdf; no network runs");
+  verb->add_option("--capture", a->capture, "as predict --capture")
+      ->check(CLI::IsMember({"frames", "single"}));
+  verb->add_option("--source", a->source,
+                   "with --dicom: where the images of the one case lie now (as summary.json says)");
   verb->add_option("--data", a->data, "runs: the prepared set, to show slices");
 }
 

@@ -133,7 +133,7 @@ LabelMap on_grid(const StoredSegmentation& segmentation, const Geometry& grid,
                      data.labels == MaskLabels::classes ? Overlap::refused : Overlap::any);
   auto map = torch::empty({shape[0], shape[1], shape[2]}, torch::kUInt8);
   std::copy(labels.begin(), labels.end(), map.data_ptr<uint8_t>());
-  return {map, grid};
+  return {segmentation.of_picture ? map[0] : map, grid};
 }
 
 /// Two masks on one grid. A segmentation says where its frames lie and not how many slices its
@@ -190,7 +190,7 @@ void check_classes(const torch::Tensor& labels, const DataOptions& data, const s
 /// mm along the axes of the label map; empty if not known.
 std::vector<double> spacing_of(const MaskPair& pair, const LabelMap& reference,
                                const ShapeOptions& shapes) {
-  if (!has_grid(pair.reference)) return shapes.picture_spacing_mm;
+  if (!has_grid(pair.reference) || reference.labels.dim() == 2) return shapes.picture_spacing_mm;
   const auto& mm = reference.geometry.spacing_mm;  // of columns, rows, slices
   // Sheared slices are as far apart as their height says, so that volumes are right.
   const bool sheared = skewness(reference.geometry) > 1e-3;

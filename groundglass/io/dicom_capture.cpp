@@ -18,6 +18,8 @@ namespace {
 
 const DerivedKind kCapture = {"sc", UID_MultiframeTrueColorSecondaryCaptureImageStorage, "OT", 9103,
                               "infection key slices"};
+const DerivedKind kSingleCapture = {"sc", UID_SecondaryCaptureImageStorage, "OT", 9103,
+                                    "infection key slices"};
 constexpr double kWindowCentre_hu = -600, kWindowWidth_hu = 1600;
 constexpr const char* kBurntIn = "RESEARCH USE ONLY, NOT A MEDICAL DEVICE";
 
@@ -26,10 +28,59 @@ void burn_in(std::vector<uint8_t>& rgb, int rows, int columns) {
   cv::Mat picture(rows, columns, CV_8UC3, rgb.data());
   int below = 0;
   const cv::Size size = cv::getTextSize(kBurntIn, cv::FONT_HERSHEY_SIMPLEX, 1, 1, &below);
-  const double scale = std::min(0.6, 0.96 * columns / size.width);
+  // X-rays are large: the line must be read when they are shown small.
+  const double scale = std::min(std::max(0.6, columns / 900.0), 0.96 * columns / size.width);
   const int height = static_cast<int>(std::ceil(scale * size.height));
   cv::putText(picture, kBurntIn, {columns / 50, rows - 1 - height / 2}, cv::FONT_HERSHEY_SIMPLEX,
-              scale, {255, 255, 255}, 1, cv::LINE_AA);
+              scale, {255, 255, 255}, std::max(1, columns / 900), cv::LINE_AA);
+}
+
+DicomFile capture_of(const DicomSource& source, const std::vector<CaptureFrame>& frames,
+                     const DerivedKind& kind, const DicomMaker& maker) {
+  std::vector<Uint8> pixels;
+  std::string places, pages;
+  for (const auto& frame : frames) {
+    pixels.insert(pixels.end(), frame.rgb.begin(), frame.rgb.end());
+    places += std::to_string(frame.slice) + " ";
+    pages += (pages.empty() ? "" : "\\") + std::to_string(frame.slice + 1);
+  }
+  if (pixels.size() % 2 == 1) pixels.push_back(0);
+  auto file = std::make_shared<DcmFileFormat>();
+  DcmDataset& data = *file->getDataset();
+  const std::string_view bytes(reinterpret_cast<const char*>(pixels.data()), pixels.size());
+  put_identity(data, source, kind, maker, sha256(bytes) + places);
+  put_text(data, DCM_ConversionType, "WSD");
+  put_text(data, DCM_ImageType, "DERIVED\\SECONDARY");
+  put_text(data, DCM_DerivationDescription, "Infection found by a network");
+  put_text(data, DCM_BurnedInAnnotation, "YES");
+  put_text(data, DCM_LossyImageCompression, "00");
+  for (const auto& empty : {DCM_PatientOrientation, DCM_Laterality}) data.insertEmptyElement(empty);
+  for (const auto& frame : frames) {
+    const SourceImage& image = source.images()[frame.slice];
+    DcmItem& from =
+        add_reference(data, DCM_SourceImageSequence, image.sop_class, image.sop_instance);
+    add_code(from, DCM_PurposeOfReferenceCodeSequence,
+             {"121322", "DCM", "Source image for image processing operation"});
+  }
+  if (kind.sop_class == kCapture.sop_class) {
+    put_text(data, DCM_NumberOfFrames, std::to_string(frames.size()));
+  }
+  if (frames.size() > 1) {
+    data.putAndInsertTagKey(DCM_FrameIncrementPointer, DCM_PageNumberVector);
+    put_text(data, DCM_PageNumberVector, pages);
+  }
+  put_short(data, DCM_SamplesPerPixel, 3);
+  put_text(data, DCM_PhotometricInterpretation, "RGB");
+  put_short(data, DCM_PlanarConfiguration, 0);
+  put_short(data, DCM_Rows, static_cast<Uint16>(source.rows()));
+  put_short(data, DCM_Columns, static_cast<Uint16>(source.columns()));
+  put_short(data, DCM_BitsAllocated, 8);
+  put_short(data, DCM_BitsStored, 8);
+  put_short(data, DCM_HighBit, 7);
+  put_short(data, DCM_PixelRepresentation, 0);
+  data.putAndInsertUint8Array(DCM_PixelData, pixels.data(),
+                              static_cast<unsigned long>(pixels.size()));
+  return file;
 }
 
 }  // namespace
@@ -54,19 +105,26 @@ std::vector<size_t> key_slices(const std::vector<int64_t>& lesion_pixels, size_t
   return {chosen.begin(), chosen.end()};
 }
 
-CaptureFrame painted_slice(const std::vector<float>& hu, size_t slice, const SegmentFrames& frames,
-                           const std::vector<SegmentMeaning>& meanings) {
-  CaptureFrame out{slice, {}};
-  out.rgb.reserve(hu.size() * 3);
+std::vector<uint8_t> in_lung_window(const std::vector<float>& hu) {
+  std::vector<uint8_t> shown;
+  shown.reserve(hu.size());
   for (const float value : hu) {
     const double gray = 255 * ((value - kWindowCentre_hu) / kWindowWidth_hu + 0.5);
-    const auto byte = static_cast<uint8_t>(std::clamp(std::lround(gray), 0L, 255L));
-    out.rgb.insert(out.rgb.end(), 3, byte);
+    shown.push_back(static_cast<uint8_t>(std::clamp(std::lround(gray), 0L, 255L)));
   }
+  return shown;
+}
+
+CaptureFrame painted_picture(const std::vector<uint8_t>& gray, size_t slice,
+                             const SegmentFrames& frames,
+                             const std::vector<SegmentMeaning>& meanings) {
+  CaptureFrame out{slice, {}};
+  out.rgb.reserve(gray.size() * 3);
+  for (const uint8_t byte : gray) out.rgb.insert(out.rgb.end(), 3, byte);
   for (size_t s = 0; s < meanings.size(); ++s) {
     for (const auto& frame : frames.frames()[s]) {
       if (frame.slice != slice) continue;
-      for (size_t at = 0; at < hu.size(); ++at) {
+      for (size_t at = 0; at < gray.size(); ++at) {
         if (!bit_at(frame.bits, at)) continue;
         for (size_t c = 0; c < 3; ++c) {
           uint8_t& byte = out.rgb[3 * at + c];
@@ -79,48 +137,28 @@ CaptureFrame painted_slice(const std::vector<float>& hu, size_t slice, const Seg
   return out;
 }
 
+std::vector<DicomFile> dicom_captures(const DicomSource& source,
+                                      const std::vector<CaptureFrame>& frames,
+                                      const DicomMaker& maker) {
+  std::vector<DicomFile> files;
+  std::string series;
+  for (const auto& frame : frames) {
+    files.push_back(capture_of(source, {frame}, kSingleCapture, maker));
+    DcmDataset& data = *files.back()->getDataset();
+    series += text_of(data, DCM_SOPInstanceUID);
+  }
+  series = source.uid("sc series", maker, sha256(series));
+  for (size_t i = 0; i < files.size(); ++i) {
+    DcmDataset& data = *files[i]->getDataset();
+    put_text(data, DCM_SeriesInstanceUID, series);
+    put_text(data, DCM_InstanceNumber, std::to_string(i + 1));
+  }
+  return files;
+}
+
 DicomFile dicom_capture(const DicomSource& source, const std::vector<CaptureFrame>& frames,
                         const DicomMaker& maker) {
-  std::vector<Uint8> pixels;
-  std::string places, pages;
-  for (const auto& frame : frames) {
-    pixels.insert(pixels.end(), frame.rgb.begin(), frame.rgb.end());
-    places += std::to_string(frame.slice) + " ";
-    pages += (pages.empty() ? "" : "\\") + std::to_string(frame.slice + 1);
-  }
-  if (pixels.size() % 2 == 1) pixels.push_back(0);
-  auto file = std::make_shared<DcmFileFormat>();
-  DcmDataset& data = *file->getDataset();
-  const std::string_view bytes(reinterpret_cast<const char*>(pixels.data()), pixels.size());
-  put_identity(data, source, kCapture, maker, sha256(bytes) + places);
-  put_text(data, DCM_ConversionType, "WSD");
-  put_text(data, DCM_ImageType, "DERIVED\\SECONDARY");
-  put_text(data, DCM_DerivationDescription, "Key slices with infection found by a network");
-  put_text(data, DCM_BurnedInAnnotation, "YES");
-  put_text(data, DCM_LossyImageCompression, "00");
-  for (const auto& empty : {DCM_PatientOrientation, DCM_Laterality}) data.insertEmptyElement(empty);
-  for (const auto& frame : frames) {
-    const SourceImage& image = source.images()[frame.slice];
-    DcmItem& from =
-        add_reference(data, DCM_SourceImageSequence, image.sop_class, image.sop_instance);
-    add_code(from, DCM_PurposeOfReferenceCodeSequence,
-             {"121322", "DCM", "Source image for image processing operation"});
-  }
-  put_text(data, DCM_NumberOfFrames, std::to_string(frames.size()));
-  data.putAndInsertTagKey(DCM_FrameIncrementPointer, DCM_PageNumberVector);
-  put_text(data, DCM_PageNumberVector, pages);
-  put_short(data, DCM_SamplesPerPixel, 3);
-  put_text(data, DCM_PhotometricInterpretation, "RGB");
-  put_short(data, DCM_PlanarConfiguration, 0);
-  put_short(data, DCM_Rows, static_cast<Uint16>(source.rows()));
-  put_short(data, DCM_Columns, static_cast<Uint16>(source.columns()));
-  put_short(data, DCM_BitsAllocated, 8);
-  put_short(data, DCM_BitsStored, 8);
-  put_short(data, DCM_HighBit, 7);
-  put_short(data, DCM_PixelRepresentation, 0);
-  data.putAndInsertUint8Array(DCM_PixelData, pixels.data(),
-                              static_cast<unsigned long>(pixels.size()));
-  return file;
+  return capture_of(source, frames, kCapture, maker);
 }
 
 }  // namespace groundglass

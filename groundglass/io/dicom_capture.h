@@ -17,15 +17,23 @@ struct CaptureFrame {
 /// fewer, others at even distances.
 std::vector<size_t> key_slices(const std::vector<int64_t>& lesion_pixels, size_t most = 12);
 
-/// A slice in a window of 1600 HU about -600 HU with the segments half transparent in their
-/// colours and "research use only" burnt in.
-///
-/// hu  rows * columns values of slice `slice` of the frames.
-CaptureFrame painted_slice(const std::vector<float>& hu, size_t slice, const SegmentFrames& frames,
-                           const std::vector<SegmentMeaning>& meanings);
+/// A picture of rows * columns gray bytes with the segments of slice `slice` half transparent in
+/// their colours and "research use only" burnt in.
+CaptureFrame painted_picture(const std::vector<uint8_t>& gray, size_t slice,
+                             const SegmentFrames& frames,
+                             const std::vector<SegmentMeaning>& meanings);
+
+/// Gray bytes of a window of 1600 HU about -600 HU.
+std::vector<uint8_t> in_lung_window(const std::vector<float>& hu);
 
 /// A Multi-frame True Color Secondary Capture (1.2.840.10008.5.1.4.1.1.7.4) of the source's size.
 DicomFile dicom_capture(const DicomSource& source, const std::vector<CaptureFrame>& frames,
                         const DicomMaker& maker);
+
+/// The same pictures as Secondary Captures of one frame each (1.2.840.10008.5.1.4.1.1.7), for
+/// archives that take no multi-frame ones: one series, instance numbers from 1.
+std::vector<DicomFile> dicom_captures(const DicomSource& source,
+                                      const std::vector<CaptureFrame>& frames,
+                                      const DicomMaker& maker);
 
 }  // namespace groundglass

@@ -100,6 +100,17 @@ void put_equipment(DcmItem& item, const DicomMaker& maker) {
   put_text(item, DCM_SoftwareVersions, dicom_text(version() + " " + commit()));
 }
 
+/// Who made the source, for comparisons of what other machines show.
+void put_scanner(DcmItem& data, const DicomSource& source) {
+  if (source.text(DCM_Manufacturer).empty()) return;
+  DcmItem& scanner = add_item(data, DCM_ContributingEquipmentSequence);
+  for (const auto& tag : {DCM_Manufacturer, DCM_ManufacturerModelName}) {
+    const std::string value = source.text(tag);
+    if (!value.empty()) put_text(scanner, tag, value);
+  }
+  add_code(scanner, DCM_PurposeOfReferenceCodeSequence, {"109101", "DCM", "Acquisition Equipment"});
+}
+
 }  // namespace
 
 std::string hmac_sha256(const std::string& key, const std::string& message) {
@@ -169,7 +180,7 @@ DicomSource::DicomSource(const std::vector<fs::path>& files) {
   for (const auto& [tag, name] : {std::pair{DCM_StudyInstanceUID, "StudyInstanceUID"},
                                   std::pair{DCM_SeriesInstanceUID, "SeriesInstanceUID"},
                                   std::pair{DCM_FrameOfReferenceUID, "FrameOfReferenceUID"}}) {
-    if (text(tag).empty()) {
+    if (text(tag).empty() && !(tag == DCM_FrameOfReferenceUID && is_projection())) {
       refuse(files.front(), std::string("has no ") + name +
                                 ", without which DICOM objects cannot be placed beside it");
     }
@@ -189,6 +200,11 @@ DcmItem& DicomSource::header() const {
 
 std::string DicomSource::text(const DcmTagKey& tag) const {
   return text_of(*header_, tag);
+}
+
+bool DicomSource::is_projection() const {
+  const std::string modality = text(DCM_Modality);
+  return modality == "CR" || modality == "DX";
 }
 
 double DicomSource::slice_distance_mm() const {
@@ -253,9 +269,14 @@ void put_identity(DcmDataset& data, const DicomSource& source, const DerivedKind
   put_equipment(contributor, maker);
   add_code(contributor, DCM_PurposeOfReferenceCodeSequence,
            {"109102", "DCM", "Processing Equipment"});
+  put_scanner(data, source);
 }
 
 void put_frame_of_reference(DcmDataset& data, const DicomSource& source) {
+  if (source.is_projection()) {
+    put_text(data, DCM_PatientOrientation, all_text_of(source.header(), DCM_PatientOrientation));
+    return;
+  }
   put_text(data, DCM_FrameOfReferenceUID, source.text(DCM_FrameOfReferenceUID));
   put_text(data, DCM_PositionReferenceIndicator, source.text(DCM_PositionReferenceIndicator));
 }

@@ -24,12 +24,13 @@ struct SourceImage {
   std::string position;  ///< ImagePositionPatient as it stands in the file
 };
 
-/// What objects take over from the CT series that they are made of: patient and study as they stand
-/// in the first file, and the images in order.
+/// What objects take over from the CT series or X-ray that they are made of: patient and study as
+/// they stand in the first file, and the images in order.
 class DicomSource {
  public:
   /// Reads the headers of the files. Throws Error(data) if one has no SOPInstanceUID or
-  /// SOPClassUID, or the first none of StudyInstanceUID, SeriesInstanceUID, FrameOfReferenceUID.
+  /// SOPClassUID, or the first none of StudyInstanceUID, SeriesInstanceUID and, but for X-rays,
+  /// FrameOfReferenceUID.
   explicit DicomSource(const std::vector<std::filesystem::path>& files);
 
   const std::vector<SourceImage>& images() const { return images_; }
@@ -38,6 +39,8 @@ class DicomSource {
   std::string text(const DcmTagKey& tag) const;
   int64_t rows() const { return rows_; }
   int64_t columns() const { return columns_; }
+  /// An X-ray (CR, DX): it has no place in the patient and no frame of reference.
+  bool is_projection() const;
   /// The median distance of neighbours along the normal; SliceThickness for one image, or 1.
   double slice_distance_mm() const;
 
@@ -70,7 +73,8 @@ struct DerivedKind {
 void put_identity(DcmDataset& data, const DicomSource& source, const DerivedKind& kind,
                   const DicomMaker& maker, const std::string& content);
 
-/// FrameOfReferenceUID and PositionReferenceIndicator of the source.
+/// FrameOfReferenceUID and PositionReferenceIndicator of the source; of an X-ray, which has none,
+/// PatientOrientation.
 void put_frame_of_reference(DcmDataset& data, const DicomSource& source);
 
 /// ReferencedSeriesSequence with every image of the source.

@@ -60,7 +60,7 @@ void put_segment(DcmItem& data, size_t number, const SegmentMeaning& meaning,
   put_text(segment, DCM_TrackingUID, source.tracking_uid(label, maker));
 }
 
-void put_dimensions(DcmDataset& data, const std::string& organisation) {
+void put_dimensions(DcmDataset& data, const DicomSource& source, const std::string& organisation) {
   put_text(add_item(data, DCM_DimensionOrganizationSequence), DCM_DimensionOrganizationUID,
            organisation);
   const auto add = [&](const DcmTagKey& index, const DcmTagKey& group, const char* label) {
@@ -71,11 +71,13 @@ void put_dimensions(DcmDataset& data, const std::string& organisation) {
     put_text(item, DCM_DimensionDescriptionLabel, label);
   };
   add(DCM_ReferencedSegmentNumber, DCM_SegmentIdentificationSequence, "Segment");
+  if (source.is_projection()) return;
   add(DCM_ImagePositionPatient, DCM_PlanePositionSequence, "Slice");
 }
 
 void put_shared_groups(DcmDataset& data, const DicomSource& source) {
   DcmItem& shared = add_item(data, DCM_SharedFunctionalGroupsSequence);
+  if (source.is_projection()) return;
   put_text(add_item(shared, DCM_PlaneOrientationSequence), DCM_ImageOrientationPatient,
            all_text_of(source.header(), DCM_ImageOrientationPatient));
   DcmItem& measures = add_item(shared, DCM_PixelMeasuresSequence);
@@ -86,16 +88,19 @@ void put_shared_groups(DcmDataset& data, const DicomSource& source) {
   put_text(measures, DCM_PixelSpacing, all_text_of(source.header(), DCM_PixelSpacing));
 }
 
-void put_frame(DcmItem& frame, size_t segment, size_t slice, const SourceImage& image) {
+void put_frame(DcmItem& frame, size_t segment, size_t slice, const DicomSource& source) {
+  const SourceImage& image = source.images()[slice];
   DcmItem& content = add_item(frame, DCM_FrameContentSequence);
   const std::array<Uint32, 2> index = {static_cast<Uint32>(segment),
                                        static_cast<Uint32>(slice + 1)};
-  content.putAndInsertUint32(DCM_InStackPositionNumber, index[1]);
-  put_text(content, DCM_StackID, "1");
   auto* values = new DcmUnsignedLong(DCM_DimensionIndexValues);
-  values->putUint32Array(index.data(), 2);
+  values->putUint32Array(index.data(), source.is_projection() ? 1 : 2);
   content.insert(values, OFTrue);
-  put_text(add_item(frame, DCM_PlanePositionSequence), DCM_ImagePositionPatient, image.position);
+  if (!source.is_projection()) {
+    content.putAndInsertUint32(DCM_InStackPositionNumber, index[1]);
+    put_text(content, DCM_StackID, "1");
+    put_text(add_item(frame, DCM_PlanePositionSequence), DCM_ImagePositionPatient, image.position);
+  }
   put_short(add_item(frame, DCM_SegmentIdentificationSequence), DCM_ReferencedSegmentNumber,
             static_cast<Uint16>(segment));
   DcmItem& derivation = add_item(frame, DCM_DerivationImageSequence);
@@ -228,12 +233,12 @@ DicomFile dicom_segmentation(const DicomSource& source, const SegmentFrames& mas
     const auto add = [&](const SegmentFrames::Frame& frame) {
       auto* group = new DcmItem();
       groups->append(group);
-      put_frame(*group, s + 1, frame.slice, source.images()[frame.slice]);
+      put_frame(*group, s + 1, frame.slice, source);
       packed.add(frame.bits);
       places += std::to_string(s + 1) + "/" + std::to_string(frame.slice) + " ";
       ++frames;
     };
-    if (nothing) add(empty);
+    if (nothing || (source.is_projection() && mask.frames()[s].empty())) add(empty);
     for (const auto& frame : mask.frames()[s]) add(frame);
   }
   const std::vector<uint8_t> bytes = packed.finish();
@@ -244,7 +249,7 @@ DicomFile dicom_segmentation(const DicomSource& source, const SegmentFrames& mas
   put_frame_of_reference(data, source);
   put_referenced_series(data, source);
   put_image(data, source, frames, what);
-  put_dimensions(data, source.uid("seg dimensions", maker));
+  put_dimensions(data, source, source.uid("seg dimensions", maker));
   put_shared_groups(data, source);
   data.putAndInsertUint8Array(DCM_PixelData, bytes.data(),
                               static_cast<unsigned long>(bytes.size()));

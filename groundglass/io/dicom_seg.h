@@ -71,7 +71,8 @@ inline bool bit_at(const std::vector<uint8_t>& bits, size_t pixel) {
 /// lies on an image of the source and takes over its position as text, so oblique, tilted,
 /// feet-first and coronal series need no turning. Slices without lesion have no frame; a segment
 /// that is empty has one empty frame at the middle slice if all are empty: "nothing found" is an
-/// object, too.
+/// object, too. An X-ray has no place in the patient: its segmentation has one frame for each
+/// segment, empty or not, that names the picture alone.
 ///
 /// frames    as many slices as `source` has images, of its rows and columns.
 /// meanings  of segments 1, 2, ..

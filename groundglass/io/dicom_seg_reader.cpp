@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include <dcmtk/config/osconfig.h>
 
@@ -75,6 +76,23 @@ std::vector<uint8_t> read_pixels(DcmDataset& data, const StoredSegmentation& s) 
   return pixels;
 }
 
+/// True where no frame says where it lies, as frames of an X-ray do not.
+bool is_without_place(DcmSequenceOfItems& frames, DcmItem* shared) {
+  for (unsigned long i = 0; i < frames.card(); ++i) {
+    for (const auto& tag : {DCM_PlanePositionSequence, DCM_PlaneOrientationSequence}) {
+      if (group_of(frames.getItem(i), shared, tag) != nullptr) return false;
+    }
+  }
+  return true;
+}
+
+/// The image that a frame was made of; "" if it does not say.
+std::string source_of(DcmItem* frame, DcmItem* shared) {
+  DcmItem* derivation = group_of(frame, shared, DCM_DerivationImageSequence);
+  DcmItem* source = derivation != nullptr ? item_of(*derivation, DCM_SourceImageSequence) : nullptr;
+  return source != nullptr ? text_of(*source, DCM_ReferencedSOPInstanceUID) : "";
+}
+
 /// Where a frame lies on a grid: its slice, and by how many pixels it is moved in it.
 struct Place {
   double slice = 0;
@@ -110,6 +128,48 @@ double height_of(const StoredFrame& frame, const std::array<double, 3>& normal) 
   double height = 0;
   for (size_t i = 0; i < 3; ++i) height += normal[i] * frame.position_mm[i];
   return height;
+}
+
+/// Of a frame on a grid. Throws Error(data) if it does not lie on a slice of it, pixel on pixel.
+Place place_on_grid(const StoredSegmentation& s, size_t f, const Geometry& grid,
+                    const std::array<int64_t, 3>& shape) {
+  const StoredFrame& frame = s.frames[f];
+  const auto& d = grid.direction;
+  const auto at_pixel = [&](double row, double column) {
+    std::array<double, 3> mm = frame.position_mm;
+    for (size_t i = 0; i < 3; ++i) {
+      mm[i] += frame.cosines[i] * s.spacing_mm[1] * column +
+               frame.cosines[3 + i] * s.spacing_mm[0] * row;
+    }
+    return mm;
+  };
+  const auto index_of = [&](const std::array<double, 3>& mm) {
+    std::array<double, 3> index{};
+    for (size_t axis = 0; axis < 3; ++axis) {
+      for (size_t i = 0; i < 3; ++i) index[axis] += d[3 * i + axis] * (mm[i] - grid.origin_mm[i]);
+      index[axis] /= grid.spacing_mm[axis];
+    }
+    return index;
+  };
+  const double last_row = static_cast<double>(s.rows - 1);
+  const double last_column = static_cast<double>(s.columns - 1);
+  const auto first = index_of(at_pixel(0, 0)), last = index_of(at_pixel(last_row, last_column));
+  const double k = std::round(first[2]);
+  constexpr double kSame = 0.1;  // of a pixel
+  const bool fits = std::abs(first[2] - k) < kSame && std::abs(last[2] - k) < kSame &&
+                    std::abs(last[0] - first[0] - last_column) < kSame &&
+                    std::abs(last[1] - first[1] - last_row) < kSame;
+  if (!fits || k < 0 || k >= static_cast<double>(shape[0])) {
+    refuse(s.path, "frame " + std::to_string(f + 1) + " does not lie on a slice of the grid " +
+                       describe(grid) + "; is it of another series?");
+  }
+  return {k, {first[0], first[1]}};
+}
+
+Place place_on_picture(const StoredSegmentation& s, const std::array<int64_t, 3>& shape) {
+  if (shape[0] == 1) return {};
+  refuse(s.path,
+         "is of one picture, expected one of a series of " + std::to_string(shape[0]) + " slices");
 }
 
 }  // namespace
@@ -167,6 +227,8 @@ StoredSegmentation read_dicom_segmentation(const fs::path& path) {
   data.findAndGetSequence(DCM_PerFrameFunctionalGroupsSequence, frames);
   const unsigned long count = frames != nullptr ? frames->card() : 0;
   if (count == 0 || rows == 0 || columns == 0) refuse(path, "holds no frames");
+  s.of_picture = is_without_place(*frames, shared);
+  std::set<std::string> pictures;
   for (unsigned long i = 0; i < count; ++i) {
     DcmItem* item = frames->getItem(i);
     StoredFrame frame;
@@ -177,13 +239,13 @@ StoredSegmentation read_dicom_segmentation(const fs::path& path) {
     }
     frame.segment = segment;
     DcmItem* measures = group_of(item, shared, DCM_PixelMeasuresSequence);
-    const bool whole = segment > 0 &&
-                       read_numbers(group_of(item, shared, DCM_PlanePositionSequence),
-                                    DCM_ImagePositionPatient, frame.position_mm) &&
-                       read_numbers(group_of(item, shared, DCM_PlaneOrientationSequence),
-                                    DCM_ImageOrientationPatient, frame.cosines) &&
-                       read_numbers(measures, DCM_PixelSpacing, s.spacing_mm);
-    if (!whole) {
+    pictures.insert(source_of(item, shared));
+    const bool placed = read_numbers(group_of(item, shared, DCM_PlanePositionSequence),
+                                     DCM_ImagePositionPatient, frame.position_mm) &&
+                        read_numbers(group_of(item, shared, DCM_PlaneOrientationSequence),
+                                     DCM_ImageOrientationPatient, frame.cosines) &&
+                        read_numbers(measures, DCM_PixelSpacing, s.spacing_mm);
+    if (segment == 0 || (!placed && !s.of_picture)) {
       refuse(path, "frame " + std::to_string(i + 1) +
                        " has no segment number, position, orientation or pixel spacing");
     }
@@ -194,6 +256,12 @@ StoredSegmentation read_dicom_segmentation(const fs::path& path) {
       }
     }
     s.frames.push_back(frame);
+  }
+  if (s.of_picture && (pictures.size() != 1 || pictures.begin()->empty())) {
+    refuse(path, "has frames without position that name " +
+                     (pictures.size() > 1 ? std::to_string(pictures.size()) + " pictures"
+                                          : std::string("no picture")) +
+                     ", expected positions, or the one picture that they lie on");
   }
   s.pixels = read_pixels(data, s);
   return s;
@@ -208,43 +276,15 @@ std::vector<uint8_t> labels_on_grid(const StoredSegmentation& s, const Geometry&
   }
   const auto pixels = static_cast<size_t>(s.rows * s.columns);
   std::vector<uint8_t> labels(static_cast<size_t>(shape[0]) * pixels, 0);
-  const auto& d = grid.direction;
   std::vector<Place> places;
   for (size_t f = 0; f < s.frames.size(); ++f) {
     const StoredFrame& frame = s.frames[f];
-    const auto at_pixel = [&](double row, double column) {
-      std::array<double, 3> mm = frame.position_mm;
-      for (size_t i = 0; i < 3; ++i) {
-        mm[i] += frame.cosines[i] * s.spacing_mm[1] * column +
-                 frame.cosines[3 + i] * s.spacing_mm[0] * row;
-      }
-      return mm;
-    };
-    const auto index_of = [&](const std::array<double, 3>& mm) {
-      std::array<double, 3> index{};
-      for (size_t axis = 0; axis < 3; ++axis) {
-        for (size_t i = 0; i < 3; ++i) index[axis] += d[3 * i + axis] * (mm[i] - grid.origin_mm[i]);
-        index[axis] /= grid.spacing_mm[axis];
-      }
-      return index;
-    };
-    const double last_row = static_cast<double>(s.rows - 1);
-    const double last_column = static_cast<double>(s.columns - 1);
-    const auto first = index_of(at_pixel(0, 0)), last = index_of(at_pixel(last_row, last_column));
-    const double k = std::round(first[2]);
-    constexpr double kSame = 0.1;  // of a pixel
-    const bool fits = std::abs(first[2] - k) < kSame && std::abs(last[2] - k) < kSame &&
-                      std::abs(last[0] - first[0] - last_column) < kSame &&
-                      std::abs(last[1] - first[1] - last_row) < kSame;
-    if (!fits || k < 0 || k >= static_cast<double>(shape[0])) {
-      refuse(s.path, "frame " + std::to_string(f + 1) + " does not lie on a slice of the grid " +
-                         describe(grid) + "; is it of another series?");
-    }
     if (frame.segment > 255) {
       refuse(s.path, "has segment " + std::to_string(frame.segment) + ", expected at most 255");
     }
-    places.push_back({k, {first[0], first[1]}});
-    uint8_t* to = labels.data() + static_cast<size_t>(k) * pixels;
+    const auto place = s.of_picture ? place_on_picture(s, shape) : place_on_grid(s, f, grid, shape);
+    places.push_back(place);
+    uint8_t* to = labels.data() + static_cast<size_t>(place.slice) * pixels;
     const uint8_t* from = s.pixels.data() + f * pixels;
     for (size_t i = 0; i < pixels; ++i) {
       if (from[i] == 0) continue;
@@ -265,6 +305,10 @@ std::vector<uint8_t> labels_on_grid(const StoredSegmentation& s, const Geometry&
 }
 
 Geometry grid_of_frames(const StoredSegmentation& s, std::array<int64_t, 3>& shape) {
+  if (s.of_picture) {
+    shape = {1, s.rows, s.columns};
+    return {};
+  }
   const auto& c = s.frames.front().cosines;
   const auto normal = cross(c);
   const auto lowest = std::min_element(

@@ -36,6 +36,8 @@ struct StoredSegmentation {
   std::vector<StoredSegment> segments;
   std::vector<StoredFrame> frames;
   std::vector<uint8_t> pixels;  ///< 0 or 1, frame after frame
+  /// Of one X-ray: its frames name no place in a patient and lie on the picture, pixel on pixel.
+  bool of_picture = false;
 };
 
 /// What a DICOM file says it is by its SOP class: "SEG", "SR" or "PDF"; "" for anything else and
@@ -43,10 +45,12 @@ struct StoredSegmentation {
 std::string dicom_object_kind(const std::filesystem::path& path);
 
 /// Reads a segmentation. Throws Error(data) with path and reason: no segmentation, damaged, a label
-/// map, frames without position, orientation or segment, compressed in a way that is not known.
+/// map, frames without segment, of several pictures or, where any has one, without position or
+/// orientation, compressed in a way that is not known.
 StoredSegmentation read_dicom_segmentation(const std::filesystem::path& path);
 
-/// Class numbers on a grid of [D,H,W] voxels, one byte each: the segments' own numbers.
+/// Class numbers on a grid of [D,H,W] voxels, one byte each: the segments' own numbers. That of a
+/// picture lies on [1,H,W].
 /// Throws Error(data) if a frame does not lie on a slice of the grid, pixel on pixel (a tenth of a
 /// pixel), or if two segments share a voxel and `any` is not asked for.
 enum class Overlap { refused, any };

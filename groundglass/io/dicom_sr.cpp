@@ -87,13 +87,20 @@ void put_image_library(DcmItem& root, const DicomSource& source) {
   DcmItem& library = add_container(root, dcm("111028", "Image Library"));
   DcmItem& group = add_container(library, dcm("126200", "Image Library Group"));
   const auto of = Relation::has_acquisition;
-  add_concept(group, of, dcm("121139", "Modality"), dcm("CT", "Computed Tomography"));
+  const std::string modality = source.text(DCM_Modality);
+  add_concept(group, of, dcm("121139", "Modality"),
+              modality == "CR"   ? dcm("CR", "Computed Radiography")
+              : modality == "DX" ? dcm("DX", "Digital Radiography")
+                                 : dcm("CT", "Computed Tomography"));
   add_concept(group, of, dcm("123014", "Target Region"), sct("51185008", "Chest"));
   const std::string date = source.text(DCM_StudyDate);
   if (!date.empty()) {
     put_text(add_node(group, of, "DATE", dcm("111060", "Study Date")), DCM_Date, date);
   }
-  add_uid(group, of, dcm("112227", "Frame of Reference UID"), source.text(DCM_FrameOfReferenceUID));
+  if (!source.is_projection()) {
+    add_uid(group, of, dcm("112227", "Frame of Reference UID"),
+            source.text(DCM_FrameOfReferenceUID));
+  }
   for (const auto& image : source.images()) {
     DcmItem& node = add_item(group, DCM_ContentSequence);
     put_text(node, DCM_RelationshipType, "CONTAINS");
@@ -122,20 +129,40 @@ void put_quantity(DcmItem& group, const MeasuredQuantity& quantity, const DicomM
            dicom_text(version() + " " + maker.weights_sha256.substr(0, 16)));
 }
 
+/// The segment that was measured: of a volume as a whole (TID 1411), of an X-ray in its one frame
+/// (TID 1410).
+void put_segment_reference(DcmItem& group, int segment, const DicomSource& source,
+                           const DicomObject& segmentation) {
+  const bool frame = source.is_projection();
+  DcmItem& image = add_node(
+      group, Relation::contains, "IMAGE",
+      frame ? dcm("121214", "Referenced Segmentation Frame") : dcm("121191", "Referenced Segment"));
+  DcmItem& reference = add_reference(image, DCM_ReferencedSOPSequence, segmentation.sop_class,
+                                     segmentation.sop_instance);
+  if (frame) {  // either of both: the frame says its segment itself
+    put_text(reference, DCM_ReferencedFrameNumber, std::to_string(segment));
+  } else {
+    put_short(reference, DCM_ReferencedSegmentNumber, static_cast<Uint16>(segment));
+    add_uid(group, Relation::contains, dcm("121232", "Source series for segmentation"),
+            source.text(DCM_SeriesInstanceUID));
+    return;
+  }
+  const SourceImage& picture = source.images().front();
+  add_reference(
+      add_node(group, Relation::contains, "IMAGE", dcm("121233", "Source image for segmentation")),
+      DCM_ReferencedSOPSequence, picture.sop_class, picture.sop_instance);
+}
+
 void put_group(DcmItem& measurements, const MeasurementGroup& group, const DicomSource& source,
                const DicomObject& segmentation, const DicomMaker& maker) {
   const std::string label = dicom_text(group.label);
-  DcmItem& node = add_container(measurements, dcm("125007", "Measurement Group"), "1411");
+  DcmItem& node = add_container(measurements, dcm("125007", "Measurement Group"),
+                                source.is_projection() ? "1410" : "1411");
   add_text(node, Relation::has_observer, dcm("112039", "Tracking Identifier"), label);
   add_uid(node, Relation::has_observer, dcm("112040", "Tracking Unique Identifier"),
           source.tracking_uid(label, maker));
   add_concept(node, Relation::contains, dcm("121071", "Finding"), group.finding);
-  DcmItem& image = add_node(node, Relation::contains, "IMAGE", dcm("121191", "Referenced Segment"));
-  DcmItem& reference = add_reference(image, DCM_ReferencedSOPSequence, segmentation.sop_class,
-                                     segmentation.sop_instance);
-  put_short(reference, DCM_ReferencedSegmentNumber, static_cast<Uint16>(group.segment));
-  add_uid(node, Relation::contains, dcm("121232", "Source series for segmentation"),
-          source.text(DCM_SeriesInstanceUID));
+  put_segment_reference(node, group.segment, source, segmentation);
   put_site(node, {sct("39607008", "Lung"), sct("51440002", "Right and left")});
   for (const auto& quantity : group.quantities) put_quantity(node, quantity, maker);
 }
@@ -201,7 +228,8 @@ DicomFile dicom_report(const DicomSource& source, const DicomObject& segmentatio
               {"en-US", "RFC5646", "English (United States)"});
   put_observer(data, maker);
   add_concept(data, Relation::has_modifier, dcm("121058", "Procedure reported"),
-              {"25045-6", "LN", "CT unspecified body region"});
+              source.is_projection() ? DicomCode{"43468-8", "LN", "XR unspecified body region"}
+                                     : DicomCode{"25045-6", "LN", "CT unspecified body region"});
   put_image_library(data, source);
   DcmItem& measurements = add_container(data, dcm("126010", "Imaging Measurements"));
   for (const auto& group : report.groups) {

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "groundglass/core/error.h"
+#include "groundglass/io/dicom_series.h"
 
 namespace groundglass {
 namespace {
@@ -61,6 +62,7 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter, c
   summary_.size = {picture.pixels.size(1), picture.pixels.size(2)};
   summary_.warnings = picture.warnings;
   summary_.classes = class_amounts(segmenter.classes(), names.classes);
+  if (!names.xray.empty()) summary_.acquisition = read_acquisition(names.xray);
 }
 
 CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter,
@@ -86,6 +88,10 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const MeasureOptions& options
   summary_.size = {info.depth, info.height, info.width};
   summary_.warnings = info.warnings;
   summary_.classes = class_amounts(options.classes, names.classes);
+  if (const auto* series = dynamic_cast<const DicomSeries*>(&volume.reader())) {
+    summary_.acquisition = read_acquisition(series->slices().front().path);
+  }
+  summary_.acquisition.slice_spacing_mm = volume.geometry().spacing_mm[2];
   if (lung_source_.from == LungsFrom::file) lung_file_ = opened_lungs(lung_source_.file, volume);
 }
 
@@ -112,7 +118,7 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
         const auto count = [](const torch::Tensor& where) { return where.sum().item<int64_t>(); };
         lung_or_lesion_ += count(lung | ill);
         lesion_outside_ += count(ill & ~lung);
-        if (!lung_file_) add_to_network_lungs(lungs, result);
+        if (!lung_file_) add_to_network_lungs(lungs, slice.pixels[0], result);
       }
     }
     if (lesion > most_) {
@@ -123,8 +129,9 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
   ++slices_;
 }
 
-void CaseMeasures::add_to_network_lungs(const torch::Tensor& lungs, const SliceResult& result) {
-  network_lungs_.add_slice(as_air(lungs != 0), framed(result.labels));
+void CaseMeasures::add_to_network_lungs(const torch::Tensor& lungs, const torch::Tensor& hu,
+                                        const SliceResult& result) {
+  network_lungs_.add_slice(as_air(lungs != 0), framed(result.labels), framed(hu));
   if (lung_sides_) {
     const auto no_lesion = framed(torch::zeros_like(result.labels));
     right_lung_.add_slice(as_air(lungs == 1), no_lesion);
@@ -136,6 +143,9 @@ void CaseMeasures::add_to_network_lungs(const torch::Tensor& lungs, const SliceR
 CaseSummary CaseMeasures::finish() {
   if (has_typicality_) summary_.take_typicality(typicalities_, model_name_);
   if (volume_ != nullptr) measure();
+  if (const auto pixel_mm2 = summary_.acquisition.pixel_mm2) {
+    summary_.lesion_cm2 = static_cast<double>(summary_.lesion_pixels) * *pixel_mm2 / 100;
+  }
   return std::move(summary_);
 }
 

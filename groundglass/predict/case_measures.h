@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@ struct CaseNames {
   std::string input;  ///< in the summary and in warnings
   std::string model;
   std::vector<std::string> classes = {};  ///< 1, 2, ..; empty for "class 1"
+  std::filesystem::path xray = {};        ///< the DICOM file of a picture, if it is one
 };
 
 /// What decides how a volume's masks are measured, where they do not come from a Segmenter's call.
@@ -59,7 +61,8 @@ class CaseMeasures {
 
   void measure();
   torch::Tensor lungs_of(const SliceResult& result);
-  void add_to_network_lungs(const torch::Tensor& lungs, const SliceResult& result);
+  void add_to_network_lungs(const torch::Tensor& lungs, const torch::Tensor& hu,
+                            const SliceResult& result);
   bool trusts_the_lungs();
   void share_by_masks(double voxel_ml);
   void share_by_network(const Geometry& upright);

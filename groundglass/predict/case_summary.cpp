@@ -40,7 +40,8 @@ ordered_json severity_json(const std::optional<Severity>& severity) {
     regions.push_back({{"region", r.region},
                        {"infected_voxels", r.count.infected},
                        {"voxels", r.count.voxels},
-                       {"points", whole_json(r.points)}});
+                       {"points", whole_json(r.points)},
+                       {"lesion_mean_hu", optional_json(r.lesion_mean_hu)}});
   }
   return {
       {"scale", severity->scale},
@@ -57,6 +58,9 @@ std::optional<Severity> severity_of(const ordered_json& j) {
   for (const auto& r : j.at("regions")) {
     s.regions.push_back(
         {r.at("region"), {r.at("infected_voxels"), r.at("voxels")}, whole_of(r.at("points"))});
+    if (r.contains("lesion_mean_hu")) {
+      s.regions.back().lesion_mean_hu = optional_of(r["lesion_mean_hu"]);
+    }
   }
   return s;
 }
@@ -81,6 +85,27 @@ std::vector<DicomObject> objects_of(const ordered_json& j) {
                        o.at("series_instance_uid"), o.at("sha256")});
   }
   return objects;
+}
+
+ordered_json word_json(const std::string& word) {
+  return word.empty() ? ordered_json(nullptr) : ordered_json(word);
+}
+
+ordered_json acquisition_json(const Acquisition& a) {
+  return {{"slice_spacing_mm", optional_json(a.slice_spacing_mm)},
+          {"convolution_kernel", word_json(a.kernel)},
+          {"manufacturer", word_json(a.manufacturer)},
+          {"pixel_mm2", optional_json(a.pixel_mm2)},
+          {"pixel_from", word_json(a.pixel_from)},
+          {"source_uid", word_json(a.source_uid)}};
+}
+
+Acquisition acquisition_of(const ordered_json& j) {
+  const auto word = [&](const char* key) {
+    return j.at(key).is_null() ? "" : j.at(key).get<std::string>();
+  };
+  return {optional_of(j.at("slice_spacing_mm")), word("convolution_kernel"), word("manufacturer"),
+          optional_of(j.at("pixel_mm2")),        word("pixel_from"),         word("source_uid")};
 }
 
 }  // namespace
@@ -134,6 +159,7 @@ ordered_json case_json(const CaseSummary& c) {
           {"lesion_pixels", c.lesion_pixels},
           {"lesion_fraction_of_lung", optional_json(c.lesion_fraction_of_lung)},
           {"lesion_ml", optional_json(c.lesion_ml)},
+          {"lesion_cm2", optional_json(c.lesion_cm2)},
           {"lung_ml", optional_json(c.lung_ml)},
           {"lungs", c.lungs.empty() ? ordered_json(nullptr) : ordered_json(c.lungs)},
           {"right_lung_ml", optional_json(c.right_lung_ml)},
@@ -144,6 +170,7 @@ ordered_json case_json(const CaseSummary& c) {
           {"typicality", optional_json(c.typicality)},
           {"attenuation", attenuation_json(c.attenuation)},
           {"severity", severity_json(c.severity)},
+          {"acquisition", acquisition_json(c.acquisition)},
           {"dicom_objects", objects_json(c.objects)},
           {"warnings", c.warnings}};
 }
@@ -167,6 +194,8 @@ CaseSummary case_summary_of(const ordered_json& j) {
   c.attenuation = attenuation_of(j.at("attenuation"));
   c.severity = severity_of(j.at("severity"));
   c.objects = objects_of(j.at("dicom_objects"));
+  if (j.contains("lesion_cm2")) c.lesion_cm2 = optional_of(j["lesion_cm2"]);
+  if (j.contains("acquisition")) c.acquisition = acquisition_of(j["acquisition"]);
   c.warnings = j.at("warnings").get<std::vector<std::string>>();
   for (const auto& amount : j.at("classes")) {
     c.classes.push_back({amount.at("class"), amount.at("name"), amount.at("pixels"),

@@ -9,6 +9,7 @@
 #include <torch/types.h>
 
 #include "groundglass/io/dicom_maker.h"
+#include "groundglass/io/dicom_patient.h"
 #include "groundglass/predict/severity.h"
 
 namespace groundglass {
@@ -38,7 +39,8 @@ struct CaseSummary {
   std::string lungs = {};  ///< who said what lung is: LungSource::name; empty without a share
   std::optional<double> right_lung_ml = {}, left_lung_ml = {};  ///< without lesions outside them
   std::optional<double> lesion_outside_lungs_ml = {};  ///< of a network's or a file's lungs
-  int64_t top_slice = -1;  ///< volumes: slice with most lesion, -1 for none
+  std::optional<double> lesion_cm2 = {};  ///< X-rays in DICOM that tell the size of their pixels
+  int64_t top_slice = -1;                 ///< volumes: slice with most lesion, -1 for none
   std::vector<std::string> warnings;
   std::vector<ClassAmount> classes = {};  ///< of networks that tell several lesions apart
   /// See Typicality; of volumes the median of the slices. Nothing if the model carries none.
@@ -46,6 +48,7 @@ struct CaseSummary {
   std::optional<Attenuation> attenuation = {};  ///< of any lesion, volumes in HU
   std::optional<Severity> severity = {};        ///< volumes in HU
   std::vector<DicomObject> objects = {};        ///< that --dicom wrote
+  Acquisition acquisition = {};                 ///< of DICOM; of other volumes the spacing alone
 
   /// Adds what labels [..] (class numbers) hold of any lesion and of each class. Returns the number
   /// of pixels of any lesion.
@@ -66,7 +69,8 @@ std::vector<std::string> legend_of(const std::vector<ClassAmount>& amounts);
 /// A case in summary.json and in the journal.
 nlohmann::ordered_json case_json(const CaseSummary& summary);
 
-/// The way back. Throws nlohmann's exceptions for what is no case.
+/// The way back; results of earlier versions lack how their images were made. Throws nlohmann's
+/// exceptions for what is no case.
 CaseSummary case_summary_of(const nlohmann::ordered_json& document);
 
 }  // namespace groundglass

@@ -84,7 +84,9 @@ bool shorter(const std::string& a, const std::string& b) {
 }
 
 CaseNames names_of(const CaseOutputs& outputs, const PredictInput& input) {
-  return {input.path.string(), outputs.model_name, outputs.class_names};
+  CaseNames names = {input.path.string(), outputs.model_name, outputs.class_names};
+  if (!input.volume && !is_picture_name(input.path)) names.xray = input.path;
+  return names;
 }
 
 }  // namespace
@@ -116,6 +118,9 @@ CaseWriter::CaseWriter(const CaseOutputs& outputs, const Segmenter& segmenter,
       input_(input),
       measures_(names_of(outputs, input), segmenter, picture) {
   open_sinks();
+  if (outputs_.dicom.any()) {
+    dicom_ = open_dicom_picture(outputs_.dicom, input_.path, picture, measures_.summary());
+  }
 }
 
 CaseWriter::CaseWriter(const CaseOutputs& outputs, const Segmenter& segmenter,
@@ -134,8 +139,8 @@ void CaseWriter::open_sinks() {
                     std::make_unique<AxialSink<LabelVolumeWriter>>(path("_mask.nii.gz"), *volume_))
               : std::make_unique<PictureSink>(path("_mask.png"), stored_orientation(input_.path));
   if (volume_ != nullptr && outputs_.dicom.any()) {
-    dicom_ =
-        open_dicom_case(outputs_.dicom, volume_->reader(), measures_.summary(), options_.lungs);
+    dicom_ = open_dicom_case(outputs_.dicom, volume_->reader(), measures_.summary(),
+                             lung_mask_maker(options_.lungs));
     dicom_mask_ = std::make_unique<AxialSink<DicomWriter>>(DicomWriter{dicom_}, *volume_);
     if (outputs_.dicom.lungs && options_.lungs.network) {
       dicom_lungs_ =
@@ -167,7 +172,11 @@ std::string CaseWriter::path(const std::string& ending) const {
 void CaseWriter::take(const Image& slice, const SliceResult& result) {
   const bool numbers = volume_ != nullptr || outputs_.class_numbers;
   mask_->write(numbers ? result.labels : ((result.labels != 0) * 255).to(torch::kUInt8));
-  if (dicom_mask_) dicom_mask_->write(result.labels);
+  if (dicom_mask_) {
+    dicom_mask_->write(result.labels);
+  } else if (dicom_) {
+    dicom_->add_slice(result.labels);
+  }
   if (probability_) probability_->write(result.probability.sum(0).clamp(0, 1));
   if (lungs_) lungs_->write(result.lungs);
   if (dicom_lungs_) dicom_lungs_->write(result.lungs);
@@ -192,7 +201,7 @@ CaseSummary CaseWriter::finish() {
   summary.output = mask_name(input_);
   if (outputs_.overlay) write_overlay(summary);
   if (dicom_) {
-    dicom_mask_->finish();
+    if (dicom_mask_) dicom_mask_->finish();
     if (dicom_lungs_) dicom_lungs_->finish();
     summary.objects = dicom_->write(outputs_.output, input_.stem, summary);
   }

@@ -24,7 +24,7 @@ struct CaseOutputs {
   bool save_lungs = false;                    ///< volumes whose lungs a network finds
   bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255
   std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for "class 1"
-  DicomOutputs dicom = {};                    ///< of DICOM series, besides
+  DicomOutputs dicom = {};                    ///< of DICOM series and X-rays, besides
   /// Called with the labels [H,W] of each upright slice k of a volume as soon as they are known.
   std::function<void(const PredictInput&, const AxialSource&, int64_t k,
                      const torch::Tensor& labels)>

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <tuple>
 
 #include "groundglass/core/error.h"
-#include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
-#include "groundglass/io/dicom_patient.h"
+#include "groundglass/predict/compared_study.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -18,69 +18,23 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr double kLeastMl = 1, kLeastShare = 0.1;
-constexpr double kOtherBreath = 0.15;
+constexpr double kOtherBreath = 0.15, kOtherSpacing = 0.1;
 
-/// One result: the document and the one case in it.
-struct Result {
-  fs::path folder;
-  ordered_json document, found;
-  std::optional<StudyOfPatient> study;
-};
-
-Result read_result(const fs::path& folder) {
-  const fs::path path = folder / "summary.json";
-  if (!fs::is_regular_file(path)) {
-    fail(ErrorKind::data, folder.string() +
-                              ": holds no summary.json, expected an output folder "
-                              "of predict");
-  }
-  Result result{folder, ordered_json::parse(read_file(path), nullptr, false), {}, {}};
-  std::vector<ordered_json> volumes;
-  if (result.document.is_object()) {
-    for (const auto& one : result.document.value("cases", ordered_json::array())) {
-      if (one.contains("lesion_ml") && one["lesion_ml"].is_number()) volumes.push_back(one);
-    }
-  }
-  if (volumes.size() != 1) {
-    fail(ErrorKind::data, path.string() + ": holds " + std::to_string(volumes.size()) +
-                              " volumes in HU, expected one to compare");
-  }
-  result.found = volumes.front();
-  for (const auto& object : result.found.value("dicom_objects", ordered_json::array())) {
-    const fs::path file = folder / object.value("file", "");
-    if (!result.study && fs::is_regular_file(file)) result.study = read_study_of_patient(file);
-  }
-  return result;
-}
-
-void check_patients(const Result& a, const Result& b, SamePatient same) {
+void check_patients(const ComparedStudy& a, const ComparedStudy& b, SamePatient same) {
   if (same == SamePatient::given) return;
-  for (const auto* result : {&a, &b}) {
-    if (result->study && !result->study->patient_id.empty()) continue;
-    fail(ErrorKind::data, result->folder.string() +
-                              ": holds no DICOM object that names its patient; predict with "
-                              "--dicom sr, or say --same-patient");
+  for (const auto* study : {&a, &b}) {
+    if (study->patient && !study->patient->patient_id.empty()) continue;
+    const bool folder = fs::is_directory(study->path);
+    fail(ErrorKind::data,
+         study->path.string() + (folder ? ": holds no DICOM object that names its patient; predict "
+                                          "with --dicom sr, or say --same-patient"
+                                        : ": names no patient; say --same-patient"));
   }
-  if (a.study->patient_id != b.study->patient_id || a.study->issuer != b.study->issuer) {
-    fail(ErrorKind::data, a.folder.string() + " and " + b.folder.string() +
+  if (a.patient->patient_id != b.patient->patient_id || a.patient->issuer != b.patient->issuer) {
+    fail(ErrorKind::data, a.path.string() + " and " + b.path.string() +
                               ": are of different patients by PatientID and its issuer; say "
                               "--same-patient if they are not");
   }
-}
-
-std::optional<double> number_of(const ordered_json& found, const char* key) {
-  const auto at = found.find(key);
-  return at != found.end() && at->is_number() ? std::optional(at->get<double>()) : std::nullopt;
-}
-
-std::optional<double> percent_of(std::optional<double> fraction) {
-  return fraction ? std::optional(100 * *fraction) : std::nullopt;
-}
-
-std::optional<double> score_of(const ordered_json& found) {
-  const auto severity = found.find("severity");
-  return severity == found.end() || severity->is_null() ? std::nullopt
-                                                        : number_of(*severity, "score");
 }
 
 /// Days since 1970 of a DICOM date.
@@ -99,43 +53,58 @@ std::optional<int64_t> day_of(const std::optional<StudyOfPatient>& study) {
 }
 
 /// Shares of the regions that both studies have.
-std::vector<RegionChange> regions_of(const ordered_json& before, const ordered_json& after) {
-  const auto shares = [](const ordered_json& found) {
-    std::vector<std::pair<std::string, double>> all;
-    const auto severity = found.find("severity");
-    if (severity == found.end() || severity->is_null() || (*severity)["score"].is_null())
-      return all;
-    for (const auto& r : (*severity)["regions"]) {
-      const auto voxels = r.at("voxels").get<double>();
-      if (voxels > 0) {
-        all.emplace_back(r.at("region"), 100 * r.at("infected_voxels").get<double>() / voxels);
-      }
-    }
-    return all;
-  };
+std::vector<RegionChange> regions_of(const ComparedStudy& before, const ComparedStudy& after) {
   std::vector<RegionChange> regions;
-  const auto later = shares(after);
-  for (const auto& [region, share] : shares(before)) {
-    const auto same = std::find_if(later.begin(), later.end(),
+  for (const auto& [region, share] : before.region_percent) {
+    const auto same = std::find_if(after.region_percent.begin(), after.region_percent.end(),
                                    [&](const auto& other) { return other.first == region; });
-    if (same != later.end()) regions.push_back({region, {share, same->second}});
+    if (same != after.region_percent.end()) regions.push_back({region, {share, same->second}});
   }
   return regions;
 }
 
-std::vector<std::string> warnings_of(const Result& a, const Result& b, const Change& change) {
-  std::vector<std::string> all;
-  for (const auto& [key, what] :
-       {std::pair("weights_sha256", "weights"), std::pair("threshold", "threshold"),
-        std::pair("version", "version of the program")}) {
-    if (a.document.value(key, ordered_json()) != b.document.value(key, ordered_json())) {
-      all.push_back(std::string("the studies were segmented with another ") + what +
-                    "; a difference may be its");
+bool differ(const std::string& a, const std::string& b) {
+  return !a.empty() && !b.empty() && a != b;
+}
+
+/// What tells the machines and their settings apart, which changes volumes as well.
+void warn_of_acquisition(const Acquisition& a, const Acquisition& b,
+                         std::vector<std::string>& all) {
+  if (a.slice_spacing_mm && b.slice_spacing_mm) {
+    const double ratio = *a.slice_spacing_mm / *b.slice_spacing_mm;
+    if (std::max(ratio, 1 / ratio) > 1 + kOtherSpacing) {
+      all.push_back("the slices are " + shortest(*a.slice_spacing_mm) + " and " +
+                    shortest(*b.slice_spacing_mm) +
+                    " mm apart; thick slices blur what a threshold of the mask counts");
     }
   }
-  if (a.found.value("lungs", ordered_json()) != b.found.value("lungs", ordered_json())) {
-    all.emplace_back("the lungs were found in two ways; shares cannot be compared");
+  if (differ(a.kernel, b.kernel)) {
+    all.push_back("the images were reconstructed with other kernels, " + in_quotes(a.kernel) +
+                  " and " + in_quotes(b.kernel) + "; a difference may be theirs");
   }
+  if (differ(a.manufacturer, b.manufacturer)) {
+    all.push_back("the images are from machines of other manufacturers, " +
+                  in_quotes(a.manufacturer) + " and " + in_quotes(b.manufacturer) +
+                  "; a difference may be theirs");
+  }
+}
+
+std::vector<std::string> warnings_of(const ComparedStudy& a, const ComparedStudy& b,
+                                     const Change& change) {
+  std::vector<std::string> all;
+  for (const auto& [one, other, what] :
+       {std::tuple(a.weights, b.weights, "weights"),
+        std::tuple(a.threshold, b.threshold, "threshold"),
+        std::tuple(a.version, b.version, "version of the program")}) {
+    if (!differ(one, other)) continue;
+    all.push_back(std::string("the studies were segmented with another ") + what +
+                  "; a difference may be its");
+  }
+  if (differ(a.lungs, b.lungs)) {
+    all.push_back("the lungs were found in two ways (" + a.lungs + ", " + b.lungs +
+                  "); shares cannot be compared");
+  }
+  warn_of_acquisition(a.acquisition, b.acquisition, all);
   if (change.lung_ml.before && change.lung_ml.after) {
     const double ratio = *change.lung_ml.after / *change.lung_ml.before;
     if (std::abs(ratio - 1) > kOtherBreath) {
@@ -148,11 +117,11 @@ std::vector<std::string> warnings_of(const Result& a, const Result& b, const Cha
   if (change.days && *change.days < 0) {
     all.emplace_back("the first study was made after the second, by their dates");
   }
-  for (const auto* result : {&a, &b}) {
-    if (const auto n = result->found.value("warnings", ordered_json::array()).size(); n > 0) {
-      all.push_back(result->folder.string() + ": has warnings of its own (" + std::to_string(n) +
-                    "), see its summary.json");
-    }
+  for (const auto* study : {&a, &b}) {
+    if (study->warnings == 0) continue;
+    all.push_back(study->path.string() + ": has warnings of its own (" +
+                  std::to_string(study->warnings) + "), see " +
+                  (fs::is_directory(study->path) ? "its summary.json" : "its remarks"));
   }
   return all;
 }
@@ -172,24 +141,20 @@ std::optional<double> BeforeAfter::difference() const {
 }
 
 Change change_between(const fs::path& before, const fs::path& after, SamePatient same) {
-  const Result a = read_result(before), b = read_result(after);
+  const ComparedStudy a = read_compared_study(before), b = read_compared_study(after);
   check_patients(a, b, same);
-  const auto both = [&](const char* key) {
-    return BeforeAfter{number_of(a.found, key), number_of(b.found, key)};
-  };
   Change change;
-  change.before = a.found.value("input", "");
-  change.after = b.found.value("input", "");
-  change.lesion_ml = both("lesion_ml");
-  change.lung_ml = both("lung_ml");
-  const BeforeAfter share = both("lesion_fraction_of_lung");
-  change.share_percent = {percent_of(share.before), percent_of(share.after)};
-  change.score = {score_of(a.found), score_of(b.found)};
-  const double first = *change.lesion_ml.before, difference = *change.lesion_ml.difference();
+  change.before = a.input;
+  change.after = b.input;
+  change.lesion_ml = {a.lesion_ml, b.lesion_ml};
+  change.lung_ml = {a.lung_ml, b.lung_ml};
+  change.share_percent = {a.share_percent, b.share_percent};
+  change.score = {a.score, b.score};
+  const double first = a.lesion_ml, difference = b.lesion_ml - a.lesion_ml;
   if (first >= kLeastMl) change.relative_percent = 100 * difference / first;
-  const auto day_before = day_of(a.study), day_after = day_of(b.study);
+  const auto day_before = day_of(a.patient), day_after = day_of(b.patient);
   if (day_before && day_after) change.days = *day_after - *day_before;
-  change.regions = regions_of(a.found, b.found);
+  change.regions = regions_of(a, b);
   const bool unclear = std::abs(difference) <= std::max(kLeastMl, kLeastShare * first);
   change.verdict = unclear          ? "no clear change"
                    : difference > 0 ? "more infection"

@@ -43,13 +43,13 @@ struct Change {
   std::vector<std::string> warnings;
 };
 
-/// Compares the one volume in each of two output folders of predict. A
+/// Compares two studies, each an output folder of predict with one volume, a
+/// structured report or a segmentation (read_compared_study()). A
 /// difference within 1 ml or 10 % of the first study, whichever is more, is no
 /// clear change.
 ///
-/// Throws Error(data) with the reason: a folder without summary.json, or with
-/// none or several volumes in HU; different patients, or patients that are not
-/// named (SamePatient::by_dicom).
+/// Throws Error(data) with the reason: as read_compared_study(); different patients, or patients
+/// that are not named (SamePatient::by_dicom).
 Change change_between(const std::filesystem::path& before, const std::filesystem::path& after,
                       SamePatient same);
 

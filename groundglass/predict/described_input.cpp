@@ -72,7 +72,9 @@ ordered_json describe_segmentation(const fs::path& path) {
           {"sop_instance_uid", s.sop_instance},
           {"source_series_uid", s.source_series},
           {"size", {s.frames.size(), s.rows, s.columns}},
-          {"spacing_mm", {s.spacing_mm[1], s.spacing_mm[0], s.slice_distance_mm}},
+          {"spacing_mm", s.of_picture
+                             ? ordered_json(nullptr)
+                             : ordered_json{s.spacing_mm[1], s.spacing_mm[0], s.slice_distance_mm}},
           {"segments", segments}};
 }
 

@@ -9,6 +9,8 @@ namespace {
 const DicomCode kMillilitre = {"ml", "UCUM", "milliliter"};
 const DicomCode kPercent = {"%", "UCUM", "percent"};
 const DicomCode kHounsfield = {"[hnsf'U]", "UCUM", "Hounsfield unit"};
+const DicomCode kSquareCentimetre = {"cm2", "UCUM", "square centimeter"};
+const DicomCode kPixels = {"{pixels}", "UCUM", "pixels"};
 const DicomCode kScore = {"{score}", "UCUM", "score"};
 
 /// "right upper" as codes.
@@ -29,6 +31,35 @@ void add_attenuation(MeasurementGroup& group, const std::optional<Attenuation>& 
       {concept_name, attenuation->mean_hu, kHounsfield, DicomCode{"373098007", "SCT", "Mean"}});
   group.quantities.push_back({concept_name, attenuation->deviation_hu, kHounsfield,
                               DicomCode{"386136009", "SCT", "Standard Deviation"}});
+}
+
+bool is_picture(const CaseSummary& summary) {
+  return summary.size.size() == 2;
+}
+
+/// An X-ray has no depth: never millilitres.
+void add_area(MeasurementGroup& group, int64_t pixels, const CaseSummary& summary) {
+  const DicomCode area = {"42798000", "SCT", "Area"};
+  if (const auto pixel_mm2 = summary.acquisition.pixel_mm2) {
+    group.quantities.push_back(
+        {area, static_cast<double>(pixels) * *pixel_mm2 / 100, kSquareCentimetre});
+    return;
+  }
+  const auto all = static_cast<double>(summary.size[0] * summary.size[1]);
+  group.quantities.push_back({area, static_cast<double>(pixels), kPixels});
+  group.quantities.push_back({own_code("picture-share", "Share of the picture that is infected"),
+                              100 * static_cast<double>(pixels) / all, kPercent});
+}
+
+std::string area_text(const Acquisition& acquisition) {
+  if (!acquisition.pixel_mm2) {
+    return "The size of a pixel is not known (no PixelSpacing, no ImagerPixelSpacing): pixels and "
+           "percent of the picture, no cm2.";
+  }
+  if (acquisition.pixel_from == "ImagerPixelSpacing") {
+    return "By ImagerPixelSpacing, in the plane of the detector: larger than in the patient.";
+  }
+  return "By PixelSpacing, as the image gives it; a shadow, not a size in the patient.";
 }
 
 /// Paths are no matter of the archive.
@@ -82,6 +113,9 @@ MeasurementReport measurement_report(const CaseSummary& summary,
     const bool alone = summary.classes.empty();
     const auto ml = alone ? summary.lesion_ml : summary.classes[s].ml;
     if (ml) group.quantities.push_back({volume, *ml, kMillilitre});
+    if (is_picture(summary)) {
+      add_area(group, alone ? summary.lesion_pixels : summary.classes[s].pixels, summary);
+    }
     add_attenuation(group, alone ? summary.attenuation : summary.classes[s].attenuation);
     if (s == 0) add_lungs(group, summary);
     report.groups.push_back(std::move(group));
@@ -92,7 +126,16 @@ MeasurementReport measurement_report(const CaseSummary& summary,
   remark("intended-use", "Intended use", kNotAMedicalDevice);
   if (summary.lesion_pixels == 0) remark("finding", "Finding", "No infection was found.");
   remark("model-caution", "Caution of the model", maker.caution);
-  remark("lungs-from", "Where the lungs come from", lungs_text(summary));
+  if (is_picture(summary)) {
+    remark("area-from", "Where the size of a pixel comes from", area_text(summary.acquisition));
+  } else {
+    remark("lungs-from", "Where the lungs come from", lungs_text(summary));
+  }
+  if (const auto spacing_mm = summary.acquisition.slice_spacing_mm) {
+    remark("source-spacing", "Distance of the slices in mm", decimal_string(*spacing_mm));
+  }
+  remark("source-kernel", "Convolution kernel of the source", summary.acquisition.kernel);
+  remark("source-maker", "Manufacturer of the source", summary.acquisition.manufacturer);
   if (summary.severity) {
     const Severity& severity = *summary.severity;
     remark("score-zones", "Severity of six lung zones, 0 to 24",

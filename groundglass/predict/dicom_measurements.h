@@ -8,7 +8,8 @@
 
 namespace groundglass {
 
-/// What a summary says, as numbers and remarks of a structured report.
+/// What a summary says, as numbers and remarks of a structured report: of a volume millilitres, of
+/// an X-ray cm2 where the size of its pixels is known, else pixels and their share of the picture.
 ///
 /// segments  of the segmentation: the summary's classes, or any lesion alone.
 MeasurementReport measurement_report(const CaseSummary& summary,

@@ -1,6 +1,7 @@
 #include "groundglass/predict/dicom_outputs.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
@@ -12,6 +13,7 @@
 #include "groundglass/io/dicom_sr.h"
 #include "groundglass/io/paint.h"
 #include "groundglass/io/pdf_document.h"
+#include "groundglass/io/picture.h"
 #include "groundglass/predict/dicom_measurements.h"
 #include "groundglass/predict/segmenter.h"
 
@@ -30,13 +32,18 @@ std::vector<SegmentMeaning> meanings_of(const CaseSummary& summary) {
   return meanings;
 }
 
+std::string title_of(const DicomSource& source) {
+  return source.is_projection() ? "Lung infection on chest X-ray" : "Lung infection on CT";
+}
+
 /// A quantity as a line: "Volume: 12.5 ml (Upper zone of lung, right)".
 std::string line_of(const MeasuredQuantity& q) {
   const bool score = q.unit.value == "{score}", hounsfield = q.unit.value == "[hnsf'U]";
   std::string line = q.concept_name.meaning;
   if (q.derivation) line += ", " + lower(q.derivation->meaning);
-  line += ": " + fixed(q.value, score ? 0 : 1);
-  if (!score) line += hounsfield ? " HU" : " " + q.unit.value;
+  line += ": " + fixed(q.value, score || q.unit.value == "{pixels}" ? 0 : 1);
+  const bool pixels = q.unit.value == "{pixels}";
+  if (!score) line += hounsfield ? " HU" : pixels ? " pixels" : " " + q.unit.value;
   if (q.site) line += " (" + q.site->site.meaning + ", " + lower(q.site->laterality.meaning) + ")";
   return line;
 }
@@ -45,7 +52,7 @@ std::string line_of(const MeasuredQuantity& q) {
 std::string report_pdf(const MeasurementReport& report, const std::vector<CaptureFrame>& shown,
                        const DicomSource& source, const DicomMaker& maker) {
   PdfDocument pdf;
-  pdf.add_line("Lung infection on CT, found by a network", 16);
+  pdf.add_line(title_of(source) + ", found by a network", 16);
   for (const auto& [name, said] : report.remarks) pdf.add_line(name.meaning + ": " + said);
   for (const auto& group : report.groups) {
     pdf.add_line(group.label, 12);
@@ -63,18 +70,23 @@ std::string report_pdf(const MeasurementReport& report, const std::vector<Captur
   return pdf.finish();
 }
 
-class CaseOfSeries final : public DicomCase {
+/// The images of a case, and how each is shown on a screen.
+struct CaseImages {
+  std::vector<fs::path> files;
+  std::function<std::vector<uint8_t>(size_t)> gray;  ///< bytes of an image, row by row
+};
+
+class CaseOfImages final : public DicomCase {
  public:
-  CaseOfSeries(const DicomOutputs& outputs, const DicomSeries& series, const CaseSummary& summary,
-               const LungSource& lungs)
+  CaseOfImages(const DicomOutputs& outputs, CaseImages images, const CaseSummary& summary,
+               LungMaskMaker lungs)
       : outputs_(outputs),
-        series_(series),
-        source_(files_of(series)),
+        gray_(std::move(images.gray)),
+        source_(images.files),
         meanings_(meanings_of(summary)),
         frames_(source_.rows(), source_.columns(), meanings_.size()),
-        lung_source_(lungs),
-        lungs_(source_.rows(), source_.columns(),
-               lungs.network && lungs.network->classes() == 2 ? 2 : 1) {}
+        lung_maker_(std::move(lungs)),
+        lungs_(source_.rows(), source_.columns(), lung_maker_.segments) {}
 
   void add_slice(const torch::Tensor& labels) override {
     frames_.add_slice(labels.contiguous().data_ptr<uint8_t>());
@@ -98,21 +110,27 @@ class CaseOfSeries final : public DicomCase {
     }
     if (lungs_.slices() > 0) {
       DicomMaker maker = outputs_.maker;
-      maker.model = lung_source_.name;
-      maker.weights_sha256 = lung_source_.weights_sha256;
+      maker.model = lung_maker_.model;
+      maker.weights_sha256 = lung_maker_.weights_sha256;
       auto object = dicom_segmentation(source_, lungs_, lung_meanings(lungs_.frames().size()),
                                        maker, SegmentationOf::lungs);
       written.push_back(save_object(object, "lungs", folder, stem + "_lungs_seg.dcm"));
     }
     std::vector<CaptureFrame> shown;
     if (outputs_.capture || outputs_.document) shown = painted_slices();
-    if (outputs_.capture) {
+    if (outputs_.capture && outputs_.capture_as == CaptureAs::frames) {
       auto object = dicom_capture(source_, shown, outputs_.maker);
       written.push_back(save_object(object, "sc", folder, stem + "_sc.dcm"));
+    } else if (outputs_.capture) {
+      const auto objects = dicom_captures(source_, shown, outputs_.maker);
+      for (size_t i = 0; i < objects.size(); ++i) {
+        const std::string place = (i < 9 ? "_sc_0" : "_sc_") + std::to_string(i + 1);
+        written.push_back(save_object(objects[i], "sc", folder, stem + place + ".dcm"));
+      }
     }
     if (outputs_.document) {
       auto object = dicom_pdf(source_, report_pdf(report, shown, source_, outputs_.maker),
-                              "Lung infection on CT, research only", outputs_.maker);
+                              title_of(source_) + ", research only", outputs_.maker);
       written.push_back(save_object(object, "pdf", folder, stem + "_report.dcm"));
     }
     return written;
@@ -122,25 +140,17 @@ class CaseOfSeries final : public DicomCase {
   std::vector<CaptureFrame> painted_slices() const {
     std::vector<CaptureFrame> shown;
     for (const size_t k : key_slices(frames_.pixels_of_slices())) {
-      const auto hu = read_dicom_pixels(series_.slices()[k], torch::kFloat32).contiguous();
-      const float* first = hu.data_ptr<float>();
-      shown.push_back(painted_slice({first, first + hu.numel()}, k, frames_, meanings_));
+      shown.push_back(painted_picture(gray_(k), k, frames_, meanings_));
     }
     return shown;
   }
 
-  static std::vector<fs::path> files_of(const DicomSeries& series) {
-    std::vector<fs::path> files;
-    for (const auto& slice : series.slices()) files.push_back(slice.path);
-    return files;
-  }
-
   const DicomOutputs& outputs_;
-  const DicomSeries& series_;
+  std::function<std::vector<uint8_t>(size_t)> gray_;
   DicomSource source_;
   std::vector<SegmentMeaning> meanings_;
   SegmentFrames frames_;
-  LungSource lung_source_;
+  LungMaskMaker lung_maker_;
   SegmentFrames lungs_;
 };
 
@@ -180,24 +190,55 @@ DicomOutputs parse_dicom_outputs(const std::string& words) {
   return outputs;
 }
 
+std::string maker_options(std::optional<double> threshold, const std::string& precision) {
+  const std::string rule = threshold ? "threshold " + shortest(*threshold) : "likeliest class";
+  return rule + ", precision " + precision;
+}
+
 void check_are_dicom(const std::vector<PredictInput>& inputs) {
   for (const auto& input : inputs) {
     const bool series =
         input.volume && (fs::is_directory(input.path) || !is_volume_name(input.path));
-    if (series) continue;
+    if (series || (!input.volume && !is_picture_name(input.path))) continue;
     fail(ErrorKind::usage, "--dicom: " + input.path.string() +
-                               " is no DICOM series, expected only folders of DICOM files, to "
+                               " is no DICOM series and no X-ray in DICOM, expected only these, to "
                                "whose images the objects refer; leave --dicom out");
   }
 }
 
+LungMaskMaker lung_mask_maker(const LungSource& lungs) {
+  if (!lungs.network) return {};
+  return {lungs.name, lungs.weights_sha256, lungs.network->classes() == 2 ? 2U : 1U};
+}
+
 std::shared_ptr<DicomCase> open_dicom_case(const DicomOutputs& outputs, const VolumeReader& reader,
-                                           const CaseSummary& summary, const LungSource& lungs) {
+                                           const CaseSummary& summary, const LungMaskMaker& lungs) {
   const auto* series = dynamic_cast<const DicomSeries*>(&reader);
   if (series == nullptr) {
     fail(ErrorKind::usage, "--dicom: " + reader.path().string() + " is no DICOM series");
   }
-  return std::make_shared<CaseOfSeries>(outputs, *series, summary, lungs);
+  CaseImages images;
+  for (const auto& slice : series->slices()) images.files.push_back(slice.path);
+  images.gray = [series](size_t k) {
+    const auto hu = read_dicom_pixels(series->slices()[k], torch::kFloat32).contiguous();
+    const float* first = hu.data_ptr<float>();
+    return in_lung_window({first, first + hu.numel()});
+  };
+  return std::make_shared<CaseOfImages>(outputs, std::move(images), summary, lungs);
+}
+
+std::shared_ptr<DicomCase> open_dicom_picture(const DicomOutputs& outputs, const fs::path& file,
+                                              const Image& picture, const CaseSummary& summary) {
+  const auto bytes = (picture.pixels[0].to(torch::kFloat32) * (255 / picture.white))
+                         .round()
+                         .clamp(0, 255)
+                         .to(torch::kUInt8)
+                         .contiguous();
+  CaseImages images{{file}, [bytes](size_t) {
+                      const auto* first = bytes.data_ptr<uint8_t>();
+                      return std::vector<uint8_t>(first, first + bytes.numel());
+                    }};
+  return std::make_shared<CaseOfImages>(outputs, std::move(images), summary, LungMaskMaker{});
 }
 
 }  // namespace groundglass

@@ -2,10 +2,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "groundglass/io/dicom_maker.h"
+#include "groundglass/io/image.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/case_summary.h"
 #include "groundglass/predict/inputs.h"
@@ -13,9 +15,16 @@
 
 namespace groundglass {
 
-/// DICOM objects that are written of each DICOM series.
+/// How key slices are stored.
+enum class CaptureAs {
+  frames,  ///< one multi-frame object
+  single,  ///< one object of one frame for each, for archives that take no multi-frame ones
+};
+
+/// DICOM objects that are written of each DICOM series or X-ray.
 struct DicomOutputs {
   bool segmentation = false, lungs = false, report = false, capture = false, document = false;
+  CaptureAs capture_as = CaptureAs::frames;
   DicomMaker maker = {};
 
   bool any() const { return segmentation || lungs || report || capture || document; }
@@ -27,11 +36,25 @@ struct DicomOutputs {
 /// too. Throws Error(usage) for another word.
 DicomOutputs parse_dicom_outputs(const std::string& words);
 
-/// Throws Error(usage) naming the first input that is no DICOM series: objects refer to the images
-/// of a series.
+/// DicomMaker::options of predict, for objects that are made later as well.
+///
+/// threshold  nothing for networks of several classes, of which the likeliest wins.
+std::string maker_options(std::optional<double> threshold, const std::string& precision);
+
+/// Throws Error(usage) naming the first input that is no DICOM series and no X-ray (CR, DX) in
+/// DICOM: objects refer to these images.
 void check_are_dicom(const std::vector<PredictInput>& inputs);
 
-/// The objects of one series, from its slices to the files.
+/// Whose lungs add_lungs() is given.
+struct LungMaskMaker {
+  std::string model, weights_sha256;
+  size_t segments = 1;  ///< 2: right and left
+};
+
+/// Of the lungs of predict; of no network where none finds them.
+LungMaskMaker lung_mask_maker(const LungSource& lungs);
+
+/// The objects of one series or X-ray, from its slices to the files.
 class DicomCase {
  public:
   virtual ~DicomCase() = default;
@@ -42,8 +65,9 @@ class DicomCase {
   /// The network's lungs in the next slice as stored, [H,W] uint8: 1 right and 2 left, or 1.
   virtual void add_lungs(const torch::Tensor& lungs) = 0;
 
-  /// Writes <stem>_seg.dcm, _lungs_seg.dcm, _sr.dcm, _sc.dcm and _report.dcm, those that are asked
-  /// for, and names them. Throws Error(data) if one cannot be written.
+  /// Writes <stem>_seg.dcm, _lungs_seg.dcm, _sr.dcm, _sc.dcm (or _sc_01.dcm, _sc_02.dcm, ..) and
+  /// _report.dcm, those that are asked for, and names them. Throws Error(data) if one cannot be
+  /// written.
   virtual std::vector<DicomObject> write(const std::filesystem::path& folder,
                                          const std::string& stem, const CaseSummary& summary) = 0;
 };
@@ -52,9 +76,18 @@ class DicomCase {
 ///
 /// series   a DicomSeries, which must outlive the case.
 /// summary  whose classes become segments.
-/// lungs    who finds the lungs; without a network there is no mask of them.
+/// lungs    who finds the lungs that add_lungs() is given, if it is.
 /// Throws Error(data) if the series has no UIDs to refer to, Error(usage) if it is no DICOM series.
 std::shared_ptr<DicomCase> open_dicom_case(const DicomOutputs& outputs, const VolumeReader& series,
-                                           const CaseSummary& summary, const LungSource& lungs);
+                                           const CaseSummary& summary, const LungMaskMaker& lungs);
+
+/// The same of one X-ray (CR, DX), whose labels are the one slice.
+///
+/// file     the X-ray, whose header is read.
+/// picture  as read_dicom_xray() reads it.
+/// Throws Error(data) if the file has no UIDs to refer to.
+std::shared_ptr<DicomCase> open_dicom_picture(const DicomOutputs& outputs,
+                                              const std::filesystem::path& file,
+                                              const Image& picture, const CaseSummary& summary);
 
 }  // namespace groundglass

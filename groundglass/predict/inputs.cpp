@@ -43,7 +43,7 @@ bool is_our_output(const fs::path& path) {
                                                    "_gradcam", "_heat",    "_activation",
                                                    "_panels",  "_map",     "_lungs"};
   if (ends_with(path.string(), ".dcm"))
-    return ends_with(stem, "_sc");  // the others say what they are
+    return ends_with(stem, "_sc") || ends_with(without_class, "_sc_");  // others say what they are
   return ends_with(without_class, "_probability_") ||
          std::any_of(kEndings.begin(), kEndings.end(),
                      [&](const char* ending) { return ends_with(stem, ending); });

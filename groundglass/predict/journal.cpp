@@ -42,6 +42,7 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                     {"class_numbers", job.class_numbers},
                     {"class_names", job.class_names},
                     {"dicom", job.dicom.words()},
+                    {"captures", static_cast<int>(job.dicom.capture_as)},
                     {"version", commit()}});
 }
 

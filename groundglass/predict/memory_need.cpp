@@ -45,11 +45,11 @@ MemoryNeed need_of_volume(const AxialSource& source, const Segmenter& segmenter,
   const int64_t depth = source.depth(), pixels = voxels / std::max<int64_t>(depth, 1);
   MemoryNeed need = need_of_slices(pixels, stored, segmenter, outputs);
   need.whole += pixels * kDecoding;
-  if (info.units == Units::hu) {  // bits for each coarse voxel, in vectors that double, and nine
+  if (info.units == Units::hu) {  // bits for each coarse voxel, in vectors that double, and 13
                                   // bytes for each one with lesion: at most a sixteenth of them
     constexpr int64_t kCoarse = LungEstimator::kCoarseness * LungEstimator::kCoarseness;
     const int64_t estimators = segmenter.options().lungs.network ? 5 : 1;  // four, framed
-    need.whole += estimators * 3 * voxels / kCoarse * 15 / 16;
+    need.whole += estimators * 3 * voxels / kCoarse * 19 / 16;
   }
   if (outputs.dicom) {  // bits as collected, packed, in the object and in its digest; key slices
     need.whole += 4 * voxels / 8 * segmenter.classes() + 12 * 3 * 3 * pixels;
@@ -71,7 +71,9 @@ MemoryNeed need_of_pictures(int64_t height, int64_t width, const Segmenter& segm
   MemoryNeed need = need_of_slices(pixels, 4, segmenter, outputs);
   // reading and writing go on side by side
   const int64_t painting = kWriting + kDecoding + (outputs.overlay ? kPainting : 0);
-  need.whole += segmenter.threads() * pixels * painting;
+  // the picture as shown, painted, in the object and in its file
+  const int64_t objects = outputs.dicom ? 1 + 3 * 3 : 0;
+  need.whole += segmenter.threads() * pixels * (painting + objects);
   return need;
 }
 

@@ -177,7 +177,8 @@ class Run {
   /// A picture larger than all before it needs more memory; its size is known once it is read.
   void take_size(const PredictInput& input, const Image& image) {
     const auto need = need_of_pictures(image.pixels.size(1), image.pixels.size(2), segmenter_,
-                                       {job_.save_probabilities, job_.overlay});
+                                       {job_.save_probabilities, job_.overlay,
+                                        /*lungs=*/false, job_.dicom.any()});
     if (need.of(1) <= picture_.of(1)) return;
     picture_ = need;
     pace_.next(input.path, picture_);
@@ -215,8 +216,9 @@ void name_maker(PredictJob& job, const Segmenter& segmenter) {
   maker.model = job.model_name;
   maker.weights_sha256 = job.weights_sha256;
   maker.caution = job.caution;
-  maker.options = "threshold " + shortest(segmenter.options().threshold) + ", precision " +
-                  segmenter.runner().precision();
+  maker.options = maker_options(
+      segmenter.classes() > 1 ? std::nullopt : std::optional(segmenter.options().threshold),
+      segmenter.runner().precision());
   set_to_now(maker);
 }
 

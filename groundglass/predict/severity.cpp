@@ -172,18 +172,25 @@ Severity severity_of_zones(const LungCells& cells) {
   for_lung(cells, [&](int64_t, const auto& mm) { along[side_of(mm)].add(mm[2]); });
   const std::array<Range, 2> heights = {height_of(along[0], voxel_mm3(cells.grid)),
                                         height_of(along[1], voxel_mm3(cells.grid))};
+  std::array<double, 6> hu{};
   size_t next = 0;  // of the cells with lesion
   for_lung(cells, [&](int64_t at, const auto& mm) {
     const size_t side = side_of(mm);
     const double third = 3 * (mm[2] - heights[side].low) / (heights[side].high - heights[side].low);
     const auto from_below = static_cast<size_t>(std::clamp(std::floor(third), 0.0, 2.0));
-    RegionCount& count = severity.regions[3 * side + 2 - from_below].count;
+    const size_t region = 3 * side + 2 - from_below;
+    RegionCount& count = severity.regions[region].count;
     count.voxels += cells.voxels_each;
     while (next < cells.lesion_cells.size() && cells.lesion_cells[next] < at) ++next;
     if (next < cells.lesion_cells.size() && cells.lesion_cells[next] == at) {
       count.infected += cells.lesion_voxels[next];
+      if (!cells.lesion_hu.empty()) hu[region] += cells.lesion_voxels[next] * cells.lesion_hu[next];
     }
   });
+  for (size_t i = 0; i < hu.size() && !cells.lesion_hu.empty(); ++i) {
+    const int64_t infected = severity.regions[i].count.infected;
+    if (infected > 0) severity.regions[i].lesion_mean_hu = hu[i] / static_cast<double>(infected);
+  }
   if (is_cut_off(cells)) severity.reason = "the lungs reach the first or the last slice";
   finish(severity, zone_points);
   return severity;

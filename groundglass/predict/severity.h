@@ -34,6 +34,7 @@ struct RegionSeverity {
   std::string region;  ///< "right upper"
   RegionCount count;
   std::optional<int> points;
+  std::optional<double> lesion_mean_hu = {};  ///< of its infected voxels; nothing without any
 };
 
 /// How much of the lungs is infected, region by region.

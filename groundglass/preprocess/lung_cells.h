@@ -17,6 +17,7 @@ struct LungCells {
   /// in [D,H,W].
   std::vector<int64_t> lesion_cells;
   std::vector<uint8_t> lesion_voxels;
+  std::vector<float> lesion_hu = {};  ///< mean HU of these voxels; empty if it is not known
 };
 
 }  // namespace groundglass

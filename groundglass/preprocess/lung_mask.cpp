@@ -65,14 +65,17 @@ void LungEstimator::join(size_t a, size_t b) {
   pieces_[a].at_border = pieces_[a].at_border || pieces_[b].at_border;
 }
 
-void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesions) {
+void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesions,
+                              const torch::Tensor& lesion_hu) {
   const auto air = coarse(hu) < kAirHu;
   height_ = air.size(0);
   width_ = air.size(1);
   append(air, air_);
-  const auto lesion_share = coarse(lesions != 0);
+  const auto ill = lesions != 0;
+  const auto lesion_share = coarse(ill);
   append(lesion_share >= 0.5, lesions_);
-  count_lesions(lesion_share);
+  const auto measured = (lesion_hu.defined() ? lesion_hu : hu).to(torch::kFloat32);
+  count_lesions(lesion_share, coarse(measured.masked_fill(ill.logical_not(), 0)));
 
   const cv::Mat pieces = numbered_pieces(air_.end() - height_ * width_, height_, width_);
   const size_t first = pieces_.size();
@@ -99,8 +102,8 @@ void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesi
   below_ = numbers;
 }
 
-void LungEstimator::count_lesions(const torch::Tensor& share) {
-  const auto flat = share.contiguous();
+void LungEstimator::count_lesions(const torch::Tensor& share, const torch::Tensor& hu) {
+  const auto flat = share.contiguous(), flat_hu = hu.contiguous();
   const float* first = flat.data_ptr<float>();
   const int64_t begin = static_cast<int64_t>(lesions_.size()) - flat.numel();
   for (int64_t at = 0; at < flat.numel(); ++at) {
@@ -108,6 +111,7 @@ void LungEstimator::count_lesions(const torch::Tensor& share) {
     lesion_cells_.push_back(begin + at);
     lesion_voxels_.push_back(
         static_cast<uint8_t>(std::lround(first[at] * kCoarseness * kCoarseness)));
+    lesion_hu_.push_back(flat_hu.data_ptr<float>()[at] / first[at]);
   }
 }
 
@@ -138,6 +142,7 @@ LungEstimate LungEstimator::finish(const Geometry& geometry) {
   cells.lung.reserve(lesions_.size());
   cells.lesion_cells = std::move(lesion_cells_);
   cells.lesion_voxels = std::move(lesion_voxels_);
+  cells.lesion_hu = std::move(lesion_hu_);
   int64_t voxels = 0;
   for (size_t z = 0; z < first_piece_.size(); ++z) {
     const int64_t begin = static_cast<int64_t>(z) * height_ * width_;

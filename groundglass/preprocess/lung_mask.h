@@ -21,7 +21,7 @@ struct LungEstimate {
 /// not reach the border of a slice, in 3-D connected pieces of at least 20 ml and a twentieth of
 /// the largest; closed by 8 mm and filled in each slice, so that vessels and lesions at the wall
 /// belong to it; lesions are added. Works on a grid four times coarser in-plane and keeps two bits
-/// for each of its voxels (4 KiB for a slice of 512 x 512) and nine bytes for each one with lesion.
+/// for each of its voxels (4 KiB for a slice of 512 x 512) and 13 bytes for each one with lesion.
 ///
 /// The idea of many CT pipelines, e.g. Hu, Hoffman, Reinhardt, IEEE TMI 20 (2001) 490.
 /// Differs: windpipe and main bronchi are not taken away.
@@ -30,7 +30,10 @@ class LungEstimator {
   static constexpr int64_t kCoarseness = 4;
 
   /// slice [H,W] in HU, lesions [H,W] uint8 (0 is none), upright or not.
-  void add_slice(const torch::Tensor& hu, const torch::Tensor& lesions);
+  ///
+  /// lesion_hu  of the lesions, where `hu` only says what is air; undefined: `hu` itself.
+  void add_slice(const torch::Tensor& hu, const torch::Tensor& lesions,
+                 const torch::Tensor& lesion_hu = {});
 
   /// geometry  of the full grid, turned as the slices are.
   LungEstimate finish(const Geometry& geometry);
@@ -46,13 +49,16 @@ class LungEstimator {
   size_t root_of(size_t piece);
   void join(size_t a, size_t b);
 
-  void count_lesions(const torch::Tensor& share);
+  /// share  of each cell that is lesion; hu  its lesions' sum over its voxels, divided by their
+  ///        number as the share is.
+  void count_lesions(const torch::Tensor& share, const torch::Tensor& hu);
 
   int64_t height_ = 0, width_ = 0;     // of the coarse grid
   std::vector<bool> air_, lesions_;    // slice after slice: small blocks of their own would keep
                                        // the heap from reusing large ones
   std::vector<int64_t> lesion_cells_;  // with any lesion, and how many fine voxels of it
   std::vector<uint8_t> lesion_voxels_;
+  std::vector<float> lesion_hu_;     // their mean
   std::vector<size_t> first_piece_;  // of each slice, in pieces_
   std::vector<Piece> pieces_;
   torch::Tensor below_;  // [h,w] int32: pieces of the latest slice, 0 is no air

@@ -135,7 +135,7 @@ fs::path export_dicom(const Work& work, const OrderedImage& image, const std::st
   if (version.at("kind") == "correction") outputs.maker.options += ", corrected by hand";
   set_to_now(outputs.maker);
   const auto reader = open_volume(image.path, "hu");
-  const auto objects = open_dicom_case(outputs, *reader, measures.summary, LungSource{});
+  const auto objects = open_dicom_case(outputs, *reader, measures.summary, LungMaskMaker{});
   for (int64_t k = 0; k < labels.size(0); ++k) objects->add_slice(labels[k].contiguous());
   const std::string name = export_name(work, image);
   CaseSummary summary = measures.summary;

@@ -21,7 +21,9 @@ class ChangeTest : public ::testing::Test {
     double lesion_ml = 100, lung_ml = 4000;
     int score = 8;
     int64_t infected = 50;  ///< of 1000 voxels of the right upper zone
-    std::string weights = "aa", patient = "P1", date = "20260101";
+    std::string weights = "aa", patient = "P1", date = "20260101", lungs = "ct_lungs";
+    std::string kernel = "B30f", manufacturer = "SIEMENS";
+    double spacing_mm = 1;
   };
 
   void write(const std::string& name, const Study& s) {
@@ -31,7 +33,11 @@ class ChangeTest : public ::testing::Test {
         {"lesion_ml", s.lesion_ml},
         {"lung_ml", s.lung_ml},
         {"lesion_fraction_of_lung", s.lesion_ml / s.lung_ml},
-        {"lungs", "ct_lungs"},
+        {"lungs", s.lungs},
+        {"acquisition",
+         {{"slice_spacing_mm", s.spacing_mm},
+          {"convolution_kernel", s.kernel},
+          {"manufacturer", s.manufacturer}}},
         {"severity",
          {{"score", s.score},
           {"regions",
@@ -101,6 +107,24 @@ TEST_F(ChangeTest, WarnsOfWhatElseMayHaveChanged) {
   EXPECT_TRUE(says(warnings[0], {"another weights"}));
   EXPECT_TRUE(says(warnings[1], {"4000 and 4700 ml", "another breath"}));
   EXPECT_TRUE(says(warnings[2], {"was made after the second"}));
+}
+
+TEST_F(ChangeTest, WarnsOfOtherSlicesKernelsMachinesAndLungs) {
+  write("a", {});
+  write("b", {.spacing_mm = 1.05});  // as near as scanners place them
+  EXPECT_TRUE(change().warnings.empty());
+  const auto warning = [&](const Study& b) {
+    write("b", b);
+    const auto warnings = change().warnings;
+    EXPECT_EQ(warnings.size(), 1U);
+    return warnings.empty() ? std::string() : warnings[0];
+  };
+  EXPECT_TRUE(says(warning({.spacing_mm = 5}), {"1 and 5 mm apart"}));
+  EXPECT_TRUE(says(warning({.kernel = "B70f"}), {"other kernels", "'B30f' and 'B70f'"}));
+  EXPECT_TRUE(says(warning({.manufacturer = "GE"}), {"other manufacturers", "'SIEMENS' and 'GE'"}));
+  EXPECT_TRUE(says(warning({.lungs = "threshold"}), {"in two ways", "ct_lungs, threshold"}));
+  write("b", {.kernel = "", .manufacturer = ""});  // not told: nothing to warn of
+  EXPECT_TRUE(change().warnings.empty());
 }
 
 TEST_F(ChangeTest, StudiesOfDifferentPatientsAreNotCompared) {

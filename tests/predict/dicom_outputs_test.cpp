@@ -14,49 +14,14 @@
 #include "groundglass/predict/described_input.h"
 #include "groundglass/predict/predict.h"
 #include "tests/complaint.h"
-#include "tests/io/dicom_samples.h"
+#include "tests/io/dicom_object_samples.h"
 #include "tests/predict/bright_is_lesion.h"
+#include "tests/predict/dicom_job.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
-
-/// A chest of air in muscle with a bright box in the right lung, axial or stored in coronal slices.
-Volume chest(bool coronal) {
-  auto axial = torch::full({12, 40, 48}, -1000, torch::kInt16);
-  axial.slice(1, 4, 36).slice(2, 4, 44).fill_(-600);  // darker than half of white: no lesion
-  axial.slice(1, 4, 36).slice(2, 4, 44).slice(0, 5, 8).slice(1, 10, 20).slice(2, 8, 15).fill_(-100);
-  Volume volume;
-  volume.geometry.spacing_mm = {2, 2, 5};
-  volume.voxels = axial;
-  if (coronal) {
-    volume.voxels = axial.permute({1, 0, 2}).contiguous();
-    volume.geometry.spacing_mm = {2, 5, 2};
-    volume.geometry.direction = {1, 0, 0, 0, 0, 1, 0, 1, 0};
-  }
-  volume.units = Units::hu;
-  return volume;
-}
-
-/// Runs a shell command whose output tells how it went.
-void run_quietly(const std::string& command) {
-  [[maybe_unused]] const int status = std::system(command.c_str());
-}
-
-PredictJob dicom_job(const fs::path& input, const fs::path& output, const std::string& objects) {
-  PredictJob job;
-  job.inputs = find_inputs(input).inputs;
-  job.output = output;
-  job.model_name = "bright";
-  job.weights_sha256 = std::string(64, 'a');
-  job.dicom = parse_dicom_outputs(objects);
-  job.dicom.maker.model = "bright";
-  job.dicom.maker.weights_sha256 = job.weights_sha256;
-  job.dicom.maker.date = "20260131";
-  job.dicom.maker.time = "081500";
-  return job;
-}
 
 TEST(DicomOutputs, HoldTheMaskOfTheSeriesAndItsNumbers) {
   for (const bool coronal : {false, true}) {
@@ -243,6 +208,23 @@ TEST(DicomOutputs, ShowKeySlicesAsAPictureAndAsADocument) {
   EXPECT_TRUE(says(read_file(out / "a.txt"), {"not a medical device", "Volume: ", " ml", "HU"}));
 }
 
+TEST(DicomOutputs, ShowKeySlicesAsSingleObjectsWhereAskedTo) {
+  const ScratchFolder folder;
+  write_dicom_series(folder / "a", chest(false));
+  Segmenter segmenter = bright_segmenter();
+  auto job = dicom_job(folder / "a", folder / "out", "sc");
+  job.dicom.capture_as = CaptureAs::single;
+  const auto objects = predict(segmenter, job).cases.at(0).objects;
+  ASSERT_EQ(objects.size(), 12U);
+  EXPECT_EQ(objects[0].file, "a_sc_01.dcm");
+  EXPECT_EQ(objects[11].file, "a_sc_12.dcm");
+  EXPECT_EQ(objects[11].sop_class, UID_SecondaryCaptureImageStorage);
+  EXPECT_EQ(objects[0].series, objects[11].series);
+  EXPECT_NE(objects[0].sop_instance, objects[11].sop_instance);
+  EXPECT_EQ(find_inputs(folder.path()).inputs.size(), 1U);
+  EXPECT_EQ(errors_in(folder / "out/a_sc_12.dcm"), "");
+}
+
 TEST(DicomOutputs, RefuseUnknownWordsAndOtherInputs) {
   EXPECT_EQ(parse_dicom_outputs("sr").words(), "seg,sr");
   EXPECT_EQ(parse_dicom_outputs("").words(), "");
@@ -252,7 +234,7 @@ TEST(DicomOutputs, RefuseUnknownWordsAndOtherInputs) {
   write_png(folder / "a.png", torch::zeros({8, 8}, torch::kUInt8));
   EXPECT_TRUE(says(
       complaint(ErrorKind::usage, [&] { check_are_dicom(find_inputs(folder / "a.png").inputs); }),
-      {"--dicom", "a.png", "no DICOM series"}));
+      {"--dicom", "a.png", "no DICOM series and no X-ray"}));
 }
 
 }  // namespace

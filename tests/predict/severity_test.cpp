@@ -89,6 +89,17 @@ TEST(Severity, ZonesAreThirdsOfEachLung) {
   EXPECT_EQ(severity.score, 3);
 }
 
+TEST(Severity, ZonesTellTheMeanHuOfTheirLesions) {
+  LungCells cells = two_lungs();
+  infect(cells, 2, 4, 2, 10);
+  EXPECT_FALSE(severity_of_zones(cells).regions[2].lesion_mean_hu);  // not known
+  cells.lesion_hu.assign(cells.lesion_cells.size(), -400);
+  cells.lesion_hu[0] = -560;
+  const Severity severity = severity_of_zones(cells);
+  EXPECT_NEAR(*severity.regions[2].lesion_mean_hu, -401, 1e-6);  // one of 160 cells
+  EXPECT_FALSE(severity.regions[0].lesion_mean_hu);
+}
+
 TEST(Severity, ZonesFollowThePatientAndNotTheOrderOfSlicesOrColumns) {
   LungCells cells = two_lungs();
   infect(cells, 2, 4, 2, 10);

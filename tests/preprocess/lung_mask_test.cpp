@@ -75,5 +75,25 @@ TEST(LungEstimator, CountsALesionAtTheWallAsLung) {
   EXPECT_NEAR(estimate(true), estimate(false), 0.08 * estimate(false));
 }
 
+TEST(LungEstimator, KeepsTheMeanHuOfLesionsOfEachCell) {
+  auto lesion = torch::zeros({128, 128}, torch::kUInt8);
+  lesion[40][40] = lesion[40][41] = 1;
+  lesion[127][127] = 2;
+  auto hu = torch::full({128, 128}, -1000, torch::kInt16);
+  hu[40][40] = -300;
+  hu[40][41] = -500;
+  hu[127][127] = 20;
+  LungEstimator own, others;
+  own.add_slice(hu, lesion);
+  others.add_slice(torch::zeros({128, 128}), lesion, hu);
+  for (auto* estimator : {&own, &others}) {
+    const auto cells = estimator->finish({}).cells;
+    EXPECT_EQ(cells.lesion_voxels, (std::vector<uint8_t>{2, 1}));
+    ASSERT_EQ(cells.lesion_hu.size(), 2U);
+    EXPECT_NEAR(cells.lesion_hu[0], -400, 1e-3);
+    EXPECT_NEAR(cells.lesion_hu[1], 20, 1e-3);
+  }
+}
+
 }  // namespace
 }  // namespace groundglass

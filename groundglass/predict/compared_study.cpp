@@ -1,0 +1,203 @@
+#include "groundglass/predict/compared_study.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/io/dicom_made_by.h"
+#include "groundglass/io/dicom_seg_reader.h"
+#include "groundglass/io/dicom_sr_reader.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+namespace {
+
+constexpr size_t kWeightDigits = 16;  ///< as DICOM objects tell them
+
+std::optional<double> number_of(const ordered_json& found, const char* key) {
+  const auto at = found.find(key);
+  return at != found.end() && at->is_number() ? std::optional(at->get<double>()) : std::nullopt;
+}
+
+std::string word_of(const ordered_json& found, const char* key) {
+  const auto at = found.find(key);
+  return at != found.end() && at->is_string() ? at->get<std::string>() : "";
+}
+
+/// The one volume in HU of a result folder.
+ordered_json volume_of(const ordered_json& document, const fs::path& path) {
+  std::vector<ordered_json> volumes;
+  if (document.is_object()) {
+    for (const auto& one : document.value("cases", ordered_json::array())) {
+      if (one.contains("lesion_ml") && one["lesion_ml"].is_number()) volumes.push_back(one);
+    }
+  }
+  if (volumes.size() == 1) return volumes.front();
+  fail(ErrorKind::data, path.string() + ": holds " + std::to_string(volumes.size()) +
+                            " volumes in HU, expected one to compare");
+}
+
+void take_severity(ComparedStudy& study, const ordered_json& found) {
+  const auto severity = found.find("severity");
+  if (severity == found.end() || severity->is_null()) return;
+  study.score = number_of(*severity, "score");
+  if (!study.score) return;
+  for (const auto& r : (*severity)["regions"]) {
+    const auto voxels = r.at("voxels").get<double>();
+    if (voxels <= 0) continue;
+    study.region_percent.emplace_back(r.at("region"),
+                                      100 * r.at("infected_voxels").get<double>() / voxels);
+  }
+}
+
+ComparedStudy of_folder(const fs::path& folder) {
+  const fs::path path = folder / "summary.json";
+  if (!fs::is_regular_file(path)) {
+    fail(ErrorKind::data, folder.string() +
+                              ": holds no summary.json, expected an output folder of predict, a "
+                              "structured report or a segmentation");
+  }
+  const auto document = ordered_json::parse(read_file(path), nullptr, false);
+  const ordered_json found = volume_of(document, path);
+  ComparedStudy study{folder, found.value("input", "")};
+  study.lesion_ml = *number_of(found, "lesion_ml");
+  study.lung_ml = number_of(found, "lung_ml");
+  if (const auto share = number_of(found, "lesion_fraction_of_lung")) {
+    study.share_percent = 100 * *share;
+  }
+  take_severity(study, found);
+  study.lungs = word_of(found, "lungs");
+  study.weights = word_of(document, "weights_sha256").substr(0, kWeightDigits);
+  study.version = word_of(document, "version");
+  const auto threshold = document.find("threshold");
+  if (threshold != document.end()) study.threshold = threshold->dump();
+  if (const auto made = found.find("acquisition"); made != found.end()) {
+    study.acquisition.slice_spacing_mm = number_of(*made, "slice_spacing_mm");
+    study.acquisition.kernel = word_of(*made, "convolution_kernel");
+    study.acquisition.manufacturer = word_of(*made, "manufacturer");
+  }
+  study.warnings = static_cast<int64_t>(found.value("warnings", ordered_json::array()).size());
+  for (const auto& object : found.value("dicom_objects", ordered_json::array())) {
+    const fs::path file = folder / object.value("file", "");
+    if (!study.patient && fs::is_regular_file(file)) study.patient = read_study_of_patient(file);
+  }
+  return study;
+}
+
+/// What all DICOM objects say of themselves.
+ComparedStudy of_object(const fs::path& file) {
+  ComparedStudy study{file, file.string()};
+  study.patient = read_study_of_patient(file);
+  const DicomMadeBy made = read_dicom_made_by(file);
+  study.weights = made.serial;
+  study.version = made.software.substr(0, made.software.find(' '));
+  study.acquisition.manufacturer = made.scanner;
+  return study;
+}
+
+/// "Upper zone of lung, Right" as summaries call it, "right upper"; "" for another place.
+std::string region_of(const std::string& site) {
+  const auto words = split_text(lower(site), ' ');
+  if (words.size() != 5 || words[1] != "zone") return "";
+  return words[4] + " " + words[0];
+}
+
+/// What stands behind "name: " in a remark.
+std::string after(const std::string& remark, const std::string& name) {
+  return remark.starts_with(name + ": ") ? remark.substr(name.size() + 2) : "";
+}
+
+/// Who found the lungs, out of the sentence that reports say it in.
+std::string lungs_of(const std::string& sentence) {
+  if (sentence.find("threshold of -320 HU") != std::string::npos) return "threshold";
+  const std::string begin = "The lungs are those of ";
+  const size_t end = sentence.find(", without");
+  if (!sentence.starts_with(begin) || end == std::string::npos) return sentence;
+  return sentence.substr(begin.size(), end - begin.size());
+}
+
+double ml_of(const StoredQuantity& volume, const fs::path& file) {
+  if (volume.unit == "ml" || volume.unit == "mL" || volume.unit == "cm3") return volume.value;
+  if (volume.unit == "mm3") return volume.value / 1000;
+  fail(ErrorKind::data, file.string() + ": gives a volume in " + in_quotes(volume.unit) +
+                            ", expected ml, cm3 or mm3");
+}
+
+ComparedStudy of_report(const fs::path& file) {
+  const StoredReport report = read_dicom_report(file);
+  ComparedStudy study = of_object(file);
+  bool any = false;
+  for (const auto& q : report.quantities) {
+    const std::string region = region_of(q.site);
+    if (q.name == "Volume") {
+      study.lesion_ml += ml_of(q, file);
+      any = true;
+    } else if (q.name == "Lung volume") {
+      study.lung_ml = q.value;
+    } else if (q.name == "Share of the lungs that is infected" && q.site.empty()) {
+      study.share_percent = q.value;
+    } else if (q.name == "Share of the lungs that is infected" && !region.empty()) {
+      study.region_percent.emplace_back(region, q.value);
+    } else if (q.unit == "{score}" && q.site.empty()) {
+      study.score = q.value;
+    }
+  }
+  if (!any) {
+    fail(ErrorKind::data, file.string() +
+                              ": says no volume, expected a report with the volume of lesions in "
+                              "ml to compare");
+  }
+  for (const auto& remark : report.remarks) {
+    const auto spacing = after(remark, "Distance of the slices in mm");
+    if (!spacing.empty()) study.acquisition.slice_spacing_mm = std::atof(spacing.c_str());
+    const auto kernel = after(remark, "Convolution kernel of the source");
+    if (!kernel.empty()) study.acquisition.kernel = kernel;
+    const auto lungs = after(remark, "Where the lungs come from");
+    if (!lungs.empty() && study.lung_ml) study.lungs = lungs_of(lungs);
+    if (!after(remark, "Warning").empty()) ++study.warnings;
+  }
+  return study;
+}
+
+ComparedStudy of_segmentation(const fs::path& file) {
+  const StoredSegmentation s = read_dicom_segmentation(file);
+  if (s.of_picture || !(s.slice_distance_mm > 0)) {
+    fail(ErrorKind::data, file.string() +
+                              ": says no distance of slices, expected the segmentation "
+                              "of a volume to compare");
+  }
+  constexpr const char* kLung = "39607008";
+  for (const auto& segment : s.segments) {
+    if (segment.type.rfind(kLung, 0) != 0) continue;
+    fail(ErrorKind::data, file.string() + ": holds the segment " + in_quotes(segment.label) +
+                              " of a lung, expected lesions to compare");
+  }
+  ComparedStudy study = of_object(file);
+  std::array<int64_t, 3> shape{};
+  const Geometry grid = grid_of_frames(s, shape);
+  const auto labels = labels_on_grid(s, grid, shape, Overlap::any);
+  const auto voxels =
+      labels.size() - static_cast<size_t>(std::count(labels.begin(), labels.end(), 0));
+  study.lesion_ml =
+      static_cast<double>(voxels) * s.spacing_mm[0] * s.spacing_mm[1] * s.slice_distance_mm / 1000;
+  study.acquisition.slice_spacing_mm = s.slice_distance_mm;
+  return study;
+}
+
+}  // namespace
+
+ComparedStudy read_compared_study(const fs::path& path) {
+  if (!fs::is_regular_file(path)) return of_folder(path);
+  const std::string kind = dicom_object_kind(path);
+  if (kind == "SR") return of_report(path);
+  if (kind == "SEG") return of_segmentation(path);
+  fail(ErrorKind::data, path.string() +
+                            ": is no DICOM report or segmentation, expected one, or an output "
+                            "folder of predict");
+}
+
+}  // namespace groundglass

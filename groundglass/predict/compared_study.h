@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "groundglass/io/dicom_patient.h"
+
+namespace groundglass {
+
+/// What compare knows of one study of a patient; nothing or "" for what its source does not say.
+struct ComparedStudy {
+  std::filesystem::path path;
+  std::string input;  ///< the images, as a result folder names them; else the path
+  std::optional<StudyOfPatient> patient = {};
+  double lesion_ml = 0;
+  std::optional<double> lung_ml = {}, share_percent = {}, score = {};
+  std::vector<std::pair<std::string, double>> region_percent = {};  ///< "right upper", 12.5
+  std::string lungs = {};      ///< who said what lung is: "threshold", "ct_lungs"
+  std::string weights = {};    ///< first 16 digits of their SHA-256
+  std::string version = {};    ///< of the program
+  std::string threshold = {};  ///< of result folders
+  Acquisition acquisition = {};
+  int64_t warnings = 0;  ///< that the source has of its own
+};
+
+/// Reads an output folder of predict with one volume, a structured report (TID 1500, of any maker
+/// that gives volumes in ml, cm3 or mm3), or a segmentation of lesions, whose voxels are counted.
+/// Throws Error(data) with the reason if it is none of these or holds no volume.
+ComparedStudy read_compared_study(const std::filesystem::path& path);
+
+}  // namespace groundglass
