@@ -109,6 +109,39 @@ TEST_F(ComparedObjects, WarnOfOtherMachinesAndRefuseOtherPatients) {
   EXPECT_TRUE(says(all, {"5 and 10 mm apart", "'SIEMENS' and 'GE'"}));
 }
 
+/// Gives every unit of millilitres in a report another code.
+void rename_millilitres(DcmItem& item, const char* unit) {
+  DcmItem *measured = nullptr, *code = nullptr, *child = nullptr;
+  if (item.findAndGetSequenceItem(DCM_MeasuredValueSequence, measured).good() &&
+      measured->findAndGetSequenceItem(DCM_MeasurementUnitsCodeSequence, code).good() &&
+      text_of(*code, DCM_CodeValue) == "ml") {
+    code->putAndInsertString(DCM_CodeValue, unit);
+  }
+  for (long i = 0; item.findAndGetSequenceItem(DCM_ContentSequence, child, i).good(); ++i) {
+    rename_millilitres(*child, unit);
+  }
+}
+
+TEST_F(ComparedObjects, TakeVolumesInTheUnitsOfOtherMakers) {
+  predicted("one", {});
+  const auto file = folder / "one/a_sr.dcm";
+  const double ml = read_compared_study(file).lesion_ml;
+  edit_dicom(file, [](DcmDataset& data) { rename_millilitres(data, "mm3"); });
+  EXPECT_NEAR(read_compared_study(file).lesion_ml, ml / 1000, 1e-9);
+  edit_dicom(file, [](DcmDataset& data) {
+    DcmStack stack;
+    for (; data.nextObject(stack, OFTrue).good();) {
+      auto* element = dynamic_cast<DcmElement*>(stack.top());
+      OFString value;
+      if (element == nullptr || element->getTag() != DCM_CodeValue) continue;
+      element->getOFString(value, 0);
+      if (value == "mm3") element->putString("l");
+    }
+  });
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { read_compared_study(file); }),
+                   {"a volume in 'l'", "expected ml, cm3 or mm3"}));
+}
+
 TEST_F(ComparedObjects, MustBeOfLesionsOfAVolume) {
   predicted("one", {});
   const auto refused = [&](const std::string& file) {
