@@ -10,6 +10,7 @@
 
 #include "groundglass/core/files.h"
 #include "groundglass/pacs/multipart.h"
+#include "tests/cli/run_program.h"
 #include "tests/complaint.h"
 #include "tests/pacs/ct_files.h"
 #include "tests/scratch_folder.h"
@@ -76,6 +77,51 @@ TEST_F(DicomWebTest, TellsWhatBecameOfEachFile) {
   to_.url = "pacs/dicom-web";
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [&] { DicomWeb(to_, {}); }),
                    {"'pacs/dicom-web' is no address"}));
+}
+
+TEST_F(DicomWebTest, FetchSinceADateLeavesOutWhatIsHere) {
+  write_cts(scratch_ / "ct", 1);
+  std::string date;
+  server_.Get("/dicom-web/studies", [&](const httplib::Request& q, httplib::Response& answer) {
+    date = q.get_param_value("StudyDate");
+    answer.set_content(R"([{"0020000D":{"vr":"UI","Value":["1.2.3"]}}])", "application/dicom+json");
+  });
+  server_.Get("/dicom-web/studies/1.2.3/series",
+              [](const httplib::Request&, httplib::Response& answer) {
+                answer.set_content(R"([{"0020000E":{"vr":"UI","Value":["1.2.3.4"]},)"
+                                   R"("00080060":{"vr":"CS","Value":["CT"]},)"
+                                   R"("00201209":{"vr":"IS","Value":[1]}}])",
+                                   "application/dicom+json");
+              });
+  int fetched = 0;
+  server_.Get("/dicom-web/studies/1.2.3/series/1.2.3.4",
+              [&](const httplib::Request&, httplib::Response& answer) {
+                ++fetched;
+                answer.set_content("--b\r\nContent-Type: application/dicom\r\n\r\n" +
+                                       read_file(scratch_ / "ct/1.dcm") + "\r\n--b--\r\n",
+                                   "multipart/related; type=\"application/dicom\"; boundary=\"b\"");
+              });
+  serve();
+  write_file(scratch_ / "key", "0123456789abcdef0123456789\n");
+  write_file(scratch_ / "site.toml",
+             "[site]\nfolder = \"work\"\nkey = \"key\"\n[[destination]]\nname = \"web\"\nurl = \"" +
+                 to_.url + "\"\n");
+  const auto fetch = [&](const std::string& since) {
+    return run_shell("groundglass fetch --site site.toml --from web -o in --since " + since,
+                     scratch_.path());
+  };
+  const auto first = fetch("20260101");
+  EXPECT_EQ(first.code, 0) << first.err;
+  EXPECT_EQ(date, "20260101-");
+  EXPECT_TRUE(says(first.out, {"1 series with 1 images fetched"}));
+  const auto second = fetch("3d");
+  EXPECT_EQ(second.code, 0) << second.err;
+  EXPECT_EQ(date.size(), 9u);
+  EXPECT_TRUE(says(second.out, {"0 series", "1 are here already"}));
+  EXPECT_EQ(fetched, 1);
+  const auto wrong = fetch("yesterday");
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_TRUE(says(wrong.err, {"--since 'yesterday'", "20260131", "3d"}));
 }
 
 TEST_F(DicomWebTest, FindsSeriesAndFetchesThem) {

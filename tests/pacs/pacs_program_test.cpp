@@ -135,6 +135,16 @@ TEST_F(PacsProgram, ListenTellsEverythingThatIsWrong) {
   EXPECT_EQ(run("listen site.toml").code, 2);
 }
 
+TEST_F(PacsProgram, SendSaysThatNothingIsPromised) {
+  write_ct(scratch_ / "in/1.dcm", {});
+  const auto receiver = pacs();  // which knows no storage commitment
+  wait_until([&] { return BareConnection(pacs_port_).connected(); });
+  const auto sent = run("send in --site site.toml --to pacs --commit 1");
+  EXPECT_EQ(sent.code, 4);
+  EXPECT_TRUE(says(sent.err, {"PACS@127.0.0.1:", "no storage commitment"}));
+  EXPECT_EQ(received(), 1u);
+}
+
 TEST_F(PacsProgram, SendAndFetchSayWhatIsMissing) {
   const auto nowhere = run("send . --site site.toml --to pax");
   EXPECT_EQ(nowhere.code, 2);

@@ -44,6 +44,15 @@ TEST_F(QueueTest, KeepsTheFirstContentOfAnInstance) {
   EXPECT_TRUE(fs::is_empty(scratch_ / "site/parts"));
 }
 
+TEST_F(QueueTest, TellsOthersHowManyImagesOfASeriesItHolds) {
+  EXPECT_EQ(queued_images(scratch_ / "site", "1.2.3.4"), 0);
+  SiteQueue queue(scratch_ / "site");  // which a listen holds
+  CtFile ct;
+  for (ct.number = 1; ct.number <= 3; ++ct.number) take(queue, ct);
+  EXPECT_EQ(queued_images(scratch_ / "site", "1.2.3.4"), 3);
+  EXPECT_EQ(queued_images(scratch_ / "site", "1.2.3.5"), 0);
+}
+
 TEST_F(QueueTest, AGrownSeriesGetsANewJobAndTheSameImagesDoNot) {
   SiteQueue queue(scratch_ / "site");
   const int64_t first = new_job(queue);
