@@ -1,3 +1,4 @@
+#include <cmath>
 #include <iostream>
 
 #include "groundglass/cli/verbs.h"
@@ -18,8 +19,9 @@ void print_change(const char* what, const BeforeAfter& value, const char* unit,
   const auto shown = [](const std::optional<double>& v) { return v ? fixed(*v, 1) : "unknown"; };
   std::cout << what << ": " << shown(value.before) << " -> " << shown(value.after) << unit;
   if (const auto difference = value.difference()) {
-    std::cout << " (" << (*difference > 0 ? "+" : "") << fixed(*difference, 1) << unit_of_change
-              << ")";
+    constexpr double kShown = 0.05;  // less reads 0.0, and has no sign
+    const double change = std::abs(*difference) < kShown ? 0 : *difference;
+    std::cout << " (" << (change > 0 ? "+" : "") << fixed(change, 1) << unit_of_change << ")";
   }
   std::cout << "\n";
 }

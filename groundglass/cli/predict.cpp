@@ -94,6 +94,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
     if (summary.cases.size() > 20) break;
     std::cout << c.output << ": " << c.lesion_pixels << " lesion pixels";
     if (c.lesion_ml) std::cout << ", " << fixed(*c.lesion_ml, 1) << " ml";
+    if (c.lesion_cm2) std::cout << ", " << fixed(*c.lesion_cm2, 1) << " cm2";
     for (const auto& k : c.classes) {
       std::cout << ", " << k.name << " ";
       k.ml ? std::cout << fixed(*k.ml, 1) << " ml" : std::cout << k.pixels;

@@ -77,6 +77,9 @@ TEST_F(Workflow, FromAPhantomToItsReport) {
   EXPECT_TRUE(fs::exists(folder / "out/pattern_dec1.png"));
   run("groundglass report out");
   run("groundglass report run --data set.ggset");
+  const auto objects = run_shell("groundglass report run --dicom seg", folder.path());
+  EXPECT_EQ(objects.code, 2);
+  EXPECT_TRUE(says(objects.err, {"--dicom: run is a run", "of what `predict` wrote"}));
   EXPECT_GT(fs::file_size(folder / "run/report.html"), 20000U);
   const json exported =
       json::parse(run("groundglass export --model run/fold_0 -o handed_on.safetensors --json").out);
