@@ -17,11 +17,12 @@ namespace groundglass {
 namespace {
 
 struct PredictArguments {
-  std::string input, output, model, part, dicom, lungs, capture = "frames";
+  std::string input, output, model, part, dicom, lungs, lobes, capture = "frames";
   RunnerFlags runner;
   double threshold = -1, temperature = -1;
   int64_t batch = 0, memory_mib = 0;
-  bool save_probabilities = false, overlay = false, save_lungs = false, classes = false;
+  bool save_probabilities = false, overlay = false, save_lungs = false, save_lobes = false,
+       classes = false;
 };
 
 /// Of several classes the likeliest wins: a threshold would change nothing.
@@ -37,13 +38,25 @@ LungSource lungs_of(const PredictArguments& a, const TrainedModel& trained,
                     const std::vector<ChosenInput>& inputs, const Context& context) {
   const bool volumes = std::any_of(inputs.begin(), inputs.end(),
                                    [](const ChosenInput& c) { return c.input.volume; });
-  if (a.lungs.empty() && !volumes) return {};
+  if (a.lungs.empty() && a.lobes.empty() && !volumes) return {};
   LungSource lungs =
       lung_source(a.lungs, trained, settings_of_runner(context), runner_choice(a.runner, context));
-  if (lungs.from == LungsFrom::file && (inputs.size() != 1 || !volumes)) {
-    fail(ErrorKind::usage, "--lungs " + a.lungs + ": a file of lungs is for one volume, but " +
-                               a.input + " holds " + std::to_string(inputs.size()) +
-                               " inputs; name a model, threshold or none");
+  if (!a.lobes.empty()) lungs.lobes = lobe_source(a.lobes);
+  const auto check_is_alone = [&](const std::string& what, const std::string& instead) {
+    if (inputs.size() == 1 && volumes) return;
+    fail(ErrorKind::usage, what + " is for one volume, but " + a.input + " holds " +
+                               std::to_string(inputs.size()) + " inputs; " + instead);
+  };
+  if (lungs.from == LungsFrom::file) {
+    check_is_alone("--lungs " + a.lungs + ": a file of lungs", "name a model, threshold or none");
+  }
+  if (!lungs.lobes.file.empty()) {
+    check_is_alone("--lobes " + a.lobes + ": a file of lobes", "name shape or none");
+  }
+  if (a.save_lobes && lungs.lobes.atlas == nullptr) {
+    fail(ErrorKind::usage,
+         "--save-lobes: lobes are saved where the atlas finds them, but --lobes is " +
+             in_quotes(lungs.lobes.name) + "; expected shape");
   }
   return lungs;
 }
@@ -62,6 +75,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   job.save_probabilities = a.save_probabilities;
   job.overlay = a.overlay;
   job.save_lungs = a.save_lungs;
+  job.save_lobes = a.save_lobes;
   job.class_numbers = a.classes;
   job.dicom = parse_dicom_outputs(a.dicom);
   if (a.capture == "single") job.dicom.capture_as = CaptureAs::single;
@@ -134,6 +148,9 @@ void add_predict(CLI::App& app, Context& context) {
   verb->add_option("--lungs", a->lungs,
                    "who finds the lungs of volumes, for shares: threshold, a file of class numbers "
                    "(one volume), a model, or none (the bundled ct_lungs)");
+  verb->add_option("--lobes", a->lobes,
+                   "where the lobes of volumes lie: shape (by the lungs' shape, not by fissures), "
+                   "none, or a file of lungmask's or TotalSegmentator's labels (one volume)");
   verb->add_option("--batch", a->batch,
                    "slices through the network at once (0: the fastest, found while it works)")
       ->check(CLI::Range(0, 1024));
@@ -146,6 +163,9 @@ void add_predict(CLI::App& app, Context& context) {
   verb->add_flag("--overlay", a->overlay, "_overlay.png beside the masks, a colour for each class");
   verb->add_flag("--save-lungs", a->save_lungs,
                  "volumes: _lungs.nii.gz, the lungs that a network found for the shares");
+  verb->add_flag(
+      "--save-lobes", a->save_lobes,
+      "volumes in HU: _lobes.nii.gz, the lobes by shape, numbered as lungmask's LTRCLobes");
   verb->add_flag("--classes", a->classes,
                  "pictures: class numbers instead of 0 and 255 (volumes always have them)");
   verb->add_option("--dicom", a->dicom,

@@ -11,10 +11,12 @@
 namespace groundglass {
 namespace {
 
+constexpr int64_t kFrameCells = 8;  // wider than what LungEstimator closes
+
 /// With a frame of zeros: LungEstimator leaves out what reaches the border of a slice, as lungs in
 /// a cropped picture do.
 torch::Tensor framed(const torch::Tensor& slice) {
-  constexpr int64_t kFrame = 8 * LungEstimator::kCoarseness;  // wider than what it closes
+  constexpr int64_t kFrame = kFrameCells * LungEstimator::kCoarseness;
   return torch::constant_pad_nd(slice, {kFrame, kFrame, kFrame, kFrame}, 0);
 }
 
@@ -66,12 +68,13 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter, c
 }
 
 CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter,
-                           const AxialSource& volume)
+                           const AxialSource& volume, LobeMeasures::Keep lobes)
     : CaseMeasures(
           names,
           {segmenter.classes(), segmenter.options().typicality.has_value(),
            segmenter.options().lungs,
-           segmenter.options().lungs.network ? segmenter.options().lungs.network->classes() : 0},
+           segmenter.options().lungs.network ? segmenter.options().lungs.network->classes() : 0,
+           lobes},
           volume) {}
 
 CaseMeasures::CaseMeasures(const CaseNames& names, const MeasureOptions& options,
@@ -93,6 +96,9 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const MeasureOptions& options
   }
   summary_.acquisition.slice_spacing_mm = volume.geometry().spacing_mm[2];
   if (lung_source_.from == LungsFrom::file) lung_file_ = opened_lungs(lung_source_.file, volume);
+  if (lung_source_.lobes.any() && info.units == Units::hu) {
+    lobes_ = std::make_unique<LobeMeasures>(lung_source_.lobes, volume, options.lobes);
+  }
 }
 
 /// Lungs of the next slice, [H,W]; undefined where nobody but the threshold says.
@@ -113,7 +119,9 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
         of_classes_[c].add(
             slice.pixels[0].masked_select(result.labels == summary_.classes[c].label));
       }
-      if (const auto lungs = lungs_of(result); lungs.defined()) {
+      const auto lungs = lungs_of(result);
+      if (lobes_) lobes_->take(slice.pixels[0], result.labels, lungs);
+      if (lungs.defined()) {
         const auto lung = lungs != 0, ill = result.labels != 0;
         const auto count = [](const torch::Tensor& where) { return where.sum().item<int64_t>(); };
         lung_or_lesion_ += count(lung | ill);
@@ -165,11 +173,18 @@ void CaseMeasures::measure() {
   for (size_t c = 0; c < of_classes_.size(); ++c) {
     summary_.classes[c].attenuation = of_classes_[c].attenuation();
   }
+  if (lobes_ && lobes_->by_file()) {
+    summary_.lobes = lobes_->of_file();
+    summary_.lobes_from = lung_source_.lobes.file.string();
+  }
   if (lung_source_.from == LungsFrom::none) return;
   const Geometry upright = volume_->geometry();
   if (lung_network_ && trusts_the_lungs()) return share_by_network(upright);
   const LungEstimate by_threshold = lungs_.finish(upright);
-  summary_.severity = severity_of_zones(by_threshold.found ? by_threshold.cells : LungCells{});
+  const LungCells none;
+  const LungCells& cells = by_threshold.found ? by_threshold.cells : none;
+  summary_.severity = severity_of_zones(cells);
+  lobes_of({.cells = cells});
   if (lung_file_ && trusts_the_lungs()) return share_by_masks(voxel_ml);
   share_by_threshold(by_threshold);
 }
@@ -205,18 +220,30 @@ void CaseMeasures::share_by_masks(double voxel_ml) {
 
 void CaseMeasures::share_by_network(const Geometry& upright) {
   const LungEstimate lungs = network_lungs_.finish(upright);
-  summary_.severity = severity_of_zones(lungs.found ? lungs.cells : LungCells{});
+  const LungCells none;
+  const LungCells& cells = lungs.found ? lungs.cells : none;
+  summary_.severity = severity_of_zones(cells);
   summary_.lungs = lung_source_.name;
   summary_.lung_ml = lungs.lung_ml;
   summary_.lesion_outside_lungs_ml =
       static_cast<double>(lesion_outside_) * voxel_mm3(upright) / 1000;
   if (lung_sides_) {
-    summary_.right_lung_ml = right_lung_.finish(upright).lung_ml;
-    summary_.left_lung_ml = left_lung_.finish(upright).lung_ml;
+    const LungEstimate right = right_lung_.finish(upright), left = left_lung_.finish(upright);
+    summary_.right_lung_ml = right.lung_ml;
+    summary_.left_lung_ml = left.lung_ml;
+    lobes_of({cells, &right.cells, &left.cells, kFrameCells});
+  } else {
+    lobes_of({.cells = cells, .frame = kFrameCells});
   }
   if (lungs.lung_ml > 0) {
     summary_.lesion_fraction_of_lung = std::min(1.0, *summary_.lesion_ml / lungs.lung_ml);
   }
+}
+
+void CaseMeasures::lobes_of(const LungsInCells& lungs) {
+  if (!lobes_ || lobes_->by_file()) return;
+  summary_.lobes = lobes_->by_shape(lungs);
+  summary_.lobes_from = kLobesByShape;
 }
 
 void CaseMeasures::share_by_threshold(const LungEstimate& lungs) {

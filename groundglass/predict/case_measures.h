@@ -7,6 +7,7 @@
 
 #include "groundglass/io/image.h"
 #include "groundglass/predict/case_summary.h"
+#include "groundglass/predict/lobe_measures.h"
 #include "groundglass/predict/segmenter.h"
 #include "groundglass/preprocess/axial_source.h"
 #include "groundglass/preprocess/lung_mask.h"
@@ -27,6 +28,7 @@ struct MeasureOptions {
   bool typicality = false;   ///< whether slices have one
   const LungSource& lungs;   ///< must outlive the measures
   int64_t lung_classes = 0;  ///< of the network whose lungs come with the slices; 0 for none
+  LobeMeasures::Keep lobes = LobeMeasures::Keep::numbers;
 };
 
 /// Sums up what a network says of one picture or volume, slice by slice.
@@ -37,7 +39,8 @@ class CaseMeasures {
 
   /// Of a volume, which must outlive this. Throws Error(data) for a lung file that cannot be read
   /// or is of another size.
-  CaseMeasures(const CaseNames& names, const Segmenter& segmenter, const AxialSource& volume);
+  CaseMeasures(const CaseNames& names, const Segmenter& segmenter, const AxialSource& volume,
+               LobeMeasures::Keep lobes = LobeMeasures::Keep::numbers);
 
   /// Of a volume whose masks were drawn or corrected. Throws as above.
   CaseMeasures(const CaseNames& names, const MeasureOptions& options, const AxialSource& volume);
@@ -47,6 +50,10 @@ class CaseMeasures {
 
   /// Millilitres and the share of the lungs of volumes in HU, and what there is to warn of.
   CaseSummary finish();
+
+  /// Lobes of slice k of a volume, where the summary's come from an atlas and a map was asked for;
+  /// see LobeMeasures::map_of. After finish().
+  torch::Tensor lobe_map(int64_t k) const { return lobes_->map_of(k); }
 
   /// As far as it is known: its classes, from the start.
   const CaseSummary& summary() const { return summary_; }
@@ -67,6 +74,7 @@ class CaseMeasures {
   void share_by_masks(double voxel_ml);
   void share_by_network(const Geometry& upright);
   void share_by_threshold(const LungEstimate& lungs);
+  void lobes_of(const LungsInCells& lungs);
 
   std::string model_name_;
   bool has_typicality_ = false;
@@ -78,6 +86,7 @@ class CaseMeasures {
   LungEstimator lungs_;  // the threshold's, which stands in where others fail
   // The network's, whose small pieces (bowel gas, air under a blanket) these leave out.
   LungEstimator network_lungs_, right_lung_, left_lung_;
+  std::unique_ptr<LobeMeasures> lobes_;
   std::vector<double> lung_typicalities_;            // of the slices
   int64_t lung_or_lesion_ = 0, lesion_outside_ = 0;  // voxels
   Sums any_lesion_;

@@ -56,13 +56,32 @@ std::optional<Severity> severity_of(const ordered_json& j) {
   Severity s{j.at("scale"), whole_of(j.at("score")), j.at("most"), {}, {}};
   if (!j.at("reason").is_null()) s.reason = j.at("reason");
   for (const auto& r : j.at("regions")) {
-    s.regions.push_back(
-        {r.at("region"), {r.at("infected_voxels"), r.at("voxels")}, whole_of(r.at("points"))});
-    if (r.contains("lesion_mean_hu")) {
-      s.regions.back().lesion_mean_hu = optional_of(r["lesion_mean_hu"]);
-    }
+    s.regions.push_back({r.at("region"),
+                         {r.at("infected_voxels"), r.at("voxels")},
+                         whole_of(r.at("points")),
+                         optional_of(r.value("lesion_mean_hu", ordered_json())),
+                         optional_of(r.value("ml", ordered_json())),
+                         optional_of(r.value("mean_hu", ordered_json()))});
   }
   return s;
+}
+
+ordered_json lobes_json(const CaseSummary& c) {
+  if (!c.lobes) return nullptr;
+  ordered_json all = {{"from", c.lobes_from}};
+  all.update(severity_json(c.lobes));
+  for (size_t i = 0; i < c.lobes->regions.size(); ++i) {
+    const RegionSeverity& r = c.lobes->regions[i];
+    auto& region = all["regions"][i];
+    const bool there = r.ml && r.count.voxels > 0;
+    const double share =
+        there ? static_cast<double>(r.count.infected) / static_cast<double>(r.count.voxels) : 0;
+    region["ml"] = optional_json(r.ml);
+    region["infected_ml"] = there ? ordered_json(share * *r.ml) : ordered_json(nullptr);
+    region["infected_share"] = there ? ordered_json(share) : ordered_json(nullptr);
+    region["mean_hu"] = optional_json(r.mean_hu);
+  }
+  return all;
 }
 
 ordered_json objects_json(const std::vector<DicomObject>& objects) {
@@ -171,6 +190,7 @@ ordered_json case_json(const CaseSummary& c) {
           {"attenuation", attenuation_json(c.attenuation)},
           {"severity", severity_json(c.severity)},
           {"acquisition", acquisition_json(c.acquisition)},
+          {"lobes", lobes_json(c)},
           {"dicom_objects", objects_json(c.objects)},
           {"warnings", c.warnings}};
 }
@@ -193,6 +213,10 @@ CaseSummary case_summary_of(const ordered_json& j) {
   c.typicality = optional_of(j.at("typicality"));
   c.attenuation = attenuation_of(j.at("attenuation"));
   c.severity = severity_of(j.at("severity"));
+  if (const auto lobes = j.value("lobes", ordered_json()); !lobes.is_null()) {
+    c.lobes = severity_of(lobes);
+    c.lobes_from = lobes.at("from");
+  }
   c.objects = objects_of(j.at("dicom_objects"));
   if (j.contains("lesion_cm2")) c.lesion_cm2 = optional_of(j["lesion_cm2"]);
   if (j.contains("acquisition")) c.acquisition = acquisition_of(j["acquisition"]);

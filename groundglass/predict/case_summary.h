@@ -47,6 +47,8 @@ struct CaseSummary {
   std::optional<double> typicality = {};
   std::optional<Attenuation> attenuation = {};  ///< of any lesion, volumes in HU
   std::optional<Severity> severity = {};        ///< volumes in HU
+  std::optional<Severity> lobes = {};           ///< volumes in HU: five lobes
+  std::string lobes_from = {};                  ///< kLobesByShape or the file; empty without lobes
   std::vector<DicomObject> objects = {};        ///< that --dicom wrote
   Acquisition acquisition = {};                 ///< of DICOM; of other volumes the spacing alone
 

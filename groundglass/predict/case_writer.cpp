@@ -129,7 +129,8 @@ CaseWriter::CaseWriter(const CaseOutputs& outputs, const Segmenter& segmenter,
       options_(segmenter.options()),
       input_(input),
       volume_(&volume),
-      measures_(names_of(outputs, input), segmenter, volume) {
+      measures_(names_of(outputs, input), segmenter, volume,
+                outputs.save_lobes ? LobeMeasures::Keep::map : LobeMeasures::Keep::numbers) {
   open_sinks();
 }
 
@@ -199,6 +200,7 @@ CaseSummary CaseWriter::finish() {
   for (auto& sink : class_probability_) sink->finish();
   CaseSummary summary = measures_.finish();
   summary.output = mask_name(input_);
+  if (outputs_.save_lobes && summary.lobes_from == kLobesByShape) write_lobes();
   if (outputs_.overlay) write_overlay(summary);
   if (dicom_) {
     if (dicom_mask_) dicom_mask_->finish();
@@ -206,6 +208,12 @@ CaseSummary CaseWriter::finish() {
     summary.objects = dicom_->write(outputs_.output, input_.stem, summary);
   }
   return summary;
+}
+
+void CaseWriter::write_lobes() const {
+  AxialSink<LabelVolumeWriter> sink(path("_lobes.nii.gz"), *volume_);
+  for (int64_t k = 0; k < slices_; ++k) sink.write(measures_.lobe_map(k));
+  sink.finish();
 }
 
 void CaseWriter::write_overlay(const CaseSummary& summary) const {

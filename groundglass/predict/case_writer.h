@@ -22,6 +22,7 @@ struct CaseOutputs {
   bool save_probabilities = false;
   bool overlay = false;
   bool save_lungs = false;                    ///< volumes whose lungs a network finds
+  bool save_lobes = false;                    ///< volumes in HU whose lobes an atlas finds
   bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255
   std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for "class 1"
   DicomOutputs dicom = {};                    ///< of DICOM series and X-rays, besides
@@ -53,9 +54,10 @@ class SliceSink {
 };
 
 /// Writes what a network says of one picture or volume and sums it up: <stem>_mask and, if asked
-/// for, _probability (of any lesion), _probability_1, .. (of each class of several), _lungs and
-/// _overlay; pictures as PNG, volumes as NIfTI on their own grid with a sheet of slices as overlay.
-/// Memory does not grow with the number of slices where the volume is stored in axial ones.
+/// for, _probability (of any lesion), _probability_1, .. (of each class of several), _lungs, _lobes
+/// and _overlay; pictures as PNG, volumes as NIfTI on their own grid with a sheet of slices as
+/// overlay. Memory does not grow with the number of slices where the volume is stored in axial
+/// ones.
 class CaseWriter {
  public:
   /// Of a picture.
@@ -77,6 +79,7 @@ class CaseWriter {
   std::unique_ptr<SliceSink> probability_sink(const std::string& ending) const;
   std::string path(const std::string& ending) const;
   void write_overlay(const CaseSummary& summary) const;
+  void write_lobes() const;
 
   const CaseOutputs& outputs_;
   const SegmenterOptions& options_;

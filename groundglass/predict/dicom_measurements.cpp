@@ -2,6 +2,7 @@
 
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/predict/lobe_source.h"
 
 namespace groundglass {
 namespace {
@@ -22,6 +23,19 @@ MeasuredSite site_of_zone(const std::string& region) {
   if (ends_with(region, "upper")) site.site = {"281392002", "SCT", "Upper zone of lung"};
   if (ends_with(region, "lower")) site.site = {"281394001", "SCT", "Lower zone of lung"};
   return site;
+}
+
+/// "right upper" as a lobe.
+MeasuredSite site_of_lobe(const std::string& region) {
+  const bool right = region.starts_with("right");
+  if (ends_with(region, "middle")) {
+    return {{"72481006", "SCT", "Middle lobe of right lung"},
+            DicomCode{"24028007", "SCT", "Right"}};
+  }
+  const bool upper = ends_with(region, "upper");
+  return {upper ? DicomCode{"45653009", "SCT", "Upper lobe of lung"}
+                : DicomCode{"90572001", "SCT", "Lower lobe of lung"},
+          right ? DicomCode{"24028007", "SCT", "Right"} : DicomCode{"7771000", "SCT", "Left"}};
 }
 
 void add_attenuation(MeasurementGroup& group, const std::optional<Attenuation>& attenuation) {
@@ -73,6 +87,23 @@ std::string lungs_text(const CaseSummary& summary) {
          ", without pieces below 20 ml or a twentieth of the largest.";
 }
 
+void add_lobes(MeasurementGroup& group, const Severity& lobes) {
+  group.quantities.push_back({own_code("score-lobes", "Severity of five lobes, 0 to 25"),
+                              static_cast<double>(*lobes.score), kScore});
+  for (const auto& region : lobes.regions) {
+    const auto site = site_of_lobe(region.region);
+    const double share = 100.0 * static_cast<double>(region.count.infected) /
+                         static_cast<double>(region.count.voxels);
+    const auto add = [&](const DicomCode& what, double value, const DicomCode& unit) {
+      group.quantities.push_back({what, value, unit, {}, site});
+    };
+    if (region.ml) add(own_code("lobe-volume", "Volume of the lobe"), *region.ml, kMillilitre);
+    add(own_code("lung-share", "Share of the lungs that is infected"), share, kPercent);
+    add(own_code("score-lobe", "Severity of a lobe, 0 to 5"), static_cast<double>(*region.points),
+        kScore);
+  }
+}
+
 /// What is said of the lungs and of any lesion; it stands in the first group.
 void add_lungs(MeasurementGroup& group, const CaseSummary& summary) {
   if (summary.lung_ml) {
@@ -83,6 +114,7 @@ void add_lungs(MeasurementGroup& group, const CaseSummary& summary) {
     group.quantities.push_back({own_code("lung-share", "Share of the lungs that is infected"),
                                 100 * *summary.lesion_fraction_of_lung, kPercent});
   }
+  if (summary.lobes && summary.lobes->score) add_lobes(group, *summary.lobes);
   if (!summary.severity || !summary.severity->score) return;
   const Severity& severity = *summary.severity;
   group.quantities.push_back({own_code("score-zones", "Severity of six lung zones, 0 to 24"),
@@ -141,6 +173,13 @@ MeasurementReport measurement_report(const CaseSummary& summary,
     remark("score-zones", "Severity of six lung zones, 0 to 24",
            severity.score ? "Zones are thirds of each lung's own height."
                           : "No score: " + severity.reason + ".");
+  }
+  if (summary.lobes) {
+    const std::string from = summary.lobes_from == kLobesByShape
+                                 ? "Found as " + summary.lobes_from + "."
+                                 : "The lobes are those of a label map that was given.";
+    remark("score-lobes", "Severity of five lobes, 0 to 25",
+           summary.lobes->score ? from : from + " No score: " + summary.lobes->reason + ".");
   }
   if (summary.typicality) {
     remark("typicality", "Distance from what the model was trained on",

@@ -39,9 +39,9 @@ bool is_our_output(const fs::path& path) {
   const std::string stem = stem_of(path.filename());
   const size_t end = stem.find_last_not_of("0123456789");  // "a_probability_2", of class 2
   const std::string without_class = end == std::string::npos ? stem : stem.substr(0, end + 1);
-  constexpr std::array<const char*, 9> kEndings = {"_mask",    "_overlay", "_probability",
-                                                   "_gradcam", "_heat",    "_activation",
-                                                   "_panels",  "_map",     "_lungs"};
+  constexpr std::array<const char*, 10> kEndings = {
+      "_mask",       "_overlay", "_probability", "_gradcam", "_heat",
+      "_activation", "_panels",  "_map",         "_lungs",   "_lobes"};
   if (ends_with(path.string(), ".dcm"))
     return ends_with(stem, "_sc") || ends_with(without_class, "_sc_");  // others say what they are
   return ends_with(without_class, "_probability_") ||

@@ -39,6 +39,8 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                     {"probabilities", job.save_probabilities},
                     {"overlay", job.overlay},
                     {"lungs_saved", job.save_lungs},
+                    {"lobes", segmenter.options().lungs.lobes.name},
+                    {"lobes_saved", job.save_lobes},
                     {"class_numbers", job.class_numbers},
                     {"class_names", job.class_names},
                     {"dicom", job.dicom.words()},

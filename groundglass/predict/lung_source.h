@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "groundglass/predict/lobe_source.h"
+
 namespace groundglass {
 
 class Segmenter;
@@ -25,6 +27,7 @@ struct LungSource {
   /// A volume of class numbers on the grid of the input: what is not 0 is lung.
   std::filesystem::path file = {};
   std::string weights_sha256 = {};  ///< of the network
+  LobeSource lobes = {};            ///< of volumes in HU
 };
 
 }  // namespace groundglass

@@ -50,6 +50,10 @@ MemoryNeed need_of_volume(const AxialSource& source, const Segmenter& segmenter,
     constexpr int64_t kCoarse = LungEstimator::kCoarseness * LungEstimator::kCoarseness;
     const int64_t estimators = segmenter.options().lungs.network ? 5 : 1;  // four, framed
     need.whole += estimators * 3 * voxels / kCoarse * 19 / 16;
+    if (segmenter.options().lungs.lobes.any()) {  // a byte of HU, a side, and lobes, framed and not
+      need.whole += (3 + 3 + 1) * voxels / kCoarse;
+      if (outputs.lobes) need.whole += 3 * voxels / 8 + (info.depth > 0 ? pixels : 0);
+    }
   }
   if (outputs.dicom) {  // bits as collected, packed, in the object and in its digest; key slices
     need.whole += 4 * voxels / 8 * segmenter.classes() + 12 * 3 * 3 * pixels;
@@ -59,7 +63,8 @@ MemoryNeed need_of_volume(const AxialSource& source, const Segmenter& segmenter,
   if (need.turned) {
     const int64_t maps =
         outputs.probabilities ? 1 + (segmenter.classes() > 1 ? segmenter.classes() : 0) : 0;
-    const int64_t kept = 1 + 4 * maps + (outputs.lungs ? 1 : 0), turning = maps > 0 ? 8 : 2;
+    const int64_t kept = 1 + 4 * maps + (outputs.lungs ? 1 : 0) + (outputs.lobes ? 1 : 0),
+                  turning = maps > 0 ? 8 : 2;
     need.whole += voxels * std::max(2 * stored, stored + kept + turning);
   }
   return need;

@@ -10,6 +10,7 @@ namespace groundglass {
 struct ExtraOutputs {
   bool probabilities = false, overlay = false;
   bool lungs = false;  ///< the network's, as masks
+  bool lobes = false;  ///< as a map
   bool dicom = false;  ///< masks and pictures as DICOM objects
 };
 

@@ -6,7 +6,7 @@
 namespace groundglass {
 namespace {
 
-constexpr double kLungSection_cm2 = 3, kCutOff_cm2 = 10;
+constexpr double kLungSection_cm2 = 3;
 
 /// Bins of equal width over an interval of the patient.
 class Bins {
@@ -63,8 +63,8 @@ double step_mm(const Geometry& grid, size_t patient_axis) {
   return most;
 }
 
-/// The sagittal plane between the lungs.
-double plane_between(const Bins& across) {
+/// The middle of the emptiest bin in the middle third.
+double emptiest_place(const Bins& across) {
   const auto& counts = across.counts();
   const size_t begin = counts.size() / 3, end = std::max(begin + 1, 2 * counts.size() / 3);
   const auto middle = static_cast<double>(counts.size() - 1) / 2;
@@ -92,17 +92,6 @@ Range height_of(const Bins& along, double cell_mm3) {
   return thick.low < thick.high ? thick : whole;
 }
 
-bool is_cut_off(const LungCells& cells) {
-  const int64_t slice = cells.height * cells.width;
-  const double cm2_each = cells.grid.spacing_mm[0] * cells.grid.spacing_mm[1] / 100;
-  for (const int64_t k : {int64_t{0}, cells.depth - 1}) {
-    const auto begin = cells.lung.begin() + k * slice;
-    const auto lung = std::count(begin, begin + slice, true);
-    if (static_cast<double>(lung) * cm2_each > kCutOff_cm2) return true;
-  }
-  return false;
-}
-
 void finish(Severity& severity, int (*points_of)(const RegionCount&)) {
   for (const auto& region : severity.regions) {
     if (severity.reason.empty() && region.count.voxels == 0) {
@@ -118,6 +107,28 @@ void finish(Severity& severity, int (*points_of)(const RegionCount&)) {
 }
 
 }  // namespace
+
+bool are_cut_off(const LungCells& cells) {
+  if (cells.depth == 0) return false;
+  const int64_t slice = cells.height * cells.width;
+  const double cm2_each = cells.grid.spacing_mm[0] * cells.grid.spacing_mm[1] / 100;
+  for (const int64_t k : {int64_t{0}, cells.depth - 1}) {
+    const auto begin = cells.lung.begin() + k * slice;
+    const auto lung = std::count(begin, begin + slice, true);
+    if (static_cast<double>(lung) * cm2_each > kCutOffLungs_cm2) return true;
+  }
+  return false;
+}
+
+std::optional<double> plane_between_lungs(const LungCells& cells) {
+  Range x;
+  for_lung(cells, [&](int64_t, const auto& mm) { x.take(mm[0]); });
+  if (!(x.low <= x.high)) return std::nullopt;
+  const double across_mm = step_mm(cells.grid, 0);
+  Bins across(x.low - across_mm / 2, x.high + across_mm / 2, across_mm);
+  for_lung(cells, [&](int64_t, const auto& mm) { across.add(mm[0]); });
+  return emptiest_place(across);
+}
 
 int lobe_points(const RegionCount& lobe) {
   const int64_t n = lobe.infected, of = lobe.voxels;
@@ -153,19 +164,14 @@ Severity severity_of_zones(const LungCells& cells) {
       severity.regions.push_back({std::string(side) + " " + height, {}, {}});
     }
   }
-  Range x, z;
-  for_lung(cells, [&](int64_t, const auto& mm) {
-    x.take(mm[0]);
-    z.take(mm[2]);
-  });
-  if (!(x.low <= x.high)) {
+  const auto between = plane_between_lungs(cells);
+  if (!between) {
     severity.reason = "no lungs were found";
     return severity;
   }
-  const double across_mm = step_mm(cells.grid, 0), along_mm = step_mm(cells.grid, 2);
-  Bins across(x.low - across_mm / 2, x.high + across_mm / 2, across_mm);
-  for_lung(cells, [&](int64_t, const auto& mm) { across.add(mm[0]); });
-  const double plane = plane_between(across);
+  Range z;
+  for_lung(cells, [&](int64_t, const auto& mm) { z.take(mm[2]); });
+  const double plane = *between, along_mm = step_mm(cells.grid, 2);
   const auto side_of = [&](const auto& mm) { return mm[0] < plane ? size_t{0} : size_t{1}; };
   std::array<Bins, 2> along = {Bins(z.low - along_mm / 2, z.high + along_mm / 2, along_mm),
                                Bins(z.low - along_mm / 2, z.high + along_mm / 2, along_mm)};
@@ -191,13 +197,14 @@ Severity severity_of_zones(const LungCells& cells) {
     const int64_t infected = severity.regions[i].count.infected;
     if (infected > 0) severity.regions[i].lesion_mean_hu = hu[i] / static_cast<double>(infected);
   }
-  if (is_cut_off(cells)) severity.reason = "the lungs reach the first or the last slice";
+  if (are_cut_off(cells)) severity.reason = kLungsAreCutOff;
   finish(severity, zone_points);
   return severity;
 }
 
-Severity severity_of_lobes(const std::array<RegionCount, 5>& lobes) {
+Severity severity_of_lobes(const std::array<RegionCount, 5>& lobes, const std::string& reason) {
   Severity severity;
+  severity.reason = reason;
   severity.scale = "five lobes";
   severity.most = 25;
   const std::array<const char*, 5> names = {"right upper", "right middle", "right lower",

@@ -34,7 +34,8 @@ struct RegionSeverity {
   std::string region;  ///< "right upper"
   RegionCount count;
   std::optional<int> points;
-  std::optional<double> lesion_mean_hu = {};  ///< of its infected voxels; nothing without any
+  std::optional<double> lesion_mean_hu = {};    ///< of its infected voxels; nothing without any
+  std::optional<double> ml = {}, mean_hu = {};  ///< of lobes: the region with its lesions
 };
 
 /// How much of the lungs is infected, region by region.
@@ -45,6 +46,17 @@ struct Severity {
   std::string reason;        ///< why there is no score; "" if there is one
   std::vector<RegionSeverity> regions;
 };
+
+/// Why there is no score where more than this of lung lies in the first or last slice.
+constexpr const char* kLungsAreCutOff = "the lungs reach the first or the last slice";
+constexpr double kCutOffLungs_cm2 = 10;
+
+/// Whether the first or the last slice holds that much lung.
+bool are_cut_off(const LungCells& cells);
+
+/// The sagittal plane with the least lung in the middle third of the chest, mm to the patient's
+/// left; nothing without lung.
+std::optional<double> plane_between_lungs(const LungCells& cells);
 
 /// The six zones, 0 to 24: each lung is cut into three equal parts of its own height along the
 /// patient's axis, voxel by voxel; right and left are told apart by the sagittal plane with the
@@ -57,7 +69,9 @@ struct Severity {
 /// Published zones end at the carina and at the inferior pulmonary vein; thirds are our own.
 Severity severity_of_zones(const LungCells& cells);
 
-/// The five lobes, 0 to 25, by a lobe mask: right upper, middle, lower, left upper, lower.
-Severity severity_of_lobes(const std::array<RegionCount, 5>& lobes);
+/// The five lobes, 0 to 25: right upper, middle, lower, left upper, lower.
+///
+/// reason  why there can be no score; "" if there can be one.
+Severity severity_of_lobes(const std::array<RegionCount, 5>& lobes, const std::string& reason = {});
 
 }  // namespace groundglass

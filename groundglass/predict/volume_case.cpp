@@ -31,9 +31,10 @@ CaseSummary predict_volume(Segmenter& segmenter, const CaseOutputs& outputs,
                            const PredictInput& input, Pace& pace, Observer& observer) {
   AxialSource source(input.path, segmenter.options().preprocess.units);
   CaseWriter writer(outputs, segmenter, input, source);
-  const MemoryNeed need = need_of_volume(
-      source, segmenter,
-      {outputs.save_probabilities, outputs.overlay, outputs.save_lungs, outputs.dicom.any()});
+  const MemoryNeed need =
+      need_of_volume(source, segmenter,
+                     {outputs.save_probabilities, outputs.overlay, outputs.save_lungs,
+                      outputs.save_lobes, outputs.dicom.any()});
   pass_slices({segmenter, source, input.path, need}, pace, observer,
               [&](const Image& slice, const SliceResult& result) { writer.take(slice, result); });
   return writer.finish();

@@ -6,6 +6,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
+#include "groundglass/predict/lobe_source.h"
 #include "groundglass/report/study_findings.h"
 
 namespace groundglass {
@@ -70,7 +71,7 @@ ReportedTable lungs_table(const json& c) {
   return table;
 }
 
-ReportedTable zones_table(const json& severity, double voxel_ml) {
+ReportedTable regions_table(const json& severity, double voxel_ml) {
   const json score = severity["score"];
   ReportedTable table;
   table.title = "Severity by " + severity["scale"].get<std::string>() + ": " +
@@ -78,6 +79,8 @@ ReportedTable zones_table(const json& severity, double voxel_ml) {
                                          std::to_string(severity["most"].get<int>())
                                    : "no score (" + severity["reason"].get<std::string>() + ")");
   table.head = {"region", "lesion ml", "region ml", "share", "lesion mean HU", "points"};
+  const bool with_hu = severity["scale"] == "five lobes";
+  if (with_hu) table.head.emplace_back("mean HU");
   for (const auto& region : severity["regions"]) {
     const auto infected = region["infected_voxels"].get<int64_t>();
     const auto voxels = region["voxels"].get<int64_t>();
@@ -86,6 +89,7 @@ ReportedTable zones_table(const json& severity, double voxel_ml) {
                           percent_text(infected, voxels),
                           number_text(value_or_null(region, "lesion_mean_hu"), 0),
                           number_text(region["points"], 0)});
+    if (with_hu) table.rows.back().push_back(number_text(region["mean_hu"], 0));
   }
   return table;
 }
@@ -99,7 +103,18 @@ std::string definition_of(const std::string& scale) {
            "landmarks.";
   }
   return "Points of a lobe: 0 none, 1 below 5 %, 2 from 5 to 25 %, 3 above 25 % and below 50 %, 4 "
-         "from 50 to 75 %, 5 above 75 %.";
+         "from 50 to 75 %, 5 above 75 %. Mean HU is that of the lobe with vessels and lesions.";
+}
+
+/// Who found the lobes, and how far that goes.
+std::string lobes_note(const std::string& from) {
+  if (from != kLobesByShape) return " The lobes are those of " + from + ".";
+  return std::string(" These are ") + kLobesByShape +
+         ": an atlas is laid into each lung by its shape. On lungs of 11 other people, outlined by "
+         "experts, it agreed with the experts' lobes with a Dice of .91 (right upper), .76 (right "
+         "middle), .93 (right lower), .94 (left upper) and .93 (left lower); lungs that disease "
+         "has "
+         "moved were not tried.";
 }
 
 ReportedTable classes_table(const json& classes) {
@@ -198,8 +213,13 @@ CaseReport case_report(const fs::path& folder, const json& c) {
   if (!lungs.rows.empty()) report.tables.push_back(lungs);
   const json severity = value_or_null(c, "severity");
   if (severity.is_object()) {
-    report.tables.push_back(zones_table(severity, voxel_mm3(mask.geometry) / 1000));
+    report.tables.push_back(regions_table(severity, voxel_mm3(mask.geometry) / 1000));
     report.tables.back().note = definition_of(severity["scale"]);
+  }
+  const json lobes = value_or_null(c, "lobes");
+  if (lobes.is_object()) {
+    report.tables.push_back(regions_table(lobes, voxel_mm3(mask.geometry) / 1000));
+    report.tables.back().note = definition_of(lobes["scale"]) + lobes_note(lobes["from"]);
   }
   const json classes = c.value("classes", json::array());
   if (!classes.empty()) report.tables.push_back(classes_table(classes));

@@ -3,12 +3,16 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/volume_reader.h"
+#include "groundglass/predict/lobe_atlas.h"
 #include "groundglass/runs/model_choice.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
+namespace {
 
-LungSource lung_source(const std::string& word, const TrainedModel& trained,
+constexpr const char* kLobeAtlas = "ct_lobes.atlas";
+
+LungSource lungs_alone(const std::string& word, const TrainedModel& trained,
                        const RunSettings& settings, RunnerChoice choice) {
   if (word == "threshold") return {};
   if (word == "none") return {.from = LungsFrom::none, .name = "none"};
@@ -33,6 +37,32 @@ LungSource lung_source(const std::string& word, const TrainedModel& trained,
           .name = lungs.name,
           .network = std::make_shared<Segmenter>(std::move(options)),
           .weights_sha256 = lungs.weights_sha256};
+}
+
+}  // namespace
+
+LungSource lung_source(const std::string& word, const TrainedModel& trained,
+                       const RunSettings& settings, RunnerChoice choice) {
+  LungSource lungs = lungs_alone(word, trained, settings, choice);
+  lungs.lobes = lobe_source({});
+  return lungs;
+}
+
+LobeSource lobe_source(const std::string& word) {
+  if (word == "none") return {};
+  if (fs::is_regular_file(word) && is_volume_name(word)) return {.file = word, .name = word};
+  if (!word.empty() && word != "shape") {
+    fail(ErrorKind::usage, "--lobes " + in_quotes(word) +
+                               ": no such file; expected shape, none, or a volume of labels of "
+                               "lungmask (LTRCLobes) or TotalSegmentator");
+  }
+  const fs::path atlas = bundled_file(kLobeAtlas);
+  if (atlas.empty() && word.empty()) return {};
+  if (atlas.empty()) {
+    fail(ErrorKind::checkpoint, std::string("--lobes shape: there is no ") + kLobeAtlas +
+                                    " beside the bundled models; expected the one of this version");
+  }
+  return {.atlas = std::make_shared<LobeAtlas>(LobeAtlas::read(atlas)), .name = "shape"};
 }
 
 }  // namespace groundglass

@@ -16,7 +16,15 @@ constexpr const char* kLungModel = "ct_lungs";
 ///
 /// Throws Error(usage) for a word that is none of these, else as load_runnable_model() and
 /// segmenter_options() do.
+/// Lobes are those of lobe_source("").
 LungSource lung_source(const std::string& word, const TrainedModel& trained,
                        const RunSettings& settings, RunnerChoice choice = {});
+
+/// Where the lobes come from, as a user says it: "shape" (the bundled atlas), "none", or a volume
+/// file of labels as LobeFile takes it. An empty word is "shape" where the atlas is bundled.
+///
+/// Throws Error(usage) for a word that is none of these, Error(checkpoint) for an atlas that is not
+/// there or cannot be read.
+LobeSource lobe_source(const std::string& word);
 
 }  // namespace groundglass

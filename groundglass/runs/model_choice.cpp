@@ -86,12 +86,15 @@ std::map<std::string, fs::path> bundled_models() {
   return found;
 }
 
-fs::path bundled_model(const std::string& name) {
+fs::path bundled_file(const std::string& name) {
   for (const auto& folder : model_folders()) {
-    const fs::path file = folder / (name + ".safetensors");
-    if (fs::exists(file)) return file;
+    if (fs::exists(folder / name)) return folder / name;
   }
   return {};
+}
+
+fs::path bundled_model(const std::string& name) {
+  return bundled_file(name + ".safetensors");
 }
 
 TrainedModel load_chosen_model(const std::string& word, const std::vector<std::string>& overrides) {

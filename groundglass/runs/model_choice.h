@@ -17,6 +17,8 @@ std::filesystem::path bundled_model(const std::string& name);
 
 /// The files of all bundled models, by name, sorted.
 std::map<std::string, std::filesystem::path> bundled_models();
+/// A file that is bundled with the models, by its whole name; empty if there is none.
+std::filesystem::path bundled_file(const std::string& name);
 
 /// A run folder, a weights file, or the name of a bundled model; an empty word is the default
 /// model.

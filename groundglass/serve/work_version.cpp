@@ -10,6 +10,7 @@
 #include "groundglass/predict/case_measures.h"
 #include "groundglass/predict/dicom_outputs.h"
 #include "groundglass/report/predict_report.h"
+#include "groundglass/runs/lung_choice.h"
 #include "groundglass/serve/archive.h"
 #include "groundglass/serve/version_files.h"
 #include "groundglass/serve/work.h"
@@ -49,7 +50,8 @@ CaseSummary measured(const OrderedImage& image, const torch::Tensor& labels,
                      Observer& observer) {
   const auto names = class_names_of(network);
   const CaseNames case_names = {image.path.string(), network.model.at("name"), names};
-  const LungSource lungs = lungs_of_version(network, lung_file);
+  LungSource lungs = lungs_of_version(network, lung_file);
+  lungs.lobes = lobe_source({});
   AxialSource source(image.path,
                      network.summary.modality == "CT" ? UnitsAsked::hu : UnitsAsked::gray);
   const auto upright = source.view().apply(labels);

@@ -62,7 +62,7 @@ TEST_F(Modality, PredictChoosesTheModelByThePicturesAndSaysWhy) {
                                             "name the model", "one kind at a time"}));
 }
 
-TEST_F(Modality, PredictNamesWhoFoundTheLungsOfAVolume) {
+TEST_F(Modality, PredictNamesWhoFoundTheLungsAndLobesOfAVolume) {
   run("groundglass phantom volume --cases 1 --slices 8 --side 128 --format nifti -q");
   const auto lungs = [&](const std::string& asked) {
     predict("volume --model run_ct --lungs " + asked);
@@ -84,6 +84,23 @@ TEST_F(Modality, PredictNamesWhoFoundTheLungsOfAVolume) {
                    {"--lungs 'nobody'", "expected threshold, none", "ct_lungs"}));
   EXPECT_TRUE(says(predict("ct/cases.csv --lungs volume/labelsTr/case_000.nii.gz", 2).err,
                    {"--lungs", "for one volume", "ct/cases.csv"}));
+
+  predict("volume --model run_ct --lungs threshold --save-lobes");
+  const json lobes = summary()["cases"][0]["lobes"];
+  EXPECT_EQ(lobes["from"], "lobes by shape, not by fissures");
+  EXPECT_EQ(lobes["regions"].size(), 5U);
+  EXPECT_TRUE(std::filesystem::exists(folder / "out" / "case_000_lobes.nii.gz"));
+  predict("volume --model run_ct --lungs threshold --lobes none");
+  EXPECT_TRUE(summary()["cases"][0]["lobes"].is_null());
+
+  EXPECT_TRUE(says(predict("volume --lobes nobody", 2).err,
+                   {"--lobes 'nobody'", "expected shape, none", "lungmask"}));
+  EXPECT_TRUE(says(predict("volume --lobes none --save-lobes", 2).err,
+                   {"--save-lobes", "'none'", "expected shape"}));
+  EXPECT_TRUE(says(predict("ct/cases.csv --lobes volume/labelsTr/case_000.nii.gz", 2).err,
+                   {"--lobes", "for one volume", "ct/cases.csv"}));
+  EXPECT_TRUE(says(predict("volume --model run_ct --lobes volume/labelsTr/case_000.nii.gz", 4).err,
+                   {"case_000.nii.gz", "no label", "expected five lobes"}));
 }
 
 TEST_F(Modality, APictureUnlikeAllTrainingImagesIsSegmentedWithAWarning) {
