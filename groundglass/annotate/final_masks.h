@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "groundglass/annotate/store.h"
+#include "groundglass/data/dataset.h"
 
 namespace groundglass {
 
@@ -37,5 +38,9 @@ struct FinalMasks {
 /// Throws Error(usage) if that annotator has chosen nothing.
 FinalMasks final_masks(AnnotationStore& store, const std::string& annotator = "",
                        Unreviewed unreviewed = Unreviewed::leave_out);
+
+/// The cases with a mask that counts now (chosen, drawn, or by hand where nobody has chosen) as a
+/// data set to train on; without rows if there is none.
+Dataset masked_cases(AnnotationStore& store);
 
 }  // namespace groundglass

@@ -1,5 +1,6 @@
 #include "groundglass/annotate/propose.h"
 
+#include <cmath>
 #include <set>
 
 #include "groundglass/annotate/cases.h"
@@ -13,9 +14,9 @@ namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-/// What all segmenters together say: labels of each image.
-std::vector<torch::Tensor> labels_of(const Proposer& proposer, const std::vector<Image>& images,
-                                     double threshold) {
+/// What all segmenters together say: the mean of their probabilities of each image.
+std::vector<torch::Tensor> probabilities_of(const Proposer& proposer,
+                                            const std::vector<Image>& images) {
   std::vector<torch::Tensor> sums(images.size());
   for (Segmenter* segmenter : proposer.segmenters) {
     const auto results = segmenter->segment(images);
@@ -24,7 +25,7 @@ std::vector<torch::Tensor> labels_of(const Proposer& proposer, const std::vector
     }
   }
   const auto n = static_cast<double>(proposer.segmenters.size());
-  for (auto& sum : sums) sum = labels((sum / n).unsqueeze(0), threshold).squeeze(0);
+  for (auto& sum : sums) sum = sum / n;
   return sums;
 }
 
@@ -41,6 +42,14 @@ void check_classes(const Proposer& proposer, const DataOptions& data) {
 }
 
 }  // namespace
+
+double entropy_bits(const torch::Tensor& probability) {
+  const auto p = probability.to(torch::kFloat64).clamp(0, 1);
+  const auto background = (1 - p.sum(0, /*keepdim=*/true)).clamp(0, 1);
+  const auto outcomes = torch::cat({background, p});
+  const double nats = -torch::xlogy(outcomes, outcomes).sum(0).mean().item<double>();
+  return nats / std::log(2.0);
+}
 
 void propose_cases(AnnotationStore& store, const Round& round, const Proposer& proposer,
                    const std::vector<AnnotationCase>& cases, Observer& observer) {
@@ -66,13 +75,16 @@ void propose_cases(AnnotationStore& store, const Round& round, const Proposer& p
     const size_t end = std::min(waiting.size(), first + kBatch);
     std::vector<Image> images;
     for (size_t i = first; i < end; ++i) images.push_back(read_picture(waiting[i]->image));
-    const auto masks = labels_of(proposer, images, threshold);
+    const auto probabilities = probabilities_of(proposer, images);
     std::vector<Proposal> proposals;
     for (size_t i = first; i < end; ++i) {
       const AnnotationCase& c = *waiting[i];
       const fs::path file = folder / (c.file + ".png");
-      write_png(store.project() / file, stored_mask(masks[i - first], store.notes().data));
-      proposals.push_back({0, c.id, proposer.name, file, proposer.weights_sha256, threshold});
+      const auto& probability = probabilities[i - first];
+      const auto mask = labels(probability.unsqueeze(0), threshold).squeeze(0);
+      write_png(store.project() / file, stored_mask(mask, store.notes().data));
+      proposals.push_back({0, c.id, proposer.name, file, proposer.weights_sha256, threshold,
+                           entropy_bits(probability)});
     }
     store.add_proposals(round.id, proposals);
     observer.on(Progress{"proposals of " + proposer.name, static_cast<int64_t>(end),

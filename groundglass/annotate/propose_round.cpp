@@ -64,19 +64,15 @@ struct Ensemble {
 /// The cases as a data set in memory, with the masks that count now: manual ones in stage 1, chosen
 /// and manual ones in stage 2.
 Dataset labelled_cases(AnnotationStore& store, int64_t stage) {
-  Dataset set{store.notes().source, "annotation project", "mask", {}, {}};
-  const auto add = [&](const AnnotationCase& c, const fs::path& mask) {
-    set.rows.push_back({c.name, c.study, c.patient, c.domain, "", c.image, mask});
-  };
   if (stage == 1) {
+    Dataset set{store.notes().source, "annotation project", "mask", {}, {}};
     for (const auto& c : store.cases()) {
-      if (!c.manual.empty()) add(c, c.manual);
+      if (c.manual.empty()) continue;
+      set.rows.push_back({c.name, c.study, c.patient, c.domain, "", c.image, c.manual});
     }
     return set;
   }
-  for (const auto& mask : final_masks(store, "", Unreviewed::keep_manual).masks) {
-    add(store.case_of(mask.case_id), mask.file);
-  }
+  Dataset set = masked_cases(store);
   if (set.rows.empty()) {
     fail(ErrorKind::data, store.project().string() +
                               ": no case has a mask to train on; propose with --runs or --models");

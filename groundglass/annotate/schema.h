@@ -32,4 +32,9 @@ constexpr std::array<const char*, 8> kSchema = {
     "CREATE UNIQUE INDEX one_choice ON choices(round, case_id, annotator) WHERE replaced IS NULL",
 };
 
+/// Beside layout 1, made when it is first written to: programs that do not know it pass it by.
+constexpr const char* kEntropyTable =
+    "CREATE TABLE IF NOT EXISTS entropies(proposal INTEGER PRIMARY KEY REFERENCES proposals ON "
+    "DELETE CASCADE, bits REAL NOT NULL)";
+
 }  // namespace groundglass

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <set>
 
 #include "groundglass/annotate/cases.h"
@@ -216,6 +217,10 @@ void AnnotationStore::add_proposals(int64_t round, const std::vector<Proposal>& 
         "INSERT INTO proposals(network, case_id, file, weights_sha256, threshold) "
         "VALUES((SELECT id FROM networks WHERE round = ? AND name = ?), ?, ?, ?, ?)",
         {round, p.network, p.case_id, p.file.generic_string(), p.weights_sha256, p.threshold});
+    if (!p.entropy) continue;
+    const int64_t id = database_->last_id();
+    database_->run(kEntropyTable);
+    database_->run("INSERT INTO entropies VALUES(?, ?)", {id, *p.entropy});
   }
   transaction.commit();
 }
@@ -230,6 +235,17 @@ std::vector<Proposal> AnnotationStore::proposals(int64_t round) {
         all.push_back(
             {row.integer(0), row.integer(1), row.text(2), row.text(3), row.text(4), row.real(5)});
       });
+  if (database_->number("SELECT count(*) FROM sqlite_master WHERE name = 'entropies'") == 0) {
+    return all;
+  }
+  std::map<int64_t, double> bits;
+  database_->each("SELECT proposal, bits FROM entropies", {},
+                  [&](const SqlRow& row) { bits[row.integer(0)] = row.real(1); });
+  for (auto& proposal : all) {
+    if (const auto found = bits.find(proposal.id); found != bits.end()) {
+      proposal.entropy = found->second;
+    }
+  }
   return all;
 }
 

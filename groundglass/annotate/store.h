@@ -45,6 +45,9 @@ struct Proposal {
   std::filesystem::path file;  ///< relative to the project
   std::string weights_sha256;
   double threshold = 0.5;
+  /// Mean over the image's pixels of how undecided the network is, in bits; see entropy_bits().
+  /// Nothing for proposals of programs that did not keep it.
+  std::optional<double> entropy = std::nullopt;
 };
 
 /// What stands under a letter of a case's panel.

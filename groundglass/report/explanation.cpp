@@ -215,6 +215,7 @@ ordered_json explain_by_gradient(Segmenter& segmenter, const std::vector<ChosenI
         (job.method == ExplainMethod::grad_cam ? "_gradcam.png" : "_activation.png");
     write_png(figure, four_panel_figure(panels_of(segmenter, job, subject, result.labels, heat)));
     write_png(stem.string() + "_heat.png", jet(heat));
+    if (job.take_heat) job.take_heat(subject.slice, heat);
     observer.on(Progress{"figures", ++done, static_cast<int64_t>(inputs.size()), ""});
     return ordered_json{
         {"input", chosen.input.path.string()},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct ExplainJob {
   int64_t slice = -1;                         ///< of volumes; -1: the one with most of the class
   int64_t filter = -1;                        ///< that the pattern is made for; -1: the mean of all
   std::vector<std::string> class_names = {};  ///< of the recipe
+  /// By gradient: gets each heat map [H,W] in [0,1], upright, and its slice (-1 for pictures).
+  std::function<void(int64_t slice, const torch::Tensor& heat)> take_heat = {};
 };
 
 /// A classifier of whole images, in evaluation mode, and how images must reach it.

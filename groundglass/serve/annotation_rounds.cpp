@@ -2,8 +2,11 @@
 
 #include "groundglass/annotate/cases.h"
 #include "groundglass/annotate/panels.h"
+#include "groundglass/core/text.h"
+#include "groundglass/serve/http_error.h"
 
 namespace groundglass {
+namespace fs = std::filesystem;
 namespace {
 constexpr auto kPatience = std::chrono::minutes(10);
 }
@@ -43,6 +46,26 @@ std::map<int64_t, CaseLocks::Held> CaseLocks::of_project(const std::string& proj
     if (key.first == project && held.until > now) found[key.second] = held;
   }
   return found;
+}
+
+std::vector<std::string> project_names(const fs::path& rounds) {
+  std::vector<std::string> found;
+  std::error_code unknown;
+  for (fs::directory_iterator at(rounds, unknown), end; at != end; at.increment(unknown)) {
+    if (fs::exists(at->path() / "annotation.sqlite", unknown)) {
+      found.push_back(at->path().filename().string());
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+fs::path project_folder(const fs::path& rounds, const std::string& name) {
+  for (const auto& known : project_names(rounds)) {
+    if (known == name) return rounds / name;
+  }
+  throw HttpError(404, ErrorKind::usage,
+                  "annotation project " + in_quotes(name.substr(0, 60)) + ": there is none");
 }
 
 double disagreement(AnnotationStore& store, int64_t case_id,

@@ -37,5 +37,6 @@ void add_job_routes(Api& api, std::vector<Route>& routes);
 void add_result_routes(Api& api, std::vector<Route>& routes);
 void add_run_routes(Api& api, std::vector<Route>& routes);
 void add_round_routes(Api& api, std::vector<Route>& routes);
+void add_training_routes(Api& api, std::vector<Route>& routes);
 
 }  // namespace groundglass

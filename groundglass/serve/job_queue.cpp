@@ -19,7 +19,8 @@ namespace {
 constexpr size_t kMostNotes = 50;
 constexpr double kPatienceSeconds = 10;  ///< of a job that was asked to end
 
-const std::vector<std::string> kLong = {"predict", "explain"};
+const std::vector<std::string> kTraining = {"train"};
+const std::vector<std::string> kLong = {"predict", "explain", "propose"};
 const std::vector<std::string> kShort = {"import", "measure", "export", "report"};
 
 }  // namespace
@@ -33,7 +34,7 @@ JobQueue::~JobQueue() {
 
 void JobQueue::start() {
   workspace_.recover();
-  for (const auto& kinds : {kLong, kShort}) {
+  for (const auto& kinds : {kTraining, kLong, kShort}) {
     lanes_.emplace_back([this, kinds] { work(kinds); });
   }
 }

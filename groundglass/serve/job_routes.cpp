@@ -5,55 +5,13 @@
 #include "groundglass/core/text.h"
 #include "groundglass/serve/api.h"
 #include "groundglass/serve/http_error.h"
+#include "groundglass/serve/request_body.h"
 #include "groundglass/serve/upload_path.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 namespace {
-
-[[noreturn]] void refuse_key(const std::string& key, const std::string& expected) {
-  throw HttpError(400, ErrorKind::usage, key + ": expected " + expected);
-}
-
-std::string text_of(const ordered_json& body, const std::string& key, size_t longest) {
-  if (!body.contains(key) || body[key].is_null()) return "";
-  if (!body[key].is_string()) refuse_key(key, "a text");
-  auto text = body[key].get<std::string>();
-  if (text.size() > longest) refuse_key(key, "at most " + std::to_string(longest) + " bytes");
-  return text;
-}
-
-int64_t number_of(const ordered_json& body, const std::string& key) {
-  if (!body.contains(key) || !body[key].is_number_integer() || body[key].get<int64_t>() < 1) {
-    refuse_key(key, "a number from 1 on");
-  }
-  return body[key];
-}
-
-void check_keys(const ordered_json& body, const std::vector<std::string>& known) {
-  for (const auto& [key, value] : body.items()) {
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      throw HttpError(
-          400, ErrorKind::usage,
-          in_quotes(key.substr(0, 40)) + " is not known here" + did_you_mean(key, known));
-    }
-  }
-}
-
-/// Names of models and who finds the lungs: words, never paths, which would lead out of the
-/// workspace. 'run:NAME' is a run in the folder of runs.
-std::string model_word(const Api& api, const std::string& key, const std::string& text) {
-  const bool run = text.compare(0, 4, "run:") == 0;
-  const std::string name = run ? text.substr(4) : text;
-  const bool plain = std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '_' || c == '-' || (c == '.');
-  });
-  if (!plain || name.compare(0, 1, ".") == 0) {
-    refuse_key(key, "a name of /api/v1/models, found " + in_quotes(text.substr(0, 60)));
-  }
-  return run ? (api.runs / name).string() : name;
-}
 
 StudyRecord ready_study(Api& api, const Call& call) {
   StudyRecord study = api.workspace.study(call.study());
@@ -64,9 +22,20 @@ StudyRecord ready_study(Api& api, const Call& call) {
   return study;
 }
 
+/// Three whole numbers within a volume; of a picture there is nothing to choose.
+ordered_json voxel_of(const ordered_json& voxel, const ImageRecord& image) {
+  const auto& size = image.about["size"];  // D, H, W; voxels are i, j, k
+  bool good = voxel.is_array() && voxel.size() == 3 && size.size() == 3;
+  for (size_t at = 0; good && at < 3; ++at) {
+    good = voxel[at].is_number_integer() && voxel[at] >= 0 && voxel[at] < size[2 - at];
+  }
+  if (!good) refuse_key("voxel", "three whole numbers inside the volume, from 0 on");
+  return voxel;
+}
+
 void create_job(Api& api, Call& call) {
   const auto body = call.json_body(api.limits.json_bytes);
-  check_keys(body, {"kind", "model", "threshold", "lungs", "image", "version"});
+  check_keys(body, {"kind", "model", "threshold", "lungs", "image", "version", "voxel"});
   const StudyRecord study = ready_study(api, call);
   JobRecord job;
   job.kind = text_of(body, "kind", 20);
@@ -85,6 +54,9 @@ void create_job(Api& api, Call& call) {
     job.image = number_of(body, "image");
     job.version = number_of(body, "version");
     api.workspace.version(study.id, job.image, job.version);
+    if (body.contains("voxel") && !body["voxel"].is_null()) {
+      job.order["voxel"] = voxel_of(body["voxel"], api.workspace.image(study.id, job.image));
+    }
   }
   call.reply(api.queue.json(api.queue.add(job)), 202);
 }

@@ -66,11 +66,37 @@ std::vector<VersionRecord> best_versions(Workspace& workspace, const std::string
 
 }  // namespace
 
+ordered_json corrected_cases(Workspace& workspace, const ordered_json& studies) {
+  auto cases = ordered_json::array();
+  for (const auto& id : studies) {
+    for (const auto& version : best_versions(workspace, id)) {
+      if (version.kind != "correction") continue;
+      const auto image = workspace.image(id, version.image);
+      ordered_json one = version_order(workspace, version);
+      one["image"] = image_order(image);
+      if (image.about["kind"] == "volume") {
+        one["image"]["path"] = (workspace.image_folder(id, version.image) / "volume.nii").string();
+      }
+      one["study"] = id;
+      cases.push_back(one);
+    }
+  }
+  return cases;
+}
+
 ordered_json order_of(Workspace& workspace, const JobRecord& job, bool show_identity) {
   ordered_json order = job.order;
   const fs::path folder = workspace.folder() / "jobs" / std::to_string(job.id);
   order["kind"] = job.kind;
   order["folder"] = folder.string();
+  if (job.kind == "train" || job.kind == "propose") {
+    const std::string round = job.order.value("round", "");
+    if (!round.empty()) order["project"] = (workspace.folder() / "rounds" / round).string();
+    if (job.kind == "train" && round.empty()) {
+      order["cases"] = corrected_cases(workspace, job.order["studies"]);
+    }
+    return order;
+  }
   if (job.study.empty()) {  // a training set
     order["cases"] = ordered_json::array();
     for (const auto& id : job.order["studies"]) {

@@ -12,6 +12,10 @@ namespace groundglass {
 /// about is gone.
 nlohmann::ordered_json order_of(Workspace& workspace, const JobRecord& job, bool show_identity);
 
+/// The images of these studies whose latest mask was corrected by hand, as an order names them; of
+/// volumes the copy for viewing. Masks that nobody has corrected are left out.
+nlohmann::ordered_json corrected_cases(Workspace& workspace, const nlohmann::ordered_json& studies);
+
 /// Writes into the workspace what a job has brought so far; may come several times.
 void apply_result(Workspace& workspace, JobRecord& job, const nlohmann::ordered_json& result);
 

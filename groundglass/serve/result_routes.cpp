@@ -191,11 +191,11 @@ void add_result_routes(Api& api, std::vector<Route>& routes) {
   add("GET", version, [](Api& a, Call& call) {
     call.reply(detail_of_version(a.workspace, version_of(a, call), a.show_identity));
   });
-  for (const std::string name : {"mask", "probability", "lungs"}) {
+  for (const std::string name : {"mask", "probability", "lungs", "gradcam"}) {
     add("GET", version + "/" + name + ".nii.gz",
         version_file(name + ".nii.gz", "application/gzip"));
   }
-  for (const std::string name : {"mask", "probability", "gradcam"}) {
+  for (const std::string name : {"mask", "probability", "gradcam", "gradcam_heat"}) {
     add("GET", version + "/" + name + ".png", version_file(name + ".png", "image/png"));
   }
   add("GET", image + "/draft", get_draft);

@@ -53,7 +53,7 @@ class RoundDesk {
 
   void list(Call& call) {
     auto all = ordered_json::array();
-    for (const auto& name : names()) {
+    for (const auto& name : project_names(folder())) {
       AnnotationStore store(folder() / name);
       all.push_back(summary(store, name));
     }
@@ -84,8 +84,9 @@ class RoundDesk {
     const auto body = call.json_body(api_.limits.json_bytes);
     const std::string annotator = annotator_in(body);
     const auto order = body.value("order", ordered_json("listed"));
-    if (order != "listed" && order != "random" && order != "uncertain") {
-      throw HttpError(400, ErrorKind::usage, "order: expected listed, random or uncertain");
+    if (order != "listed" && order != "random" && order != "uncertain" && order != "entropy") {
+      throw HttpError(400, ErrorKind::usage,
+                      "order: expected listed, random, uncertain or entropy");
     }
     const std::lock_guard lock(mutex_);
     const std::string name = name_of(call);
@@ -101,13 +102,52 @@ class RoundDesk {
     if (order == "random") {
       std::shuffle(left.begin(), left.end(), std::random_device());
     } else if (order == "uncertain") {
+      const auto entropies = entropies_of(store, round);
+      const auto entropy = [&](int64_t id) {
+        const auto found = entropies.find(id);
+        return found == entropies.end() ? 0 : found->second;
+      };
       std::stable_sort(left.begin(), left.end(), [&](int64_t a, int64_t b) {
-        return uncertainty(store, name, round, a) > uncertainty(store, name, round, b);
+        return std::pair(uncertainty(store, name, round, a), entropy(a)) >
+               std::pair(uncertainty(store, name, round, b), entropy(b));
       });
+    } else if (order == "entropy") {
+      const auto entropies = entropies_of(store, round);
+      if (entropies.empty()) {
+        throw HttpError(409, ErrorKind::usage,
+                        "order: the round's proposals were made without keeping the entropy of "
+                        "their probabilities; take another order, or propose a new round");
+      }
+      std::stable_sort(left.begin(), left.end(),
+                       [&](int64_t a, int64_t b) { return entropies.at(a) > entropies.at(b); });
     }
     locks_.take({name, left.front()}, annotator);
     tell_lock(name, left.front());
     call.reply(case_view(store, name, round, left.front(), annotator));
+  }
+
+  /// What is there to choose from by hand.
+  void cases(Call& call) {
+    const std::string annotator = annotator_of(call.query("annotator", 64));
+    const std::string name = name_of(call);
+    AnnotationStore store(folder() / name);
+    const Round round = open_round(store);
+    const auto left = left_for(store, round, annotator);
+    const auto entropies = entropies_of(store, round);
+    auto all = ordered_json::array();
+    const std::lock_guard lock(mutex_);
+    for (const int64_t id : shown_in(store, round)) {
+      const auto held = locks_.holder({name, id});
+      const auto bits = entropies.find(id);
+      all.push_back({{"id", id},
+                     {"name", shown_name(store.case_of(id))},
+                     {"done", std::find(left.begin(), left.end(), id) == left.end()},
+                     {"locked_by", held ? ordered_json(held->annotator) : ordered_json(nullptr)},
+                     {"disagreement", uncertainty(store, name, round, id)},
+                     {"entropy_bits", bits == entropies.end() ? ordered_json(nullptr)
+                                                              : ordered_json(bits->second)}});
+    }
+    call.reply(all);
   }
 
   void get_case(Call& call) {
@@ -225,25 +265,8 @@ class RoundDesk {
  private:
   fs::path folder() const { return api_.workspace.folder() / "rounds"; }
 
-  std::vector<std::string> names() const {
-    std::vector<std::string> found;
-    std::error_code unknown;
-    for (fs::directory_iterator at(folder(), unknown), end; at != end; at.increment(unknown)) {
-      if (fs::exists(at->path() / "annotation.sqlite", unknown)) {
-        found.push_back(at->path().filename().string());
-      }
-    }
-    std::sort(found.begin(), found.end());
-    return found;
-  }
-
   std::string name_of(const Call& call) const {
-    const std::string& name = call.parts.at("round");
-    for (const auto& known : names()) {
-      if (known == name) return name;
-    }
-    throw HttpError(404, ErrorKind::usage,
-                    "annotation project " + in_quotes(name.substr(0, 60)) + ": there is none");
+    return project_folder(folder(), call.parts.at("round")).filename().string();
   }
 
   static std::optional<Round> latest_round(AnnotationStore& store) {
@@ -305,6 +328,20 @@ class RoundDesk {
                     "case " + std::to_string(id) + ": is not shown in the latest round");
   }
 
+  std::string shown_name(const AnnotationCase& c) const {
+    return api_.show_identity ? c.name : "Case " + std::to_string(c.id);
+  }
+
+  /// By case: the mean of its networks' entropies. Empty unless all of them kept it.
+  static std::map<int64_t, double> entropies_of(AnnotationStore& store, const Round& round) {
+    std::map<int64_t, double> sums;
+    for (const auto& p : store.proposals(round.id)) {
+      if (!p.entropy) return {};
+      sums[p.case_id] += *p.entropy / static_cast<double>(round.networks.size());
+    }
+    return sums;
+  }
+
   double uncertainty(AnnotationStore& store, const std::string& name, const Round& round,
                      int64_t id) {
     const auto key = std::make_tuple(name, round.id, id);
@@ -332,7 +369,7 @@ class RoundDesk {
     return {{"id", id},
             {"round", round.id},
             {"stage", round.stage},
-            {"name", api_.show_identity ? c.name : "Case " + std::to_string(id)},
+            {"name", shown_name(c)},
             {"height", c.height},
             {"width", c.width},
             {"letters", letters_of(store, round, id)},
@@ -393,6 +430,7 @@ void add_round_routes(Api& api, std::vector<Route>& routes) {
   add("GET", "/rounds", &RoundDesk::list);
   add("GET", "/rounds/{round}", &RoundDesk::get);
   add("POST", "/rounds/{round}/next", &RoundDesk::next);
+  add("GET", "/rounds/{round}/cases", &RoundDesk::cases);
   const std::string one = "/rounds/{round}/cases/{case}";
   add("GET", one, &RoundDesk::get_case);
   add("GET", one + "/image.png", &RoundDesk::image);

@@ -7,6 +7,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/serve/api.h"
 #include "groundglass/serve/http_error.h"
+#include "groundglass/serve/run_scores.h"
 #include "groundglass/serve/upload_path.h"
 
 namespace groundglass {
@@ -16,6 +17,7 @@ namespace {
 
 constexpr double kSilentSeconds = 600;  ///< without a new epoch; then a training counts as stopped
 constexpr size_t kMostRuns = 500;
+constexpr size_t kMostWorst = 12;
 
 const std::vector<std::pair<std::string, std::string>> kShownFiles = {
     {".png", "image/png"},
@@ -130,6 +132,31 @@ ordered_json run_view(const fs::path& runs, const fs::path& run, const ordered_j
       {"changed", known ? environment.value("begun", "") : ""}};
 }
 
+/// The folds that a run is one of, itself included, by number; empty for a run that is no fold.
+ordered_json folds_of(const Api& api, const fs::path& run) {
+  const auto number = [](const fs::path& folder) {
+    const std::string name = folder.filename().string();
+    return name.compare(0, 5, "fold_") == 0 ? number_in(name.substr(5)) : std::nullopt;
+  };
+  std::map<double, fs::path> siblings;
+  std::error_code unknown;
+  if (number(run)) {
+    for (fs::directory_iterator at(run.parent_path(), unknown), end; at != end;
+         at.increment(unknown)) {
+      const auto k = number(at->path());
+      if (k && !at->is_symlink(unknown) && is_run(at->path())) siblings[*k] = at->path();
+    }
+  }
+  auto folds = ordered_json::array();
+  for (const auto& [k, folder] : siblings) {
+    ordered_json fold = run_view(api.runs, folder, curves_of(folder));
+    fold["fold"] = k;
+    fold["test"] = test_scores(folder);
+    folds.push_back(fold);
+  }
+  return folds;
+}
+
 void list_runs(Api& api, Call& call) {
   auto all = ordered_json::array();
   for (const auto& run : find_runs(api.runs)) {
@@ -158,6 +185,10 @@ void get_run(Api& api, Call& call) {
                         ? ordered_json::parse(read_file(run / "test.json"), nullptr, false)
                         : ordered_json(nullptr);
   if (!view["summary"].is_object()) view["summary"] = nullptr;
+  view["test"] = test_scores(run);
+  view["worst"] =
+      worst_images(run, kMostWorst, api.show_identity ? ImageNames::shown : ImageNames::hidden);
+  view["folds"] = folds_of(api, run);
   view["files"] = names;
   call.reply(view);
 }

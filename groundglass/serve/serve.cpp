@@ -294,6 +294,7 @@ std::vector<Route> api_routes(Api& api) {
   add_result_routes(api, routes);
   add_run_routes(api, routes);
   add_round_routes(api, routes);
+  add_training_routes(api, routes);
   return routes;
 }
 

@@ -34,6 +34,19 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
   }
 }
 
+/// Paths below `files`, to the next mark, become 'a file'.
+void hide_files(std::string& text, const std::string& files) {
+  for (size_t at = text.find(files); at != std::string::npos; at = text.find(files, at)) {
+    const size_t end = text.find_first_of(":,;\n", at);
+    text.replace(at, (end == std::string::npos ? text.size() : end) - at, "a file");
+  }
+}
+
+/// The word for a network, whose name is a path where it is a run.
+std::string model_shown(const std::string& name) {
+  return name.find('/') == std::string::npos ? name : "run:" + fs::path(name).filename().string();
+}
+
 ordered_json document_of(const fs::path& path) {
   std::error_code unknown;
   if (!fs::exists(path, unknown)) return nullptr;
@@ -73,22 +86,28 @@ ordered_json view_of_job(const JobRecord& job, const JobProgress& progress) {
           {"eta_s", eta},
           {"notes", job.notes},
           {"error", error},
+          {"run", or_null(job.order.value("run", ""))},
+          {"round", or_null(job.order.value("round", ""))},
           {"file", or_null(fs::path(job.file).filename().string())},
           {"partial", partial}};
 }
 
 std::string without_names(Workspace& workspace, const std::string& study, std::string text) {
-  if (study.empty()) return text;
-  const std::string files = workspace.files_folder(study).string() + "/";
   if (text.find(workspace.folder().string()) == std::string::npos) return text;
+  if (study.empty()) {  // of several studies, or of a round
+    for (const auto& one : workspace.studies()) {
+      hide_files(text, workspace.files_folder(one.id).string() + "/");
+    }
+    replace_all(text, workspace.folder().string() + "/", "");
+    return text;
+  }
+  const std::string files = workspace.files_folder(study).string() + "/";
   // Files within a folder of slices first: their paths begin with the folder's.
   for (const auto& image : workspace.images(study)) {
     replace_all(text, image.about.value("path", "") + ": ",
                 "image " + std::to_string(image.number) + ": ");
   }
-  for (size_t at = text.find(files); at != std::string::npos; at = text.find(files, at)) {
-    text.replace(at, text.find_first_of(":,;\n", at) - at, "a file");
-  }
+  hide_files(text, files);
   replace_all(text, workspace.folder().string() + "/", "");
   return text;
 }
@@ -160,11 +179,12 @@ ordered_json view_of_version(Workspace& workspace, const VersionRecord& version)
   look("probability", "probability.nii.gz", "probability.png");
   look("lungs", "lungs.nii.gz", "lungs.png");
   look("gradcam", "gradcam.png", "gradcam.png");
+  look("gradcam_layer", "gradcam.nii.gz", "gradcam_heat.png");
   return {{"version", version.version},
           {"kind", version.kind},
           {"state", version.state},
           {"problem", or_null(without_names(workspace, version.study, version.problem))},
-          {"author", version.author},
+          {"author", version.kind == "network" ? model_shown(version.author) : version.author},
           {"reason", version.reason},
           {"time", version.time},
           {"parent", or_null(version.parent)},
@@ -179,6 +199,8 @@ ordered_json detail_of_version(Workspace& workspace, const VersionRecord& versio
     return found.is_object() && found.contains(key) ? found[key] : otherwise;
   };
   view["model"] = take("model", nullptr);
+  if (view["model"].is_object())
+    view["model"]["name"] = model_shown(view["model"].value("name", ""));
   ordered_json measures = take("measures", nullptr);
   auto warnings = ordered_json::array();
   if (measures.is_object()) {
@@ -196,6 +218,8 @@ ordered_json detail_of_version(Workspace& workspace, const VersionRecord& versio
   view["lesions"] = take("lesions", ordered_json::array());
   view["lesions_total"] = take("lesions_total", 0);
   view["voxel_ml"] = take("voxel_ml", nullptr);
+  const auto heat = document_of(file_of_version(workspace, version, "gradcam.json"));
+  view["gradcam_slices"] = heat.is_object() ? heat["slices"] : ordered_json::array();
   view["note"] = kNotAMedicalDevice;
   return view;
 }

@@ -58,6 +58,8 @@ void run_order(const std::filesystem::path& order, const RunSettings& settings,
   if (kind == "report") return do_report(work);
   if (kind == "measure") return do_measure(work);
   if (kind == "export") return do_export(work);
+  if (kind == "train") return do_train(work);
+  if (kind == "propose") return do_propose(work);
   fail(ErrorKind::usage, order.string() + ": no job is called '" + kind + "'");
 }
 

@@ -28,7 +28,7 @@ struct Work {
 };
 
 /// Does the job of an order file (written by order_of()) and tells what comes of it. Throws as the
-/// functions do that it calls: those of `predict`, `explain` and `report`.
+/// functions do that it calls: those of `predict`, `explain`, `report`, `train` and `annotate`.
 void run_order(const std::filesystem::path& order, const RunSettings& settings, const Teller& tell);
 
 // The kinds of jobs.
@@ -38,5 +38,7 @@ void do_explain(const Work& work);
 void do_report(const Work& work);
 void do_measure(const Work& work);
 void do_export(const Work& work);
+void do_train(const Work& work);
+void do_propose(const Work& work);
 
 }  // namespace groundglass

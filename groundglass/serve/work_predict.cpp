@@ -10,7 +10,6 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/nifti.h"
 #include "groundglass/predict/predict.h"
-#include "groundglass/report/explanation.h"
 #include "groundglass/runs/lung_choice.h"
 #include "groundglass/runs/modality_choice.h"
 #include "groundglass/runs/model_choice.h"
@@ -173,24 +172,6 @@ void do_predict(const Work& work) {
     throw;
   }
   tell_versions(work, job, segmenter, images);
-}
-
-void do_explain(const Work& work) {
-  const OrderedImage image = ordered_image(work.order.at("image"));
-  const auto& version = work.order.at("version");
-  const std::string named = work.text("model");
-  const VersionMeasures measures = read_measures(version.at("network_stem"));
-  const TrainedModel trained =
-      load_chosen_model(named.empty() ? measures.model.at("name").get<std::string>() : named, {});
-  Segmenter segmenter(segmenter_options(trained, work.settings));
-  ExplainJob job;
-  job.output = work.folder() / "figures";
-  make_folder(job.output);
-  job.class_names = trained.recipe.evaluate.class_names;
-  const auto written =
-      explain_by_gradient(segmenter, {{input_of(image), {}, {}}}, job, work.observer);
-  write_file(version.at("stem").get<std::string>() + "_gradcam.png",
-             read_file(written.at(0).at("figure").get<std::string>()));
 }
 
 }  // namespace groundglass

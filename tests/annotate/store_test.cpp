@@ -57,6 +57,30 @@ TEST(Database, TakesBackWhatWasNotCommitted) {
   EXPECT_EQ(database.number("SELECT count(*) FROM t"), 1);
 }
 
+TEST(AnnotationStore, KeepsHowUndecidedANetworkWas) {
+  MadeUpProject made;  // as programs leave it that did not keep it
+  for (const auto& p : made.store.proposals(made.round.id)) EXPECT_FALSE(p.entropy);
+  const Round round = made.store.begin_round(2, 1, {"a", "b"});
+  const int64_t id = cases_of_stage(made.store, 2).front().id;
+  made.store.add_proposals(round.id, {{0, id, "a", "a.png", "", 0.5, 0.125}});
+  made.store.add_proposals(round.id, {{0, id, "b", "b.png", "", 0.5}});
+  const auto again = AnnotationStore(made.store.project()).proposals(round.id);
+  ASSERT_EQ(again.size(), 2U);
+  EXPECT_EQ(again[0].entropy, 0.125);
+  EXPECT_FALSE(again[1].entropy);
+  made.store.drop_unfinished_round();
+  EXPECT_TRUE(made.store.proposals(round.id).empty());
+}
+
+TEST(AnnotationStore, CountsEntropyInBits) {
+  EXPECT_DOUBLE_EQ(entropy_bits(torch::full({1, 2, 2}, 0.5)), 1);
+  EXPECT_DOUBLE_EQ(entropy_bits(torch::zeros({1, 2, 2})), 0);
+  EXPECT_DOUBLE_EQ(entropy_bits(torch::ones({1, 2, 2})), 0);
+  EXPECT_DOUBLE_EQ(entropy_bits(torch::full({3, 2, 2}, 0.25)), 2);  // and the background's quarter
+  const auto half = torch::tensor({0.5F, 0.0F}).view({1, 1, 2});
+  EXPECT_DOUBLE_EQ(entropy_bits(half), 0.5);
+}
+
 TEST(Database, SaysWhatIsWrong) {
   const ScratchFolder folder;
   EXPECT_TRUE(says(complaint(ErrorKind::data,

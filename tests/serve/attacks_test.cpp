@@ -192,6 +192,7 @@ TEST_F(Attacks, AddressesLeadNowhereElse) {
                                    "/%2",
                                    "/api/v1/runs/a%2fb",
                                    "/api/v1/rounds/..%2f..",
+                                   "/api/v1/rounds/..%2f../cases?annotator=a",
                                    "/api/v1/rounds/%2e%2e"}) {
     expect(400, get(target), target);
   }
@@ -286,6 +287,31 @@ TEST_F(Attacks, BodiesHaveLimits) {
          ask("POST /api/v1/studies", good() + length(2) + "Content-Type: text/plain\r\n", "{}"),
          "JSON that any page may send");
   EXPECT_FALSE(fs::exists(*folder_ / "workspace/studies" / study_ / "files/big"));
+}
+
+TEST_F(Attacks, TrainingsAndProposalsStayInside) {
+  const auto post = [](const std::string& path, const std::string& body) {
+    return ask("POST /api/v1" + path, json_headers(body), body);
+  };
+  for (const std::string round : {"..", ".", "../studies", "a/b", "/etc", "a\\b", "\\u0000"}) {
+    expect(404, post("/trainings", "{\"round\": \"" + round + "\"}"), round);
+  }
+  for (const std::string model :
+       {"../x", "run:../x", "run:..", "/etc/passwd", "run:/etc", ".x", "a b", "run:a~b\\n"}) {
+    expect(400, post("/trainings", "{\"model\": \"" + model + "\"}"), model);
+  }
+  for (const std::string body :
+       {"{\"epochs\": 0}", "{\"epochs\": -1}", "{\"epochs\": 1e9}", "{\"epochs\": \"8\"}",
+        "{\"epochs\": 1001}", "{\"studies\": 1}", "{\"studies\": [1]}", "{\"round\": 1}",
+        "{\"run\": \"../x\"}", "{\"run_folder\": \"/tmp/x\"}", "[]"}) {
+    expect(400, post("/trainings", body), body);
+  }
+  expect(404, post("/trainings", "{\"studies\": [\"../../x\"]}"), "a study that is a path");
+  expect(422, post("/trainings", "{}"), "nothing to learn");
+  expect(404, post("/rounds/none/proposals", "{\"stage\": 2, \"models\": [\"x\"]}"), "no round");
+  expect(400, post("/rounds/%2e%2e/proposals", "{}"), "a round that leads out");
+  expect(405, get("/api/v1/trainings"), "nothing to read");
+  EXPECT_FALSE(fs::exists(*folder_ / "workspace/runs"));
 }
 
 TEST_F(Attacks, FormsThatAreNone) {

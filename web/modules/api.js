@@ -1,4 +1,4 @@
-// The server's interface (groundglass/serve/openapi.json), and its events.
+// The server's interface (groundglass/serve/openapi.json).
 
 const base = "/api/v1";
 
@@ -16,24 +16,30 @@ const base = "/api/v1";
 /** @typedef {{name: string, caution: string, threshold: number | null,
  *   calibrated_threshold: number | null, classes: string[]}} VersionModel */
 /** @typedef {ImageVersion & {model: VersionModel | null, measures: Record<string, any> | null,
- *   warnings: string[], lesions: Lesion[], lesions_total: number, voxel_ml: number | null,
+ *   warnings: string[], gradcam_slices: number[], lesions: Lesion[], lesions_total: number, voxel_ml: number | null,
  *   note: string}} VersionDetail */
 /** @typedef {{id: number, kind: string, state: "queued"|"running"|"done"|"failed"|"cancelled",
  *   study: string | null, image: number | null, version: number | null, what: string, done: number,
  *   total: number, eta_s: number | null, notes: string[], error: {error: string} | null,
- *   file: string | null, partial: {image: number, url: string, slices: number} | null}} Job */
+ *   run: string | null, round: string | null, file: string | null, partial: {image: number, url: string, slices: number} | null}} Job */
 /** @typedef {{name: string, modality: string, caution: string, bundled: boolean}} Model */
 /** @typedef {{name: string, version: string, commit: string, note: string, workspace: string,
  *   limits: Record<string, number>}} Version */
 /** @typedef {{name: string, kind: string, model: string, state: string, epoch: number, epochs: number,
  *   eta_s: number | null, best: number | null, changed: string}} Run */
+/** @typedef {{cases: number, best_epoch: number | null, threshold: number | null, dice: number | null,
+ *   iou: number | null, precision: number | null, sensitivity: number | null}} TestScores */
+/** @typedef {Run & {fold: number, test: TestScores | null}} Fold */
 /** @typedef {Run & {curves: Record<string, number | null>[], notes: string,
- *   summary: Record<string, any> | null, files: string[]}} RunDetail */
+ *   summary: Record<string, any> | null, files: string[], test: TestScores | null, folds: Fold[],
+ *   worst: {name: string, dice: number, missed: number, added: number, infected: number}[]}} RunDetail */
 /** @typedef {{name: string, cases: number, rounds: number, stage: number | null, open: boolean}} Round */
 /** @typedef {Round & {with_manual: number, chosen_or_drawn: number, rejected_and_not_drawn: number,
  *   waiting: number, annotators: {name: string, choices: number, rejected: number, drawn: number,
  *   median_seconds: number | null}[], agreement: Record<string, any> | null,
  *   locks: {case: number, annotator: string, until: string}[]}} RoundDetail */
+/** @typedef {{id: number, name: string, done: boolean, locked_by: string | null, disagreement: number,
+ *   entropy_bits: number | null}} CaseSummary */
 /** @typedef {{id: number, round: number, stage: number, name: string, height: number, width: number,
  *   letters: string[], locked_by: string | null, until: string | null,
  *   choice: Record<string, any> | null, left: number}} Case */
@@ -61,7 +67,7 @@ async function ask(path, options = {}) {
   try {
     response = await fetch(base + path, { credentials: "same-origin", ...options });
   } catch {
-    throw new Refusal(0, "the server does not answer; start `groundglass serve` again and reload the page");
+    throw new Refusal(0, "the server does not answer; start `groundglass serve` again");
   }
   if (response.ok) return response;
   let message = `the server answered ${response.status} to ${path}`;
@@ -159,20 +165,6 @@ export function jobFileUrl(job) {
  */
 export function addressOf(path) {
   return base + path;
-}
-
-/**
- * Follows the server's events; the browser connects again by itself.
- * @param {Record<string, (data: any) => void>} handlers by event: job, study, gone, lock, hello
- * @param {string} [study]
- * @returns {() => void} ends it
- */
-export function follow(handlers, study) {
-  const source = new EventSource(withQuery(`${base}/events`, { study }));
-  for (const [name, handle] of Object.entries(handlers)) {
-    source.addEventListener(name, (event) => handle(JSON.parse(/** @type {MessageEvent} */ (event).data)));
-  }
-  return () => source.close();
 }
 
 /**

@@ -23,6 +23,8 @@ import { walk } from "./planes.js";
  * @property {Volume | null} heat probabilities
  * @property {boolean} heatShown
  * @property {number} heatOpacity
+ * @property {Volume | null} cam Grad-CAM of the slices that were explained
+ * @property {boolean} camShown
  * @property {Uint8Array | null} lungs
  * @property {boolean} lungsShown
  */
@@ -106,16 +108,16 @@ export class SlicePainter {
   }
 
   /**
-   * What is filled over a slice: the mask, else the heat map, else the lungs.
+   * What is filled over a slice: the mask, else the Grad-CAM or the heat map, else the lungs.
    * @param {Plane} plane
    * @param {number} depth
    * @param {ImageData} picture
    * @returns {boolean} false where nothing is there
    */
   overlay(plane, depth, picture) {
-    const { volume, mask, heat, lungs } = this.scene;
+    const { volume, mask, heat, cam, lungs } = this.scene;
     const filled = mask && this.scene.maskShown && this.scene.maskStyle === "fill" ? mask : null;
-    const hot = heat && this.scene.heatShown ? heat : null;
+    const hot = cam && this.scene.camShown ? cam : heat && this.scene.heatShown ? heat : null;
     const lung = lungs && this.scene.lungsShown ? lungs : null;
     if (!filled && !hot && !lung) return false;
     const labels = this.scene.maskIsLabels;

@@ -103,6 +103,20 @@ export async function loadProbability(study, image, version) {
 }
 
 /**
+ * Grad-CAM from 0 to 1; 0 in slices that were not explained.
+ * @param {string} study
+ * @param {Image} image
+ * @param {number} version
+ * @returns {Promise<Volume>}
+ */
+export async function loadGradCam(study, image, version) {
+  const path = `${imagePath(study, image.id)}/versions/${version}`;
+  const volume = image.kind === "volume" ? await readNifti(await getBytes(`${path}/gradcam.nii.gz`))
+    : await pictureVolume(await getBytes(`${path}/gradcam_heat.png`));
+  return { ...volume, slope: 1 / 255, intercept: 0 };
+}
+
+/**
  * @param {string} study
  * @param {Image} image
  * @param {number} version

@@ -30,7 +30,7 @@ export function sceneOf(volume, isPicture, window) {
     volume, isPicture, window, inverted: false,
     cross: /** @type {Triple} */ (volume.dims.map((size) => Math.floor(size / 2))), crossShown: true,
     mask: null, maskIsLabels: true, maskShown: true, maskStyle: "fill", maskOpacity: 0.45,
-    heat: null, heatShown: false, heatOpacity: 0.7, lungs: null, lungsShown: false,
+    heat: null, heatShown: false, heatOpacity: 0.7, cam: null, camShown: false, lungs: null, lungsShown: false,
   };
 }
 
@@ -162,11 +162,12 @@ export class Viewer {
 
   /** Where the cross-hair is: voxel, mm, and the value there, as a line. */
   crossText() {
-    const { volume, cross, isPicture, heat } = this.scene;
+    const { volume, cross, isPicture, heat, cam, camShown } = this.scene;
     const { dims, data, slope, intercept } = volume;
     const index = cross[0] + dims[0] * (cross[1] + dims[1] * cross[2]);
     const value = data[index] * slope + intercept;
-    const probability = heat ? `, p ${fixed(heat.data[index] * heat.slope + heat.intercept, 2)}` : "";
+    const probability = (heat ? `, p ${fixed(heat.data[index] * heat.slope + heat.intercept, 2)}` : "")
+      + (cam && camShown ? `, Grad-CAM ${fixed(cam.data[index] * cam.slope, 2)}` : "");
     if (isPicture) return `column ${cross[0]}, row ${cross[1]}: gray ${fixed(value, 0)}${probability}`;
     const [x, y, z] = toMm(volume.affine, cross);
     const place = [`${fixed(Math.abs(x), 1)} ${x >= 0 ? "R" : "L"}`, `${fixed(Math.abs(y), 1)} ${y >= 0 ? "A" : "P"}`,

@@ -1,6 +1,7 @@
 // Annotation rounds: cases one after the other, chosen blindly with one key, or drawn.
 
-import { follow, getBytes, getJson, Refusal, send, sendFile, withQuery } from "../modules/api.js";
+import { getBytes, getJson, Refusal, send, sendFile, withQuery } from "../modules/api.js";
+import { follow } from "../modules/connection.js";
 import { byId, fill, fixed, make } from "../modules/dom.js";
 import { attempt, footer, frame, say, shortcuts } from "../modules/frame.js";
 import { MaskEditor } from "../modules/mask_editor.js";
@@ -8,8 +9,10 @@ import { picturePlane } from "../modules/planes.js";
 import { writeGrayPng } from "../modules/png.js";
 import { pictureVolume } from "../modules/study_image.js";
 import { sceneOf, Viewer } from "../modules/viewer.js";
+import { networksOfRounds } from "./round_networks.js";
 
 /** @typedef {import("../modules/api.js").Case} Case */
+/** @typedef {import("../modules/api.js").CaseSummary} CaseSummary */
 /** @typedef {import("../modules/api.js").Round} Round */
 /** @typedef {import("../modules/api.js").RoundDetail} RoundDetail */
 /** @typedef {import("../modules/nifti.js").Volume} Volume */
@@ -131,6 +134,11 @@ async function open(current) {
 /** Asks for the next case. */
 async function next() {
   const order = byId("order", HTMLSelectElement).value;
+  byId("cases", HTMLElement).hidden = order !== "hand";
+  if (order === "hand") {
+    await listCases();
+    return;
+  }
   /** @type {Case | null} */
   const current = await send("POST", `/rounds/${encodeURIComponent(state.round)}/next`, { annotator: annotator(), order });
   if (current) {
@@ -143,6 +151,29 @@ async function next() {
   byId("rounds-page", HTMLElement).hidden = false;
   await listRounds();
   say(`nothing is left for ${annotator()} in '${state.round}', or others hold the rest`);
+}
+
+/** Shows the round's cases, to take the next by hand. */
+async function listCases() {
+  state.current = null;
+  document.body.dataset.case = "none";
+  byId("desk", HTMLElement).hidden = true;
+  byId("rounds-page", HTMLElement).hidden = false;
+  /** @type {CaseSummary[]} */
+  const cases = await getJson(withQuery(`/rounds/${encodeURIComponent(state.round)}/cases`, { annotator: annotator() }));
+  const held = (/** @type {CaseSummary} */ { locked_by: by }) => by !== null && by !== annotator();
+  fill(byId("case-list", HTMLElement), make("table", {},
+    make("thead", {}, make("tr", {}, ...["Case", "State", "Masks differ by", "Entropy", ""].map((text) => make("th", { scope: "col" }, text)))),
+    make("tbody", {}, ...cases.map((one) => make("tr", {},
+      make("th", { scope: "row" }, one.name),
+      make("td", {}, held(one) ? `${one.locked_by} works on it` : one.done ? "answered" : "open"),
+      make("td", { className: "number" }, fixed(one.disagreement, 3)),
+      make("td", { className: "number" }, one.entropy_bits === null ? "–" : `${fixed(1000 * one.entropy_bits, 1)} mbit`),
+      make("td", {}, make("button", {
+        type: "button", disabled: held(one), "aria-label": `Open ${one.name}`, onclick: () => attempt(async () => {
+          await open(await send("PUT", `/rounds/${encodeURIComponent(state.round)}/cases/${one.id}/lock`, { annotator: annotator() }));
+        }),
+      }, "Open")))))));
 }
 
 /**
@@ -218,6 +249,7 @@ function enter(name) {
 async function listRounds() {
   /** @type {Round[]} */
   const rounds = await getJson("/rounds");
+  showNetworks(rounds.map(({ name }) => name));
   fill(byId("rounds", HTMLElement), rounds.length === 0
     ? make("p", { className: "hint" }, "There are no rounds yet: `groundglass annotate init DATASET -o WORKSPACE/rounds/NAME` begins one.")
     : make("table", {},
@@ -316,8 +348,12 @@ byId("keys", HTMLButtonElement).onclick = shortcuts(() => (state.editor ? [
   { keys: [" "], text: "draw", run: startDrawing },
 ]));
 listen();
+const showNetworks = networksOfRounds(listRounds);
 attempt(async () => {
   await footer();
   await listRounds();
-  follow({ lock: ({ round }) => { if (round === state.round && state.current) attempt(showProgress); } });
+  follow({ lock: ({ round }) => { if (round === state.round && state.current) attempt(showProgress); } }, {
+    // A server that was started again has forgotten who holds which case.
+    again: () => state.current && attempt(() => send("PUT", `${casePath()}/lock`, { annotator: annotator() })),
+  });
 });

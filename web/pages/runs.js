@@ -63,13 +63,70 @@ function showRun(run) {
   fill(byId("curves", HTMLElement), ...[...pairs, ...others].map(([title, names]) => curve(title, curves, names)));
   const address = (/** @type {string} */ file) =>
     addressOf(`/runs/${encodeURIComponent(run.name)}/files/${file.split("/").map(encodeURIComponent).join("/")}`);
-  const pictures = run.files.filter((file) => /\.(png|svg)$/.test(file));
-  const rest = run.files.filter((file) => !pictures.includes(file));
+  fill(byId("folds", HTMLElement), ...foldTable(run));
+  fill(byId("test", HTMLElement), ...testTable(run));
+  const sheet = "augmentation.png";
+  fill(byId("augmentation", HTMLElement), run.files.includes(sheet) && make("figure", { className: "sheet" },
+    make("h3", {}, "What the network is trained on"),
+    make("a", { href: address(sheet), target: "_blank", rel: "noopener" }, make("img", { src: address(sheet), alt: "Augmentation sheet, larger in a tab of its own", loading: "lazy" })),
+    make("figcaption", { className: "hint" }, "Training images as they are and as augmentation changes them; a click shows them larger.")));
+  const pictures = run.files.filter((file) => /\.(png|svg)$/.test(file) && file !== sheet);
+  const rest = run.files.filter((file) => !pictures.includes(file) && file !== sheet);
   fill(byId("run-files", HTMLElement),
     pictures.length > 0 && make("div", { className: "pictures" }, ...pictures.map((file) => make("figure", {},
       make("img", { src: address(file), alt: file, loading: "lazy" }), make("figcaption", { className: "hint" }, file)))),
     rest.length > 0 && make("p", {}, "Files: ", ...rest.flatMap((file, index) => [index > 0 && ", ", make("a", { href: address(file) }, file)])),
     run.notes ? make("details", {}, make("summary", {}, "Notes"), make("pre", {}, run.notes)) : null);
+}
+
+const scoreNames = /** @type {const} */ (["dice", "iou", "precision", "sensitivity"]);
+
+/** @param {(string | [string, string])[]} names those with "number" stand to the right */
+const head = (names) => make("thead", {}, make("tr", {}, ...names.map((name) =>
+  make("th", { scope: "col", ...(Array.isArray(name) ? { className: name[1] } : {}) }, Array.isArray(name) ? name[0] : name))));
+
+/**
+ * The folds of a cross-validation, their mean and standard deviation.
+ * @param {RunDetail} run
+ */
+function foldTable({ name, folds }) {
+  if (folds.length === 0) return [];
+  const tested = folds.flatMap(({ test }) => (test ? [test] : []));
+  const mean = (/** @type {number[]} */ values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const summary = scoreNames.map((score) => {
+    const values = tested.flatMap((test) => (test[score] === null ? [] : [/** @type {number} */ (test[score])]));
+    if (values.length === 0) return "–";
+    const middle = mean(values);
+    const sd = values.length < 2 ? null : Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+    return `${fixed(middle, 3)}${sd === null ? "" : ` ± ${fixed(sd, 3)}`}`;
+  });
+  const left = folds.reduce((sum, { eta_s: eta }) => sum + (eta ?? 0), 0);
+  return [make("h3", {}, "Folds"),
+    make("table", {}, head(["Fold", "State", "Best epoch", ...["Dice", "IoU", "Precision", "Sensitivity", "Test images"].map((text) => /** @type {[string, string]} */ ([text, "number"]))]),
+      make("tbody", {}, ...folds.map((fold) => make("tr", {},
+        make("td", {}, make("button", { type: "button", "aria-pressed": String(fold.name === name), "aria-label": `Fold ${fold.fold}`, onclick: () => attempt(() => choose(fold.name)) }, String(fold.fold))),
+        make("td", {}, stateText(fold)), make("td", {}, fold.test?.best_epoch ? String(fold.test.best_epoch) : "–"),
+        ...scoreNames.map((score) => make("td", { className: "number" }, fixed(fold.test?.[score], 3))),
+        make("td", { className: "number" }, fold.test ? String(fold.test.cases) : "–"))),
+      make("tr", {}, make("th", { scope: "row", colSpan: 3 }, `mean ± sd of ${tested.length} of ${folds.length} folds`),
+        ...summary.map((text) => make("td", { className: "number" }, text)), make("td", {})))),
+    make("p", { className: "hint" }, `Pooled over the pixels of each fold's test images.${left > 0 ? ` ${durationText(left)} left in the folds that are being trained.` : ""}`)];
+}
+
+/**
+ * Scores of the test images, and the worst of these.
+ * @param {RunDetail} run
+ */
+function testTable({ test, worst }) {
+  if (!test) return [];
+  const line = `${test.cases} test images: Dice ${fixed(test.dice, 3)}, IoU ${fixed(test.iou, 3)}, precision ${fixed(test.precision, 3)}, sensitivity ${fixed(test.sensitivity, 3)}${
+    test.threshold === null ? "" : ` at threshold ${fixed(test.threshold, 2)}`}.`;
+  return [make("h3", {}, "Test"), make("p", {}, line),
+    worst.length > 0 && make("details", { open: true }, make("summary", {}, "Worst test images with infection"),
+      make("table", {}, head(["Image", ["Dice", "number"], ["Infected px", "number"], ["Missed px", "number"], ["Added px", "number"]]),
+        make("tbody", {}, ...worst.map((one) => make("tr", {}, make("th", { scope: "row" }, one.name),
+          make("td", { className: "number" }, fixed(one.dice, 3)),
+          ...[one.infected, one.missed, one.added].map((pixels) => make("td", { className: "number" }, String(Math.round(pixels)))))))))];
 }
 
 /** @param {Run} run */

@@ -1,8 +1,10 @@
 // The first page: adds studies and lists them.
 
-import { finished, follow, getJson, jobFileUrl, send } from "../modules/api.js";
+import { finished, getJson, jobFileUrl, send } from "../modules/api.js";
+import { follow } from "../modules/connection.js";
 import { bytesText, byId, download, fill, make, timeText } from "../modules/dom.js";
 import { attempt, footer, frame, say } from "../modules/frame.js";
+import { listNetworkJobs, offerModels, train } from "../modules/network_jobs.js";
 import { thumbnail } from "../modules/study_image.js";
 import { checkParts, chosenParts, droppedParts, upload } from "../modules/upload.js";
 
@@ -118,7 +120,9 @@ function remove(study) {
 
 function show() {
   const all = [...studies.values()].sort((a, b) => b.created.localeCompare(a.created));
-  byId("all-studies", HTMLElement).hidden = !all.some((study) => study.images.some((image) => image.versions > 0));
+  const segmented = all.some((study) => study.images.some((image) => image.versions > 0));
+  byId("all-studies", HTMLElement).hidden = !segmented;
+  byId("learn", HTMLElement).hidden = !segmented;
   fill(byId("studies", HTMLElement), all.length === 0
     ? make("p", { className: "hint" }, "There are no studies yet.")
     : make("ul", { className: "cards" }, ...all.map(card)));
@@ -159,18 +163,29 @@ function listen() {
   byId("try-dicom", HTMLButtonElement).onclick = () => tryPhantom("dicom");
   byId("try-xray", HTMLButtonElement).onclick = () => tryPhantom("xray");
   byId("training-set", HTMLButtonElement).onclick = exportAll;
+  byId("train", HTMLButtonElement).onclick = () => train({
+    studies: [], model: byId("train-model", HTMLSelectElement).value, epochs: Number(byId("train-epochs", HTMLInputElement).value),
+  });
+  byId("learn", HTMLElement).addEventListener("toggle", () => attempt(async () => {
+    await offerModels(byId("train-model", HTMLSelectElement));
+    await listNetworkJobs(byId("network-jobs", HTMLElement));
+  }), { once: true });
 }
 
 frame("start");
 listen();
 attempt(async () => {
-  for (const study of /** @type {Study[]} */ (await getJson("/studies"))) studies.set(study.id, study);
-  show();
+  const read = async () => {
+    studies.clear();
+    for (const study of /** @type {Study[]} */ (await getJson("/studies"))) studies.set(study.id, study);
+    show();
+  };
+  await read();
   limits = (await footer()).limits;
   byId("limits", HTMLElement).textContent = `At most ${bytesText(limits.upload_bytes)} and ${limits.files} files.`;
   follow({
     study: (study) => { studies.set(study.id, study); show(); },
     gone: ({ id }) => { studies.delete(id); show(); },
     job: (job) => { if (job.study) { jobs.set(job.study, job); show(); } },
-  });
+  }, { again: () => attempt(read) });
 });

@@ -1,6 +1,7 @@
 // One study: its image with everything that is known about it.
 
-import { follow, getJson } from "../modules/api.js";
+import { getJson } from "../modules/api.js";
+import { follow } from "../modules/connection.js";
 import { byId, fill, make } from "../modules/dom.js";
 import { runExport } from "../modules/exports.js";
 import { attempt, footer, frame, say, shortcuts } from "../modules/frame.js";
@@ -20,6 +21,13 @@ async function listModels() {
     ...models.map(({ name, modality }) => make("option", { value: name }, modality ? `${name} (${modality})` : name)));
 }
 
+/** Jobs of the study that run or wait. */
+async function showJobs() {
+  for (const job of (/** @type {Job[]} */ (await getJson(`/jobs?study=${encodeURIComponent(studyId)}`))).reverse()) {
+    if (job.state === "running" || job.state === "queued") await onJob(job);
+  }
+}
+
 function listen() {
   const on = (/** @type {string} */ id, /** @type {string} */ event, /** @type {() => unknown} */ run) =>
     byId(id, HTMLElement).addEventListener(event, run);
@@ -32,7 +40,7 @@ function listen() {
     const found = state.windows.find(({ name }) => name === byId("window", HTMLSelectElement).value);
     if (found) setWindow(found);
   });
-  for (const id of ["mask-shown", "mask-style", "heat-shown", "lungs-shown", "cross", "invert"]) on(id, "change", takeLayerSettings);
+  for (const id of ["mask-shown", "mask-style", "heat-shown", "cam-shown", "lungs-shown", "cross", "invert"]) on(id, "change", takeLayerSettings);
   on("mask-opacity", "input", takeLayerSettings);
   on("threshold", "input", () => setThreshold(Number(byId("threshold", HTMLInputElement).value)));
   on("threshold-reset", "click", () => setThreshold(state.modelThreshold));
@@ -61,8 +69,9 @@ attempt(async () => {
       if (study.id === studyId && state.study?.state !== "ready" && study.state !== "importing") attempt(openStudy);
     },
     gone: ({ id }) => { if (id === studyId) say("error: this study was deleted", "wrong"); },
-  }, studyId);
-  for (const job of (/** @type {Job[]} */ (await getJson(`/jobs?study=${encodeURIComponent(studyId)}`))).reverse()) {
-    if (job.state === "running" || job.state === "queued") await onJob(job);
-  }
+  }, { study: studyId, again: () => attempt(async () => {
+    await state.desk?.keepDraft();
+    await showJobs();
+  }) });
+  await showJobs();
 });

@@ -5,7 +5,7 @@ import { byId, durationText } from "../modules/dom.js";
 import { attempt, say } from "../modules/frame.js";
 import { readLabels } from "../modules/study_image.js";
 import { showMask } from "./study_layers.js";
-import { openStudy, openVersion } from "./study_open.js";
+import { openGradCam, openStudy, openVersion } from "./study_open.js";
 import { state, studyId, thePath } from "./study_state.js";
 
 /** Masks of a running job may be large: they are not asked for at every slice. */
@@ -30,11 +30,13 @@ export async function onJob(job) {
   if (job.partial && job.partial.image === state.image?.id && running) await attempt(() => showPartial(job));
   if (job.state !== "done" || !state.image) return;
   if (job.kind === "import") await attempt(openStudy);
-  if (job.kind === "predict" || job.kind === "explain") {
+  if (job.kind === "explain" && job.image === state.image.id && job.version === state.detail?.version) {
+    await attempt(() => openGradCam({ show: true }));
+  }
+  if (job.kind === "predict") {
     await attempt(async () => {
       state.versions = await getJson(`${thePath()}/versions`);
       if (state.desk?.editor) say("a new version is there; it is in the list when you have saved or discarded");
-      else if (job.kind === "explain") await openVersion(state.detail?.version ?? null);
       else await openVersion(state.versions.at(-1)?.version ?? null);
     });
   }
@@ -63,7 +65,9 @@ export function startJob(kind) {
     const model = byId("model", HTMLSelectElement).value;
     const job = await send("POST", `/studies/${encodeURIComponent(studyId)}/jobs`, {
       kind, ...(kind === "predict" && model ? { model } : {}),
-      ...(kind === "explain" ? { image: state.image?.id, version } : {}),
+      ...(kind === "explain" ? {
+        image: state.image?.id, version, voxel: state.image?.kind === "volume" ? state.viewer?.scene.cross : null,
+      } : {}),
     });
     say(`${kind} is queued`);
     await onJob(job);

@@ -35,6 +35,7 @@ export function keys() {
     { keys: ["m"], text: "mask on or off", run: () => toggle("mask-shown") },
     { keys: ["o"], text: "mask as area or outline", run: () => toggle("mask-style") },
     { keys: ["h"], text: "probability on or off", run: () => toggle("heat-shown") },
+    { keys: ["g"], text: "Grad-CAM on or off", run: () => toggle("cam-shown") },
     { keys: ["l"], text: "lungs on or off", run: () => toggle("lungs-shown") },
     { keys: [","], text: "threshold 0.01 lower", run: () => state.thresholds && !state.desk?.editor && setThreshold(state.threshold - 0.01) },
     { keys: ["."], text: "threshold 0.01 higher", run: () => state.thresholds && !state.desk?.editor && setThreshold(state.threshold + 0.01) },

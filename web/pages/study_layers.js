@@ -89,7 +89,8 @@ export function showPanels() {
   const hasMap = Boolean(detail?.has.includes("gradcam"));
   const picture = byId("gradcam-picture", HTMLImageElement);
   byId("gradcam-figure", HTMLElement).hidden = !hasMap;
-  const address = hasMap ? addressOf(`${thePath()}/versions/${detail?.version}/gradcam.png`) : "";
+  // Each slice that is explained writes another picture.
+  const address = hasMap ? addressOf(`${thePath()}/versions/${detail?.version}/gradcam.png?n=${state.explained}`) : "";
   if (hasMap && picture.getAttribute("src") !== address) {
     picture.src = address;
     byId("gradcam-link", HTMLAnchorElement).href = address;
@@ -109,10 +110,19 @@ export function enableControls() {
   enable("threshold-reset", state.thresholds !== null && !editing);
   enable("heat-shown", Boolean(state.viewer?.scene.heat));
   enable("lungs-shown", Boolean(state.viewer?.scene.lungs));
+  enable("cam-shown", Boolean(state.viewer?.scene.cam));
   enable("version", state.versions.length > 0 && !editing);
   enable("gradcam", detail?.kind === "network");
   enable("export-start", detail !== null && !editing);
   enable("report", detail !== null);
+}
+
+/** Says which slices have a Grad-CAM, where the image has slices. */
+export function showCamNote() {
+  const slices = state.viewer?.scene.cam && state.detail ? state.detail.gradcam_slices : [];
+  const shown = slices.slice(0, 8).map((slice) => slice + 1).join(", ");
+  byId("cam-note", HTMLElement).textContent = slices.length === 0 ? ""
+    : `There is one of axial slice${slices.length > 1 ? "s" : ""} ${shown}${slices.length > 8 ? ", .." : ""}. The mask covers it: show the mask as outline.`;
 }
 
 /** @param {import("../modules/api.js").Lesion} lesion */
@@ -152,6 +162,7 @@ export function takeLayerSettings() {
   scene.maskStyle = byId("mask-style", HTMLSelectElement).value === "outline" ? "outline" : "fill";
   scene.maskOpacity = Number(byId("mask-opacity", HTMLInputElement).value);
   scene.heatShown = checked("heat-shown");
+  scene.camShown = checked("cam-shown");
   scene.lungsShown = checked("lungs-shown");
   scene.crossShown = checked("cross");
   scene.inverted = checked("invert") && scene.isPicture;

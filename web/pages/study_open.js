@@ -7,12 +7,12 @@ import { exportFormats } from "../modules/exports.js";
 import { attempt, say } from "../modules/frame.js";
 import { ThresholdMeasures } from "../modules/measures.js";
 import {
-  ancestorWith, imagePath, loadImage, loadLungs, loadMask, loadProbability, loadVersion, planesOf,
+  ancestorWith, imagePath, loadGradCam, loadImage, loadLungs, loadMask, loadProbability, loadVersion, planesOf,
 } from "../modules/study_image.js";
 import { sceneOf, Viewer } from "../modules/viewer.js";
 import { windowsOf } from "../modules/windows.js";
 import {
-  enableControls, jumpTo, setThreshold, setWindow, showMask, showPanels, space, takeLayerSettings,
+  enableControls, jumpTo, setThreshold, setWindow, showCamNote, showMask, showPanels, space, takeLayerSettings,
 } from "./study_layers.js";
 import { isPreview, state, studyId, thePath, wantedImage } from "./study_state.js";
 
@@ -83,6 +83,8 @@ export async function openVersion(version) {
   Object.assign(state, { detail, mask, thresholds: null, lungMl: detail.measures?.lung_ml ?? null });
   scene.lungs = null;
   scene.heat = null;
+  scene.cam = null;
+  showCamNote();
   showPanels();
   showMask();
   if (detail.lesions[0]) jumpTo(detail.lesions[0]);
@@ -101,7 +103,31 @@ export async function openVersion(version) {
   setThreshold(state.modelThreshold);
   enableControls();
   state.viewer.moveTo(scene.cross);
+  if (detail.has.includes("gradcam_layer")) await openGradCam();
   document.body.dataset.ready = String(version);
+}
+
+/**
+ * Loads the Grad-CAM of the version on the screen; everything else stays as it is.
+ * @param {{show?: boolean}} [options] show it at once
+ */
+export async function openGradCam({ show = false } = {}) {
+  const { image, detail, turn } = state;
+  if (!image || !detail || !state.viewer) return;
+  const told = await loadVersion(studyId, image.id, detail.version);
+  const cam = told.has.includes("gradcam_layer") ? await loadGradCam(studyId, image, detail.version) : null;
+  if (turn !== state.turn || !state.viewer) return;
+  state.detail = told;
+  state.viewer.scene.cam = cam;
+  if (show && cam) {
+    ++state.explained;
+    byId("cam-shown", HTMLInputElement).checked = true;
+    takeLayerSettings();
+    document.body.dataset.explained = String(state.explained);
+  }
+  showCamNote();
+  showPanels();
+  state.viewer.moveTo(state.viewer.scene.cross);
 }
 
 /**

@@ -18,6 +18,8 @@ export const state = {
   /** The mask of the version. @type {Uint8Array | null} */ mask: null,
   /** @type {import("../modules/measures.js").ThresholdMeasures | null} */ thresholds: null,
   /** The lungs that the program measured last. @type {number | null} */ lungMl: null,
+  /** Counts Grad-CAMs that were made while the page is open. */
+  explained: 0,
   threshold: 0.5,
   modelThreshold: 0.5,
   /** @type {import("../modules/viewer.js").Viewer | null} */ viewer: null,

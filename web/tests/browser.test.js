@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { trainAndProposeAgain } from "./networks.js";
+import { checkOrientations } from "./orientations.js";
+import { surviveAKill } from "./reconnect.js";
 import { voxelMl } from "../modules/measures.js";
 import { readNifti } from "../modules/nifti.js";
 import {
@@ -33,7 +36,7 @@ async function compareText(name, page) {
 
 before(async () => {
   run("phantom", "series", "--format", "dicom", "--cases", "1", "--slices", "20", "--side", "96", "--seed", "7", "-q");
-  run("phantom", "pictures", "--cases", "2", "--slices", "2", "--side", "64", "-q");
+  run("phantom", "pictures", "--cases", "4", "--slices", "1", "--side", "64", "-q");
   run("annotate", "init", "pictures/cases.csv", "-o", join(workspace, "rounds/lungs"), "-q");
   run("annotate", "propose", join(workspace, "rounds/lungs"), "--models", "ct_infection,attention_unet_ct", "-q");
   // A project without manual masks: one network proposes, people accept or draw.
@@ -50,7 +53,10 @@ before(async () => {
     event: "epoch", epoch, loss: 1 / epoch, validation_loss: 1.2 / epoch, soft_dice: 0.2 * epoch, hard_dice: 0.19 * epoch,
     monitor: 0.2 * epoch, learning_rate: 0.001 / epoch, seconds: 2,
   })).join("\n"));
-  writeFileSync(join(training, "test.json"), "{}");
+  writeFileSync(join(training, "test.json"), JSON.stringify({
+    best_epoch: 4, threshold: 0.5, columns: ["id", "tp", "fp", "fn"], items: [["a", 80, 20, 10], ["b", 1, 4, 9], ["c", 0, 3, 0]],
+  }));
+  for (const fold of [0, 1]) cpSync(training, join(workspace, `runs/validated/fold_${fold}`), { recursive: true });
   server = await startServer();
   browser = await startBrowser();
   anna = await visitor(browser, server.address);
@@ -226,6 +232,28 @@ test("everything works with the keyboard alone, and slices repaint quickly", asy
   assert.ok(Math.abs(await shownNumber(page, "ml") - second) < 1e-6);
 });
 
+test("Grad-CAM is a layer of the slices that are asked for", async () => {
+  const { page } = anna;
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("a");
+  assert.ok(await page.locator("#gradcam").isDisabled(), "of a network's mask alone");
+  await page.selectOption("#version", "1");
+  await ready(page, 1);
+  await page.selectOption("#mask-style", "outline");
+  await page.click("#gradcam");
+  await page.waitForSelector('body[data-explained="1"]', { timeout: 60000 });
+  assert.ok(await page.locator("#cam-shown").isChecked());
+  assert.match(await page.locator("#cam-note").innerText(), /There is one of axial slice \d+\./);
+  assert.match(await page.locator("#place").innerText(), /Grad-CAM \d\.\d\d/);
+  const shown = await page.locator('canvas[data-plane="axial"]').screenshot();
+  await page.keyboard.press("g");
+  await painted(page);
+  assert.notDeepEqual(await page.locator('canvas[data-plane="axial"]').screenshot(), shown);
+  await page.keyboard.press("g");
+  await page.reload();
+  await ready(page, 3);
+});
+
 test("lungs and infection are drawn in space", async () => {
   const { page } = anna;
   await page.keyboard.press("3");
@@ -344,11 +372,22 @@ test("proposals of stage two are accepted, rejected, or drawn anew", async () =>
   assert.match(JSON.stringify(status), /"chosen_or_drawn":3/);
 });
 
-test("a training is followed by its curves", async () => {
+test("a training is followed by its curves, folds and worst images", async () => {
   const { page, origin } = anna;
-  await page.goto(`${origin}/runs.html`);
+  await page.goto(`${origin}/runs.html?run=validated~fold_1`);
   await page.waitForSelector("#curves figure");
   await compareText("runs", page);
+  assert.match(await page.locator("#folds").innerText(), /0\.779 ± 0\.000/);
+  await page.click('#folds button[aria-label="Fold 0"]');
+  await page.waitForFunction(() => document.getElementById("run-title")?.textContent === "validated~fold_0");
+});
+
+test("a network is trained on a round, and proposes in the next", () => trainAndProposeAgain(anna.page, anna.origin));
+
+test("left and right, front and head are right however a volume is stored", () => checkOrientations(anna.page, anna.origin));
+
+test("a server that is killed under an open page loses no stroke", async () => {
+  server = await surviveAKill(server, anna, study);
 });
 
 test("no page complained, and none asked anybody else", () => {

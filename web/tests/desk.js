@@ -20,9 +20,12 @@ export function run(...words) {
   return done.stdout;
 }
 
-/** Starts `serve` and waits for the address that it prints. */
-export async function startServer() {
-  const child = spawn(program, ["serve", workspace, "--port", "0"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+/**
+ * Starts `serve` and waits for the address that it prints.
+ * @param {string} [port]
+ */
+export async function startServer(port = "0") {
+  const child = spawn(program, ["serve", workspace, "--port", port], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   const address = await new Promise((resolve, reject) => {
     let said = "";
     const hear = (bytes) => {
@@ -62,7 +65,9 @@ export async function visitor(browser, address) {
   context.on("weberror", (error) => complaints.push(String(error.error())));
   context.on("console", (message) => {
     // A draft that is not there is a 404, which the browser notes by itself.
-    if (message.type() === "error" && !message.location().url.includes("/draft")) complaints.push(message.text());
+    // So are answers of a server that was killed or started anew.
+    const known = message.location().url.includes("/draft") || /ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY|401/.test(message.text());
+    if (message.type() === "error" && !known) complaints.push(message.text());
   });
   const page = await context.newPage();
   await page.goto(address);
@@ -96,8 +101,8 @@ export async function wordsOf(page) {
   const lesions = page.locator("#lesions");
   const found = await lesions.count() > 0 ? await lesions.innerText() : "";
   const text = (await page.locator("main:visible").first().innerText()).replace(found, "");
-  const models = await page.locator("#model option").allTextContents();
-  return text.split("\n").map((line) => line.trim()).filter((line) => line && !models.slice(1).includes(line)).join("\n")
+  const models = await page.locator("#model option:not([value='']), #train-model option:not([value=''])").allTextContents();
+  return text.split("\n").map((line) => line.trim()).filter((line) => line && !models.includes(line)).join("\n")
     .replace(/\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b/g, "#").replace(/\d[\d.,:]*/g, "#");
 }
 
