@@ -20,13 +20,14 @@ constexpr const char* kJobVerb = "serve-job";
 /// A number that cannot be given, where an option has no default to show.
 struct ServeArguments {
   ServeOptions options;
-  std::string folder, runs, certificate, key, proxy;
+  std::string folder, runs, certificate, key, proxy, site;
 };
 
 void run_serve(const ServeArguments& a, const Context& context) {
   ServeOptions options = a.options;
   options.folder = a.folder;
   options.runs = a.runs;
+  options.site = a.site;
   options.tls_certificate = a.certificate;
   options.tls_key = a.key;
   options.proxy_host = a.proxy;
@@ -92,6 +93,8 @@ void add_serve(CLI::App& app, Context& context) {
   verb->add_option("--behind-proxy", a->proxy,
                    "name (and port) under which a proxy that speaks TLS is reached");
   verb->add_option("--runs", a->runs, "folder of trainings to follow (FOLDER/runs)");
+  verb->add_option("--site", a->site,
+                   "TOML file of a site, as for listen: its PACS may be sent to and fetched from");
   verb->add_flag("--show-identity", a->options.show_identity,
                  "show names of files, which may name patients");
   add_engine_options(verb, context);

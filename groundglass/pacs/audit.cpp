@@ -1,5 +1,11 @@
 #include "groundglass/pacs/audit.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -27,6 +33,24 @@ std::string head_text(const std::string& key, int64_t id, const std::string& has
   return hmac_sha256(key, row_text({"head", std::to_string(id), hash}));
 }
 
+/// Held against other processes that write the same trail; freed when its process ends.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder)
+      : handle_(open((folder / "audit.lock").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) {
+    if (handle_ < 0 || flock(handle_, LOCK_EX) != 0) {
+      fail(ErrorKind::data, (folder / "audit.lock").string() + ": cannot be locked (" +
+                                std::strerror(errno) + "); is the folder writable?");
+    }
+  }
+  ~FolderLock() { close(handle_); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int handle_;
+};
+
 }  // namespace
 
 AuditTrail::AuditTrail(const fs::path& folder, std::string key)
@@ -41,6 +65,7 @@ AuditTrail::AuditTrail(const fs::path& folder, std::string key)
 
 void AuditTrail::add(const AuditEvent& e) {
   const std::scoped_lock lock(mutex_);
+  const FolderLock alone(head_.parent_path());  // row and head belong together
   Transaction transaction(database_);
   int64_t id = 1;
   std::string previous;

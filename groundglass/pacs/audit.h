@@ -27,7 +27,7 @@ class AuditTrail {
   /// Opens or makes FOLDER/audit.db and FOLDER/audit.head. Throws Error(data).
   AuditTrail(const std::filesystem::path& folder, std::string key);
 
-  /// Adds a row; it is on the disk when this returns. Safe from several threads.
+  /// Adds a row; it is on the disk when this returns. Safe from several threads and processes.
   void add(const AuditEvent& event);
 
  private:

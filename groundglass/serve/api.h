@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -15,6 +16,8 @@
 
 namespace groundglass {
 
+struct Site;
+
 /// What handlers share. Lives as long as the server.
 struct Api {
   Workspace& workspace;
@@ -23,8 +26,9 @@ struct Api {
   ServeLimits limits;
   std::filesystem::path runs;  ///< folder of trainings, shown read-only
   bool show_identity = false;
-  std::atomic<int64_t> streams = 0;  ///< event streams that are open
-  std::mutex adding = {};            ///< files become part of a study one after the other
+  std::shared_ptr<const Site> site = {};  ///< whose destinations may be sent to; null for none
+  std::atomic<int64_t> streams = 0;       ///< event streams that are open
+  std::mutex adding = {};                 ///< files become part of a study one after the other
 };
 
 /// All routes below /api/v1, but for the document itself, which is one of the embedded files. The
@@ -38,5 +42,6 @@ void add_result_routes(Api& api, std::vector<Route>& routes);
 void add_run_routes(Api& api, std::vector<Route>& routes);
 void add_round_routes(Api& api, std::vector<Route>& routes);
 void add_training_routes(Api& api, std::vector<Route>& routes);
+void add_pacs_routes(Api& api, std::vector<Route>& routes);
 
 }  // namespace groundglass

@@ -21,6 +21,7 @@ constexpr double kPatienceSeconds = 10;  ///< of a job that was asked to end
 
 const std::vector<std::string> kTraining = {"train"};
 const std::vector<std::string> kLong = {"predict", "explain", "propose"};
+const std::vector<std::string> kNetwork = {"send", "fetch"};
 const std::vector<std::string> kShort = {"import", "measure", "export", "report"};
 
 }  // namespace
@@ -34,7 +35,7 @@ JobQueue::~JobQueue() {
 
 void JobQueue::start() {
   workspace_.recover();
-  for (const auto& kinds : {kTraining, kLong, kShort}) {
+  for (const auto& kinds : {kTraining, kLong, kNetwork, kShort}) {
     lanes_.emplace_back([this, kinds] { work(kinds); });
   }
 }

@@ -25,8 +25,9 @@ struct JobProgress {
 
 /// Runs the jobs of a workspace, each in a process of its own: a file that brings a reader down
 /// ends its job and not the server, and the memory of a job goes back when it ends. Trainings stand
-/// in one line, other long jobs (networks) in another, short ones (import, measures, export) in a
-/// third, so that saving a mask does not wait for a network, nor a network for a training.
+/// in one line, other long jobs (networks) in another, what waits for a PACS in a third, short ones
+/// (import, measures, export) in a fourth, so that saving a mask does not wait for a network, nor a
+/// network for a training.
 ///
 /// A job is the program's hidden verb `serve-job ORDER`; see serve/work.h for the lines it prints.
 /// A job whose server was killed is queued again by the next one.

@@ -110,7 +110,7 @@ ordered_json order_of(Workspace& workspace, const JobRecord& job, bool show_iden
     return order;
   }
   const fs::path study = workspace.study_folder(job.study);
-  if (job.kind == "import") {
+  if (job.kind == "import" || job.kind == "fetch") {
     order["files"] = workspace.files_folder(job.study).string();
     order["images"] = (study / "images").string();
     order["show_identity"] = show_identity;
@@ -147,6 +147,9 @@ void apply_result(Workspace& workspace, JobRecord& job, const ordered_json& resu
     study.identity = result.value("identity", ordered_json(nullptr));
     workspace.keep(study);
   }
+  if (result.contains("fetched") && workspace.study(job.study).files == 0) {
+    workspace.add_files(job.study, result["fetched"]["files"], result["fetched"]["bytes"]);
+  }
   if (result.contains("version")) {  // a network's mask is there; lesions follow
     const auto& v = result["version"];
     VersionRecord version;
@@ -174,7 +177,7 @@ void apply_result(Workspace& workspace, JobRecord& job, const ordered_json& resu
 }
 
 void after_failure(Workspace& workspace, const JobRecord& job, const std::string& problem) {
-  if (job.kind == "import") {
+  if (job.kind == "import" || job.kind == "fetch") {
     StudyRecord study = workspace.study(job.study);
     study.state = "failed";
     study.problem = problem;

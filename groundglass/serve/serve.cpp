@@ -8,6 +8,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/pacs/site.h"
 #include "groundglass/serve/api.h"
 #include "groundglass/serve/http_error.h"
 #include "groundglass/serve/target.h"
@@ -107,6 +108,10 @@ void ServeSession::State::open() {
     fail(ErrorKind::usage, "--listen " + options.address +
                                ": others could read along; give --tls-cert and --tls-key, or "
                                "--behind-proxy NAME where a proxy speaks TLS");
+  }
+  if (!options.site.empty()) {
+    api.site = std::make_shared<const Site>(read_site(fs::absolute(options.site)));
+    read_site_key(api.site->options.key);
   }
   if (tls) server.use_tls(options.tls_certificate, options.tls_key);
   raise_handle_limit();
@@ -295,6 +300,7 @@ std::vector<Route> api_routes(Api& api) {
   add_run_routes(api, routes);
   add_round_routes(api, routes);
   add_training_routes(api, routes);
+  add_pacs_routes(api, routes);
   return routes;
 }
 

@@ -15,7 +15,8 @@ struct ServeOptions {
   std::string address = "127.0.0.1";
   int port = -1;  ///< 0: a free one; -1: kServePort, or a free one if it is taken
   std::filesystem::path tls_certificate = {}, tls_key = {};
-  std::string proxy_host = {};  ///< "name" or "name:port" of a proxy that speaks TLS for us
+  std::string proxy_host = {};      ///< "name" or "name:port" of a proxy that speaks TLS for us
+  std::filesystem::path site = {};  ///< TOML file of a site whose destinations may be used
   bool show_identity = false;
   std::vector<std::string> job_command =
       {};  ///< program and words that the path of an order follows
@@ -26,8 +27,8 @@ struct ServeOptions {
 constexpr int kServePort = 8765;
 
 /// A server from its start to its end. Throws Error(usage) for an address other than this machine's
-/// own without TLS or a proxy, for TLS files and ports that cannot be used; Error(data) for a
-/// folder that can be no workspace.
+/// own without TLS or a proxy, for TLS files and ports that cannot be used, and as read_site() and
+/// read_site_key() do; Error(data) for a folder that can be no workspace.
 class ServeSession {
  public:
   explicit ServeSession(ServeOptions options);

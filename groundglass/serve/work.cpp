@@ -59,6 +59,8 @@ void run_order(const std::filesystem::path& order, const RunSettings& settings,
   if (kind == "measure") return do_measure(work);
   if (kind == "export") return do_export(work);
   if (kind == "train") return do_train(work);
+  if (kind == "send") return do_send(work);
+  if (kind == "fetch") return do_fetch(work);
   if (kind == "propose") return do_propose(work);
   fail(ErrorKind::usage, order.string() + ": no job is called '" + kind + "'");
 }

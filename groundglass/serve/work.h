@@ -40,5 +40,12 @@ void do_measure(const Work& work);
 void do_export(const Work& work);
 void do_train(const Work& work);
 void do_propose(const Work& work);
+void do_send(const Work& work);
+void do_fetch(const Work& work);
+
+struct OrderedImage;
+/// The DICOM segmentation ("seg") or report ("sr") of the order's version as a file of the job.
+std::filesystem::path write_dicom_object(const Work& work, const OrderedImage& image,
+                                         const std::string& format);
 
 }  // namespace groundglass

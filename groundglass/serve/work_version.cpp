@@ -122,31 +122,6 @@ std::string export_name(const Work& work, const OrderedImage& image) {
          (work.order.at("version").at("kind") == "correction" ? "corrected" : "predicted");
 }
 
-/// A DICOM segmentation or report of a version.
-fs::path export_dicom(const Work& work, const OrderedImage& image, const std::string& format) {
-  const auto& version = work.order.at("version");
-  const VersionMeasures measures = read_measures(version.at("stem"));
-  const auto labels = read_version_mask(version.at("mask").get<std::string>());
-  DicomOutputs outputs = parse_dicom_outputs(format);
-  outputs.maker.model = measures.model.at("name");
-  outputs.maker.weights_sha256 = measures.model.at("weights_sha256");
-  outputs.maker.caution = measures.model.at("caution");
-  const auto& threshold = measures.model.at("threshold");
-  outputs.maker.options =
-      threshold.is_number() ? "threshold " + shortest(threshold.get<double>()) : "likeliest class";
-  if (version.at("kind") == "correction") outputs.maker.options += ", corrected by hand";
-  set_to_now(outputs.maker);
-  const auto reader = open_volume(image.path, "hu");
-  const auto objects = open_dicom_case(outputs, *reader, measures.summary, LungMaskMaker{});
-  for (int64_t k = 0; k < labels.size(0); ++k) objects->add_slice(labels[k].contiguous());
-  const std::string name = export_name(work, image);
-  CaseSummary summary = measures.summary;
-  for (const auto& object : objects->write(work.folder(), name, summary)) {
-    if (object.kind == format) return work.folder() / object.file;
-  }
-  fail(ErrorKind::internal, format + ": no object was written");
-}
-
 /// An nnU-Net folder of the cases as one archive.
 fs::path export_training_set(const Work& work) {
   std::vector<std::pair<std::string, fs::path>> entries;
@@ -206,6 +181,31 @@ fs::path export_training_set(const Work& work) {
 
 }  // namespace
 
+fs::path write_dicom_object(const Work& work, const OrderedImage& image,
+                            const std::string& format) {
+  const auto& version = work.order.at("version");
+  const VersionMeasures measures = read_measures(version.at("stem"));
+  const auto labels = read_version_mask(version.at("mask").get<std::string>());
+  DicomOutputs outputs = parse_dicom_outputs(format);
+  outputs.maker.model = measures.model.at("name");
+  outputs.maker.weights_sha256 = measures.model.at("weights_sha256");
+  outputs.maker.caution = measures.model.at("caution");
+  const auto& threshold = measures.model.at("threshold");
+  outputs.maker.options =
+      threshold.is_number() ? "threshold " + shortest(threshold.get<double>()) : "likeliest class";
+  if (version.at("kind") == "correction") outputs.maker.options += ", corrected by hand";
+  set_to_now(outputs.maker);
+  const auto reader = open_volume(image.path, "hu");
+  const auto objects = open_dicom_case(outputs, *reader, measures.summary, LungMaskMaker{});
+  for (int64_t k = 0; k < labels.size(0); ++k) objects->add_slice(labels[k].contiguous());
+  const std::string name = export_name(work, image);
+  CaseSummary summary = measures.summary;
+  for (const auto& object : objects->write(work.folder(), name, summary)) {
+    if (object.kind == format) return work.folder() / object.file;
+  }
+  fail(ErrorKind::internal, format + ": no object was written");
+}
+
 void do_measure(const Work& work) {
   const OrderedImage image = ordered_image(work.order.at("image"));
   const auto& version = work.order.at("version");
@@ -256,7 +256,7 @@ void do_export(const Work& work) {
       write_png(file,
                 overlay_of(image, read_version_mask(mask), read_measures(version.at("stem"))));
     } else {
-      file = export_dicom(work, image, format);
+      file = write_dicom_object(work, image, format);
     }
   }
   work.result({{"file", file.string()}});

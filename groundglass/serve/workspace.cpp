@@ -390,7 +390,7 @@ int64_t Workspace::recover() {
   database_->run(
       "UPDATE studies SET state = 'uploading' WHERE state = 'importing' AND id NOT IN (SELECT "
       "study "
-      "FROM jobs WHERE kind = 'import' AND state = 'queued')");
+      "FROM jobs WHERE kind IN ('import', 'fetch') AND state = 'queued')");
   transaction.commit();
   remove_leftovers();
   return count;

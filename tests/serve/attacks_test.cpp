@@ -314,6 +314,25 @@ TEST_F(Attacks, TrainingsAndProposalsStayInside) {
   EXPECT_FALSE(fs::exists(*folder_ / "workspace/runs"));
 }
 
+TEST_F(Attacks, NothingIsSentWithoutASite) {
+  const auto post = [](const std::string& path, const std::string& body) {
+    return ask("POST /api/v1" + path, json_headers(body), body);
+  };
+  const std::string send = "/studies/" + study_ + "/send";
+  for (const std::string to : {"", "127.0.0.1", "http://127.0.0.1:1/", "../pacs", "/etc/passwd"}) {
+    expect(409, post("/fetches", "{\"from\": \"" + to + "\", \"study_uid\": \"1.2\"}"), to);
+    const std::string body = "{\"image\": 1, \"version\": 1, \"to\": \"" + to + "\"}";
+    expect(409, post(send, body), to);
+  }
+  for (const std::string body :
+       {"{\"url\": \"http://x\"}", "{\"site\": \"/tmp/x\"}", "{\"host\": 1}", "[]", "{"}) {
+    expect(400, post("/fetches", body), body);
+    expect(400, post(send, body), body);
+  }
+  expect(404, post("/studies/0123456789abcdef/send", "{\"image\": 1, \"version\": 1}"), "no study");
+  expect(405, get("/api/v1/fetches"), "nothing to read");
+}
+
 TEST_F(Attacks, FormsThatAreNone) {
   const std::string part = "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"";
   expect(415, ask("POST " + files(), good() + length(1), "x"), "no type");

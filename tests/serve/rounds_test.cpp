@@ -64,6 +64,13 @@ class Rounds : public Desk {
   MadeUpProject made;
 };
 
+TEST_F(Desk, KnowsNoPacsWithoutASite) {
+  EXPECT_TRUE(get("/destinations").empty());
+  EXPECT_TRUE(says(post("/fetches", {{"from", "pacs"}, {"study_uid", "1.2"}}, 409)["error"],
+                   {"no PACS is configured", "--site FILE"}));
+  get("/fetches", 405);
+}
+
 TEST_F(Rounds, HandEachCaseToOneAnnotator) {
   EXPECT_EQ(get("/rounds")[0]["name"], "p");
   const json anna = post("/rounds/p/next", {{"annotator", "anna"}});

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <httplib.h>
@@ -26,14 +27,20 @@ using nlohmann::json;
 /// `groundglass serve` in a process group of its own.
 class Program {
  public:
-  explicit Program(const fs::path& workspace) {
+  explicit Program(const fs::path& workspace, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {
+        GROUNDGLASS_BINARY, "serve", workspace.string(), "--port", "0",
+        "--precision",      "fp32",  "--quiet"};
+    words.insert(words.end(), more.begin(), more.end());
+    std::vector<char*> arguments;
+    for (auto& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
     int ends[2] = {};
     EXPECT_EQ(pipe(ends), 0);
     process_ = fork();
     if (process_ == 0) {
       dup2(ends[1], STDOUT_FILENO);
-      execl(GROUNDGLASS_BINARY, GROUNDGLASS_BINARY, "serve", workspace.c_str(), "--port", "0",
-            "--precision", "fp32", "--quiet", static_cast<char*>(nullptr));
+      execv(arguments[0], arguments.data());
       _exit(127);
     }
     close(ends[1]);

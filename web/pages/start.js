@@ -5,6 +5,7 @@ import { follow } from "../modules/connection.js";
 import { bytesText, byId, download, fill, make, timeText } from "../modules/dom.js";
 import { attempt, footer, frame, say } from "../modules/frame.js";
 import { listNetworkJobs, offerModels, train } from "../modules/network_jobs.js";
+import { fetchFromPacs, offerDestinations } from "../modules/pacs.js";
 import { thumbnail } from "../modules/study_image.js";
 import { checkParts, chosenParts, droppedParts, upload } from "../modules/upload.js";
 
@@ -163,6 +164,10 @@ function listen() {
   byId("try-dicom", HTMLButtonElement).onclick = () => tryPhantom("dicom");
   byId("try-xray", HTMLButtonElement).onclick = () => tryPhantom("xray");
   byId("training-set", HTMLButtonElement).onclick = exportAll;
+  byId("fetch", HTMLButtonElement).onclick = () => attempt(() => fetchFromPacs({
+    from: byId("fetch-from", HTMLSelectElement).value, study_uid: byId("fetch-uid", HTMLInputElement).value.trim() || null,
+    accession: byId("fetch-accession", HTMLInputElement).value.trim() || null,
+  }));
   byId("train", HTMLButtonElement).onclick = () => train({
     studies: [], model: byId("train-model", HTMLSelectElement).value, epochs: Number(byId("train-epochs", HTMLInputElement).value),
   });
@@ -181,6 +186,7 @@ attempt(async () => {
     show();
   };
   await read();
+  await offerDestinations(byId("fetch-from", HTMLSelectElement), byId("fetch-section", HTMLElement));
   limits = (await footer()).limits;
   byId("limits", HTMLElement).textContent = `At most ${bytesText(limits.upload_bytes)} and ${limits.files} files.`;
   follow({

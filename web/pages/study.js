@@ -4,6 +4,7 @@ import { getJson } from "../modules/api.js";
 import { follow } from "../modules/connection.js";
 import { byId, fill, make } from "../modules/dom.js";
 import { runExport } from "../modules/exports.js";
+import { offerDestinations, sendToPacs } from "../modules/pacs.js";
 import { attempt, footer, frame, say, shortcuts } from "../modules/frame.js";
 import { onJob, startJob } from "./study_jobs.js";
 import { keys } from "./study_keys.js";
@@ -52,6 +53,9 @@ function listen() {
     format: byId("format", HTMLSelectElement).value,
   }, byId("export-link", HTMLElement))));
   on("report", "click", () => attempt(() => runExport({ study: studyId, format: "report" }, byId("export-link", HTMLElement))));
+  on("pacs-send", "click", () => attempt(() => sendToPacs({
+    study: studyId, image: state.image?.id ?? 0, version: state.detail?.version ?? 0, to: byId("pacs", HTMLSelectElement).value,
+  })));
   on("zoom-in", "click", () => state.viewer?.active.zoomBy(1.25));
   on("zoom-out", "click", () => state.viewer?.active.zoomBy(0.8));
   on("zoom-reset", "click", () => state.viewer?.active.zoomBy(0));
@@ -62,7 +66,7 @@ byId("keys", HTMLButtonElement).onclick = shortcuts(keys);
 listen();
 showPanels();
 attempt(async () => {
-  await Promise.all([openStudy(), listModels(), footer()]);
+  await Promise.all([openStudy(), listModels(), footer(), offerDestinations(byId("pacs", HTMLSelectElement), byId("pacs-row", HTMLElement))]);
   follow({
     job: onJob,
     study: (/** @type {Study} */ study) => {

@@ -115,6 +115,7 @@ export function enableControls() {
   enable("gradcam", detail?.kind === "network");
   enable("export-start", detail !== null && !editing);
   enable("report", detail !== null);
+  enable("pacs-send", detail !== null && !editing && Boolean(state.image?.dicom));
 }
 
 /** Says which slices have a Grad-CAM, where the image has slices. */

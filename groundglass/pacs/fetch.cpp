@@ -1,0 +1,97 @@
+#include "groundglass/pacs/fetch.h"
+
+#include <mutex>
+
+#include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
+#include "groundglass/pacs/site_check.h"
+
+namespace groundglass {
+namespace fs = std::filesystem;
+namespace {
+
+/// Puts images under OUT/<SeriesInstanceUID>/<SOPInstanceUID>.dcm.
+class FolderTaker final : public ImageTaker {
+ public:
+  explicit FolderTaker(fs::path output) : output_(std::move(output)) { make_folder(output_); }
+
+  uint16_t may_take() override { return kStored; }
+
+  fs::path new_part() override {
+    const std::scoped_lock lock(mutex_);
+    return output_ / ("." + std::to_string(++parts_) + ".part");
+  }
+
+  uint16_t take(const ReceivedImage& image, const Peer&, int64_t) override {
+    const std::scoped_lock lock(mutex_);
+    make_folder(output_ / image.series);
+    fs::rename(image.file, output_ / image.series / (image.sop_instance + ".dcm"));
+    ++images_;
+    return kStored;
+  }
+
+  int64_t images() {
+    const std::scoped_lock lock(mutex_);
+    return images_;
+  }
+
+ private:
+  fs::path output_;
+  std::mutex mutex_;
+  int64_t parts_ = 0, images_ = 0;
+};
+
+}  // namespace
+
+void check_query(const StudyQuery& q) {
+  if (q.study.empty() && q.patient.empty() && q.accession.empty() && q.date.empty()) {
+    fail(ErrorKind::usage,
+         "fetch: names nothing to look for, expected --study, --patient, --accession, --date or "
+         "--since");
+  }
+  for (const auto& uid : {q.study, q.series}) {
+    if (!uid.empty() && !is_uid(uid)) {
+      fail(ErrorKind::usage, in_quotes(uid) + ": is no UID, expected digits and dots");
+    }
+  }
+}
+
+std::vector<FoundSeries> find_series(const Site& site, const Destination& from,
+                                     const StudyQuery& query) {
+  return from.url.empty() ? find_by_dimse(from, site.listener.ae, site.tls, query)
+                          : DicomWeb(from, site.tls).find(query);
+}
+
+int64_t retrieve_series(const Site& site, const Destination& from, const FoundSeries& series,
+                        const FetchTo& to) {
+  if (from.url.empty() && to.folder.empty()) {
+    return move_by_dimse(from, site.listener.ae, site.tls, series,
+                         to.move_to.empty() ? site.listener.ae : to.move_to);
+  }
+  if (to.folder.empty()) {
+    fail(ErrorKind::usage, "fetch: from the DICOMweb service " + in_quotes(from.name) +
+                               " images come into a folder; name one with -o");
+  }
+  FolderTaker taker(to.folder);
+  if (from.url.empty()) {
+    check_bind(site);
+    const Listener listener(site.listener_options(), taker);
+    move_by_dimse(from, site.listener.ae, site.tls, series, site.listener.ae);
+  } else {
+    for (const auto& part : DicomWeb(from, site.tls).retrieve(series, to.folder)) {
+      ReceivedImage image;
+      image.file = part;
+      std::string why = why_refused(image);
+      if (why.empty() && image.series != series.series) why = "belongs to another series";
+      if (!why.empty()) {
+        fs::remove(part);
+        fail(ErrorKind::data, "series " + short_uid(series.series) + ": an image " + why);
+      }
+      taker.take(image, {}, 0);
+    }
+  }
+  return taker.images();
+}
+
+}  // namespace groundglass
