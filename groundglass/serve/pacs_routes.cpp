@@ -66,7 +66,8 @@ void create_send(Api& api, Call& call) {
                         ": is no DICOM series, which the objects would refer to");
   }
   check_newest(api, api.workspace.version(job.study, job.image, job.version));
-  const auto objects = body.value("objects", ordered_json({"seg", "sr"}));
+  auto objects = body.value("objects", ordered_json());
+  if (objects.is_null()) objects = ordered_json::array({"seg", "sr"});
   const bool good = objects.is_array() && !objects.empty() && objects.size() <= 2 &&
                     std::all_of(objects.begin(), objects.end(),
                                 [](const auto& o) { return o == "seg" || o == "sr"; });

@@ -120,12 +120,11 @@ TEST_F(Serve, FetchesFromAPacsAndSendsTheCorrectedMaskBack) {
   json odd = order;
   odd["objects"] = {"pdf"};
   EXPECT_TRUE(says(refused(to, odd), {"objects: expected seg, sr or both"}));
-  odd["objects"] = order["objects"];
   const json sent = api.done(api.post(to, order, 202)["id"]);
   EXPECT_TRUE(says(sent["notes"].back(), {"2 of 2 objects sent to pacs"}));
   ASSERT_EQ(pacs.taken.size(), 2U);
   EXPECT_NE(pacs.taken[0].find("1.2.840.10008.5.1.4.1.1.66.4"), std::string::npos) << "SEG";
-  EXPECT_NE(pacs.taken[0].find("corrected by hand"), std::string::npos);
+  EXPECT_NE(pacs.taken[1].find("corrected by hand"), std::string::npos) << "SR";
   EXPECT_NE(pacs.taken[0].find(pacs.study()), std::string::npos);
   pacs.refuses = true;
   const json failed = api.done(api.post(to, order, 202)["id"], "failed");

@@ -2,7 +2,7 @@
 
 import { addressOf, getJson } from "../modules/api.js";
 import { byId, durationText, fill, fixed, make, timeText } from "../modules/dom.js";
-import { attempt, footer, frame } from "../modules/frame.js";
+import { attempt, footer, frame, say } from "../modules/frame.js";
 
 /** @typedef {import("../modules/api.js").Run} Run */
 /** @typedef {import("../modules/api.js").RunDetail} RunDetail */
@@ -160,10 +160,16 @@ async function refresh() {
 frame("runs");
 attempt(async () => {
   await footer();
-  const runs = await refresh();
+  let runs = await refresh();
   if (chosen || runs[0]) await choose(chosen || runs[0].name);
   setInterval(() => {
-    if (document.hidden || !runs.some(({ state }) => state === "running")) return;
-    attempt(async () => { await refresh(); await choose(chosen); });
+    if (document.hidden) return;
+    attempt(async () => {
+      const followed = runs.some(({ state }) => state === "running");
+      runs = await refresh();
+      if (byId("status", HTMLElement).dataset.kind === "wrong") say("the server is back");
+      // The last look at a training is when it has ended.
+      if (chosen && (followed || runs.some(({ state }) => state === "running"))) await choose(chosen);
+    });
   }, refreshSeconds * 1000);
 });

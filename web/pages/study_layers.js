@@ -118,9 +118,14 @@ export function enableControls() {
   enable("pacs-send", detail !== null && !editing && Boolean(state.image?.dicom));
 }
 
-/** Says which slices have a Grad-CAM, where the image has slices. */
+/** Says which slices have a Grad-CAM, where the image has slices, and whether it shows anything. */
 export function showCamNote() {
-  const slices = state.viewer?.scene.cam && state.detail ? state.detail.gradcam_slices : [];
+  const cam = state.viewer?.scene.cam;
+  const slices = cam && state.detail ? state.detail.gradcam_slices : [];
+  if (cam && !cam.data.some((value) => value > 0)) {
+    byId("cam-note", HTMLElement).textContent = "The map is empty: nothing there speaks for infection.";
+    return;
+  }
   const shown = slices.slice(0, 8).map((slice) => slice + 1).join(", ");
   byId("cam-note", HTMLElement).textContent = slices.length === 0 ? ""
     : `There is one of axial slice${slices.length > 1 ? "s" : ""} ${shown}${slices.length > 8 ? ", .." : ""}. The mask covers it: show the mask as outline.`;

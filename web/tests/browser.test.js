@@ -275,6 +275,15 @@ test("a chest X-ray is a picture with window and inversion", async () => {
   await painted(page);
   assert.notDeepEqual(await page.locator("canvas").screenshot(), light);
   await compareText("xray", page);
+  await page.selectOption("#mask-style", "outline");
+  const plain = await page.locator("canvas").screenshot();
+  await page.click("#gradcam");
+  await page.waitForSelector('body[data-explained="1"]', { timeout: 60000 });
+  await painted(page);
+  // Where the network finds nothing in the phantom, nothing speaks for it, and the page says so.
+  const empty = (await page.locator("#cam-note").innerText()).startsWith("The map is empty");
+  assert.equal((await page.locator("canvas").screenshot()).equals(plain), empty);
+  assert.match(await page.locator("#place").innerText(), /Grad-CAM \d\.\d\d/);
 });
 
 test("two studies are compared, and scroll together", async () => {
