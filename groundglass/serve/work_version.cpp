@@ -179,6 +179,13 @@ fs::path export_training_set(const Work& work) {
   return archive;
 }
 
+/// Who made a mask, as DICOM objects name an algorithm (at most 64 characters): a run by its
+/// folder, and never a network alone for what was corrected by hand.
+std::string maker_name(const std::string& model, const std::string& kind) {
+  const std::string after = kind == "correction" ? " (corrected by hand)" : "";
+  return fs::path(model).filename().string().substr(0, 64 - after.size()) + after;
+}
+
 }  // namespace
 
 fs::path write_dicom_object(const Work& work, const OrderedImage& image,
@@ -187,7 +194,7 @@ fs::path write_dicom_object(const Work& work, const OrderedImage& image,
   const VersionMeasures measures = read_measures(version.at("stem"));
   const auto labels = read_version_mask(version.at("mask").get<std::string>());
   DicomOutputs outputs = parse_dicom_outputs(format);
-  outputs.maker.model = measures.model.at("name");
+  outputs.maker.model = maker_name(measures.model.at("name"), version.at("kind"));
   outputs.maker.weights_sha256 = measures.model.at("weights_sha256");
   outputs.maker.caution = measures.model.at("caution");
   const auto& threshold = measures.model.at("threshold");

@@ -124,7 +124,9 @@ TEST_F(Serve, FetchesFromAPacsAndSendsTheCorrectedMaskBack) {
   EXPECT_TRUE(says(sent["notes"].back(), {"2 of 2 objects sent to pacs"}));
   ASSERT_EQ(pacs.taken.size(), 2U);
   EXPECT_NE(pacs.taken[0].find("1.2.840.10008.5.1.4.1.1.66.4"), std::string::npos) << "SEG";
-  EXPECT_NE(pacs.taken[1].find("corrected by hand"), std::string::npos) << "SR";
+  for (const auto& object : pacs.taken) {
+    EXPECT_NE(object.find("ct_infection (corrected by hand)"), std::string::npos);
+  }
   EXPECT_NE(pacs.taken[0].find(pacs.study()), std::string::npos);
   pacs.refuses = true;
   const json failed = api.done(api.post(to, order, 202)["id"], "failed");
