@@ -16,7 +16,8 @@ namespace groundglass {
 /// Li, Wang, Shi, Liu, Hou, "Revisiting batch normalization for practical domain adaptation",
 /// https://arxiv.org/abs/1603.04779; `mix` as in Schneider et al., NeurIPS 2020,
 /// https://arxiv.org/abs/2006.16971, eq. 3.
-/// Differs: the variance is that of all pixels together, not the mean over batches.
+/// Differs: the variance is that of all pixels together, not the mean over batches; see
+/// reestimate_norms().
 ///
 /// mix      share of the rows' statistics in the result; 1 forgets the old ones.
 /// returns  how many layers were listened to.

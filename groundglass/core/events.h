@@ -31,7 +31,10 @@ struct Note {
 struct EpochDone {
   int64_t epoch = 0;  ///< 1 is the first
   int64_t epochs = 0;
-  double loss = 0;             ///< mean over the steps
+  double loss = 0;  ///< mean over the steps
+  /// Pooled over the pixels of the training batches as the steps saw them, before the threshold:
+  /// augmented, with dropout, and with weights that changed meanwhile.
+  double training_dice = -1;
   double validation_loss = 0;  ///< of the whole validation set
   double soft_dice = -1;       ///< pooled over validation pixels, before the threshold
   double hard_dice = -1;       ///< pooled, at the recipe's threshold

@@ -4,7 +4,6 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/torch_version.h"
-#include "groundglass/distributed/team.h"
 #include "groundglass/models/mirrors.h"
 
 namespace groundglass {
@@ -60,6 +59,17 @@ void for_each_batch(torch::nn::Module& model, const PreparedSet& set,
   }
   if (ranks.size() == 1) return;
   if (const int signal = ranks.agreed_stop(stop_signal())) throw Stopped(signal, when_stopped);
+}
+
+std::vector<Entry> entries_of_rank(const std::vector<Entry>& entries, int64_t batch_size,
+                                   const Team& ranks) {
+  if (ranks.size() == 1) return entries;
+  std::vector<Entry> mine;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const int64_t batch = static_cast<int64_t>(i) / batch_size;
+    if (batch % ranks.size() == ranks.rank()) mine.push_back(entries[i]);
+  }
+  return mine;
 }
 
 void for_each_answer(SegmentationModel& model, const PreparedSet& set,

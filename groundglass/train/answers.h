@@ -6,6 +6,7 @@
 
 #include "groundglass/core/engine.h"
 #include "groundglass/data/loader.h"
+#include "groundglass/distributed/team.h"
 #include "groundglass/models/segmentation_model.h"
 
 namespace groundglass {
@@ -46,6 +47,11 @@ void for_each_batch(torch::nn::Module& model, const PreparedSet& set,
                     const std::vector<Entry>& entries, const LoaderOptions& loader,
                     const std::string& when_stopped,
                     const std::function<void(const Batch&)>& visit);
+
+/// The entries of the batches that a rank looks at: every size-th one, the same as those of one
+/// process. All of them in a team of one.
+std::vector<Entry> entries_of_rank(const std::vector<Entry>& entries, int64_t batch_size,
+                                   const Team& ranks);
 
 /// for_each_batch() with the network's answer to each batch: the one loop from slices to logits.
 void for_each_answer(SegmentationModel& model, const PreparedSet& set,

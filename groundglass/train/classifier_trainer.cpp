@@ -39,6 +39,8 @@ class ClassificationTask final : public TrainingTask {
     return over_ranks(sum) / static_cast<double>(images_in_batch(held));
   }
 
+  torch::Tensor run(const torch::Tensor& image) override { return model_->forward(image); }
+
   void validate(const LoaderOptions& loader, const Engine& engine, EpochDone& done) override {
     const auto images = classify(model_, *job_.set, job_.split.validation, loader, engine);
     double loss = 0;

@@ -60,18 +60,6 @@ double mean_over_domains(const Scores& scores, const std::vector<PreparedRow>& r
   return sum / static_cast<double>(pooled.size());
 }
 
-/// The entries of the batches that a rank scores: whole ones, the same as those of one process.
-std::vector<Entry> entries_of_rank(const std::vector<Entry>& entries, int64_t batch_size,
-                                   const Team& ranks) {
-  if (ranks.size() == 1) return entries;
-  std::vector<Entry> mine;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const int64_t batch = static_cast<int64_t>(i) / batch_size;
-    if (batch % ranks.size() == ranks.rank()) mine.push_back(entries[i]);
-  }
-  return mine;
-}
-
 /// A row's score as numbers, and back. Counts are whole and far below 2^53.
 constexpr int64_t kNumbersOfRow = 7 + 2 * ProbabilityHistogram::kBins;
 

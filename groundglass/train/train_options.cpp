@@ -18,6 +18,10 @@ void check_classifier_options(const TrainOptions& options) {
     fail(ErrorKind::recipe,
          "[train] side_weight is set and a classifier has no side outputs to train; set it to 0");
   }
+  if (options.edge_weight > 0) {
+    fail(ErrorKind::recipe,
+         "[train] edge_weight is set and a classifier finds no edges; set it to 0");
+  }
 }
 
 double scheduled_rate(const TrainOptions& o, double progress) {

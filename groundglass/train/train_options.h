@@ -43,6 +43,18 @@ inline Words<BatchNormOver> words_of(BatchNormOver) {
           {"local", BatchNormOver::local}};
 }
 
+/// What has to get better for a training to go on.
+enum class PatienceOn { monitor, validation_loss };
+inline Words<PatienceOn> words_of(PatienceOn) {
+  return {{"monitor", PatienceOn::monitor}, {"validation_loss", PatienceOn::validation_loss}};
+}
+
+/// By which statistics of batch norm an epoch is judged.
+enum class ScoredNorms { moving, re_estimated };
+inline Words<ScoredNorms> words_of(ScoredNorms) {
+  return {{"moving", ScoredNorms::moving}, {"re-estimated", ScoredNorms::re_estimated}};
+}
+
 /// How a network is trained.
 struct TrainOptions {
   int64_t epochs = 50;
@@ -63,12 +75,16 @@ struct TrainOptions {
   int64_t steps_per_epoch = 0;
   Monitor monitor = Monitor::soft_dice;
   int64_t patience = 0;
+  PatienceOn patience_on = PatienceOn::monitor;
   double ema_decay = 0;
   double side_weight = 0;
+  double edge_weight = 0;
   double checkpoint_minutes = 10;
   int64_t loader_threads = 1;
   int64_t seed = 20260101;
   BatchNormOver batch_norm = BatchNormOver::automatic;
+  ScoredNorms norm_statistics = ScoredNorms::moving;
+  int64_t norm_slices = 512;
 
   template <class V>
   void fields(V& v) {
@@ -102,8 +118,16 @@ struct TrainOptions {
               "classes' pooled hard Dice) or 'last' (nothing: the last epoch is kept); all but "
               "'class_dice' take the classes as one"},
              monitor, words_of(monitor));
-    v.field({"patience", "epochs without a better monitor before it stops; 0 for never", 0, 100000},
+    v.field({"patience",
+             "epochs without a better monitor before it stops, counted from where batch norm's "
+             "moving statistics have forgotten their start; 0 for never",
+             0, 100000},
             patience);
+    v.choice(
+        {"patience_on",
+         "'monitor', or 'validation_loss': epochs without a lower loss on the validation rows; "
+         "the best epoch is the monitor's either way"},
+        patience_on, words_of(patience_on));
     v.field(
         {"ema_decay", "of the running mean of the weights that is validated and kept; 0 for none",
          0, 0.99999},
@@ -112,6 +136,11 @@ struct TrainOptions {
              "deep supervision: weight of the mean loss of a network's side outputs; 0 for none", 0,
              100},
             side_weight);
+    v.field({"edge_weight",
+             "weight of the cross-entropy of an Inf-Net's edges with the borders of the masks; 0 "
+             "for none",
+             0, 100},
+            edge_weight);
     v.field({"checkpoint_minutes", "between two checkpoints inside an epoch", 0, 1e6},
             checkpoint_minutes);
     v.field({"loader_threads", "threads that prepare batches beside the training", 1, 256},
@@ -122,6 +151,14 @@ struct TrainOptions {
          "several processes: batch norm over the images of all ('global'), of each ('local') or "
          "'auto': global up to 8 processes"},
         batch_norm, words_of(batch_norm));
+    v.choice({"norm_statistics",
+              "batch norm judges an epoch by its 'moving' mean and variance, or by 're-estimated' "
+              "ones: exact over norm_slices training slices, without augmentation, and kept with "
+              "the weights"},
+             norm_statistics, words_of(norm_statistics));
+    v.field(
+        {"norm_slices", "re-estimated: training slices that are looked at; 0 for all", 0, 10000000},
+        norm_slices);
   }
 
   /// Throws Error(recipe) for a monitor that is a classifier's.
@@ -129,7 +166,7 @@ struct TrainOptions {
 };
 
 /// Throws Error(recipe) for options that mean nothing to a classifier of whole images: a
-/// side_weight.
+/// side_weight, an edge_weight.
 void check_classifier_options(const TrainOptions& options);
 
 /// The step size of a step.

@@ -1,7 +1,10 @@
 #include "groundglass/train/trainer.h"
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/task.h"
 #include "groundglass/core/torch_version.h"
+#include "groundglass/losses/cross_entropy_loss.h"
+#include "groundglass/models/inf_net.h"
 #include "groundglass/train/memory_format.h"
 #include "groundglass/train/training_state.h"
 
@@ -39,8 +42,16 @@ class SegmentationTask final : public TrainingTask {
       none(taught);
       for (auto& side : said.side) none(side);
     }
-    return supervised_loss(said, taught, batch.target.to(engine.device));
+    const auto target = batch.target.to(engine.device);
+    note_batch(said.logits, target);
+    return supervised_loss(said, taught, target);
   }
+
+  torch::Tensor run(const torch::Tensor& image) override {
+    return job_.model->forward(image).logits;
+  }
+
+  SoftCounts last_batch() const override { return last_batch_; }
 
   void validate(const LoaderOptions& loader, const Engine& engine, EpochDone& done) override {
     ScoreOptions options;
@@ -66,6 +77,13 @@ class SegmentationTask final : public TrainingTask {
   std::string how_to_go_on() const override { return "go on with --resume"; }
 
  private:
+  void note_batch(const torch::Tensor& logits, const torch::Tensor& target) {
+    const torch::NoGradGuard no_grad;
+    const auto valid = target != kIgnoreLabel;
+    const auto p = probabilities(logits.detach().to(torch::kFloat32)).sum(1);
+    last_batch_ = soft_count(p * valid, ((target != 0) & valid).to(torch::kUInt8));
+  }
+
   double monitor_of(const Scores& scores, const EpochDone& done) const {
     const Monitor monitor = job_.options.monitor;
     if (monitor == Monitor::soft_dice) return done.soft_dice;
@@ -87,6 +105,11 @@ class SegmentationTask final : public TrainingTask {
       return (1 - share) * to_masks + share * job_.teacher->loss(logits, taught, target);
     };
     auto loss = loss_of(said.logits);
+    if (job_.options.edge_weight > 0) {
+      const auto edges = said.side.back().to(torch::kFloat32);
+      loss = loss +
+             job_.options.edge_weight * groundglass::cross_entropy_loss(edges, edges_of(target));
+    }
     if (job_.options.side_weight == 0) return loss;
     const int64_t sides = job_.model->supervised_sides();
     for (int64_t i = 0; i < sides; ++i) {
@@ -97,9 +120,18 @@ class SegmentationTask final : public TrainingTask {
   }
 
   const TrainJob& job_;
+  SoftCounts last_batch_;
 };
 
 }  // namespace
+
+torch::Tensor edges_of(const torch::Tensor& target) {
+  const auto ignored = target == kIgnoreLabel;
+  const auto inside = ((target != 0) & ~ignored).to(torch::kFloat32).unsqueeze(1);
+  const auto grown = torch::max_pool2d(inside, 3, 1, 1);
+  const auto shrunk = -torch::max_pool2d(-inside, 3, 1, 1);
+  return (grown - shrunk).squeeze(1).to(torch::kUInt8).masked_fill(ignored, kIgnoreLabel);
+}
 
 TrainResult train(const TrainJob& job, Observer& observer) {
   if (job.split.train.empty()) fail(ErrorKind::data, "the split has no training rows");
@@ -108,6 +140,11 @@ TrainResult train(const TrainJob& job, Observer& observer) {
     fail(ErrorKind::recipe,
          "[train] side_weight is set and the network has no side outputs to train; set it to 0, or "
          "[model] side_outputs of a U-Net");
+  }
+  if (job.options.edge_weight > 0 && dynamic_cast<const InfNetImpl*>(job.model.get()) == nullptr) {
+    fail(ErrorKind::recipe,
+         "[train] edge_weight is set and the network finds no edges; set it to 0, or take [model] "
+         "name = \"inf_net\"");
   }
   SegmentationTask task(job);
   return run_training(job, task, observer);

@@ -31,8 +31,15 @@ struct TrainJob : TrainingJob {
 /// validation entries, one view of each. Afterwards job.model holds the best weights.
 ///
 /// Throws Error(data) for a split without training or validation rows, Error(recipe) for a
-/// side_weight of a network without side outputs, and what run_training() throws.
+/// side_weight of a network without side outputs, an edge_weight of one that is no Inf-Net, and
+/// what run_training() throws.
 TrainResult train(const TrainJob& job, Observer& observer = silent_observer());
+
+/// Where the foreground of masks begins or ends: pixels of whose 3 x 3 neighbours some are
+/// foreground and some are not. Ignored pixels stay ignored.
+///
+/// target [N,H,W] uint8 class numbers -> [N,H,W] uint8, 0 and 1.
+torch::Tensor edges_of(const torch::Tensor& target);
 
 /// True if the folder holds the state of a training that has not ended.
 bool has_unfinished_state(const std::filesystem::path& run);

@@ -13,7 +13,9 @@
 #include "groundglass/distributed/gradient_buckets.h"
 #include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/train/memory_format.h"
+#include "groundglass/train/norm_statistics.h"
 #include "groundglass/train/optimizer.h"
+#include "groundglass/train/patience.h"
 #include "groundglass/train/training_state.h"
 #include "groundglass/train/trusted_precision.h"
 #include "groundglass/train/weight_average.h"
@@ -60,6 +62,7 @@ class Training {
     if (job_.options.sampling == Sampling::small_lesions) {
       small_lesions_ = rows_with_small_lesions(*job_.set);
     }
+    state_.forgetting_steps = judges_exactly() ? 0 : forgetting_steps(network_);
     if (state_exists(job_.run)) {
       state_ = load_state(job_.run, network_, *optimizer_, average_, task_.state_name());
     }
@@ -68,6 +71,7 @@ class Training {
   }
 
   TrainResult run() {
+    tell_what_validation_means();
     while (state_.epoch < job_.options.epochs && !out_of_patience()) {
       if (pause_is_due()) return {state_.epoch, state_.best_epoch, state_.best_monitor};
       one_epoch();
@@ -109,8 +113,40 @@ class Training {
 
   std::filesystem::path weights_path() const { return job_.run / "weights.safetensors"; }
 
+  bool judges_exactly() const { return job_.options.norm_statistics == ScoredNorms::re_estimated; }
+
+  int64_t steps_of_an_epoch() const {
+    const int64_t images = job_.options.steps_per_epoch > 0
+                               ? job_.options.steps_per_epoch * job_.options.batch_size
+                               : static_cast<int64_t>(job_.split.train.size());
+    return (images + job_.options.batch_size - 1) / job_.options.batch_size;
+  }
+
+  /// The first epoch that is judged by statistics of the images; 1 is the first.
+  int64_t first_judged_epoch() const {
+    return first_epoch_from(state_.forgetting_steps, steps_of_an_epoch());
+  }
+
   bool out_of_patience() const {
-    return job_.options.patience > 0 && state_.epoch - state_.best_epoch >= job_.options.patience;
+    return job_.options.patience > 0 &&
+           epochs_without_progress(job_.options, state_.history, first_judged_epoch()) >=
+               job_.options.patience;
+  }
+
+  void tell_what_validation_means() {
+    if (state_.forgetting_steps == 0 || state_.epoch >= first_judged_epoch()) return;
+    const int64_t all = job_.options.epochs * steps_of_an_epoch();
+    const std::string text =
+        "validation means nothing before step " + std::to_string(state_.forgetting_steps) +
+        ", the end of epoch " + std::to_string(first_judged_epoch()) +
+        ": until then batch norm's moving statistics are more than 1 % what they started from";
+    if (all < state_.forgetting_steps) {
+      observer_.on(Warning{text + ", and this training has " + std::to_string(all) +
+                           " steps; set [train] norm_statistics = \"re-estimated\" to judge it by "
+                           "exact ones"});
+    } else {
+      observer_.on(Note{text + (job_.options.patience > 0 ? "; patience counts from there" : "")});
+    }
   }
 
   bool pause_is_due() const { return job_.pause_after > 0 && state_.epoch >= job_.pause_after; }
@@ -147,6 +183,7 @@ class Training {
     const double trained_s = now_s() - begin;
     done.images_per_s = trained_s > 0 ? static_cast<double>(images) / trained_s : 0;
     done.loss = state_.loss_sum / static_cast<double>(std::max<int64_t>(steps, 1));
+    done.training_dice = soft_dice(state_.soft).value_or(-1);
     done.learning_rate = scheduled_rate(job_.options, static_cast<double>(state_.epoch));
     finish_epoch(done, begin);
   }
@@ -178,8 +215,16 @@ class Training {
     optimizer_->step(scheduled_rate(job_.options, progress));
     average_.update(network_);
     state_.loss_sum += value;
+    state_.soft += over_all_ranks(task_.last_batch());
     ++state_.step;
     return value;
+  }
+
+  SoftCounts over_all_ranks(const SoftCounts& mine) {
+    if (ranks_.size() == 1) return mine;
+    auto sums = torch::tensor({mine.overlap, mine.probability, mine.truth}, torch::kFloat64);
+    ranks_.sum(sums, "adding up the training Dice");
+    return {sums[0].item<double>(), sums[1].item<double>(), sums[2].item<double>()};
   }
 
   /// Between two steps: a checkpoint if one is due, and the end if a signal asked for it.
@@ -200,6 +245,12 @@ class Training {
     plain.ranks = 1;
     WeightAverage::Swapped averaged(average_, network_);
     agree_on_weights();
+    // The next epoch goes on with the moving statistics, so that a resumed one does not differ.
+    std::optional<KeptNormStatistics> kept;
+    if (judges_exactly()) {
+      kept.emplace(network_);
+      judge_exactly(plain);
+    }
     done.epoch = state_.epoch + 1;
     done.epochs = job_.options.epochs;
     task_.validate(plain, engine_, done);
@@ -217,11 +268,26 @@ class Training {
     ++state_.epoch;
     state_.step = 0;
     state_.loss_sum = 0;
+    state_.soft = {};
     state_.history.push_back(done);
+    kept.reset();
     averaged.restore();
     save();
     if (ranks_.leads()) task_.write_progress(job_.run, state_.history);
     observer_.on(done);
+  }
+
+  /// Gives batch norm its exact statistics over training entries, drawn as those of an epoch are
+  /// and the same ones each time.
+  void judge_exactly(const LoaderOptions& plain) {
+    const int64_t wanted = job_.options.norm_slices;
+    const auto all = static_cast<int64_t>(job_.split.train.size());
+    constexpr uint64_t kKey = 0x57a715;
+    const auto entries = epoch_order(job_.split.train, job_.set->rows(), job_.options.sampling,
+                                     mix_keys(loader_.seed, kKey), 0,
+                                     wanted > 0 ? std::min(wanted, all) : all, small_lesions_);
+    reestimate_norms(network_, [this](const torch::Tensor& x) { return task_.run(x); }, *job_.set,
+                     entries, {.loader = plain, .engine = engine_});
   }
 
   /// Before an epoch is judged: moving statistics of local batches are rank 0's; everything else

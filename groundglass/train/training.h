@@ -9,6 +9,7 @@
 #include "groundglass/core/events.h"
 #include "groundglass/data/loader.h"
 #include "groundglass/data/split.h"
+#include "groundglass/metrics/counts.h"
 #include "groundglass/models/nn.h"
 #include "groundglass/preprocess/preprocess_options.h"
 #include "groundglass/train/train_options.h"
@@ -51,6 +52,14 @@ class TrainingTask {
   virtual torch::Tensor loss(const Batch& batch, const torch::Tensor& image,
                              const Engine& engine) = 0;
 
+  /// What the network says of images [N,C,H,W], on the engine's device, where only its batch norms
+  /// are listened to.
+  virtual torch::Tensor run(const torch::Tensor& image) = 0;
+
+  /// Probabilities and masks of the batch that loss() saw last, as this rank holds it; all zero
+  /// where there are no masks.
+  virtual SoftCounts last_batch() const { return {}; }
+
   /// Runs the network over the validation entries and fills in what it measures: validation_loss,
   /// monitor and, where there are masks, Dice. done.epoch is set.
   ///
@@ -72,6 +81,12 @@ class TrainingTask {
 ///   weights.safetensors  of the epoch with the highest monitor
 ///   state.safetensors    what a resumed training needs; written each epoch and checkpoint_minutes
 ///   progress.csv         a line for each epoch
+///
+/// Batch norm's moving statistics start at mean 0 and variance 1. Until they have forgotten that
+/// (forgetting_steps()), validation says nothing of the weights: the observer is told from which
+/// step on it does, and patience counts from there. With norm_statistics 're-estimated' every epoch
+/// is judged, and kept, with the exact statistics of reestimate_norms(); training goes on with the
+/// moving ones, which no step depends on.
 ///
 /// If the folder holds a state, training goes on from it, in mid-epoch if need be, and on the CPU
 /// ends with the same bits as if it had never been interrupted: order, augmentation and dropout are

@@ -21,6 +21,7 @@ struct Column {
 };
 const Column kColumns[] = {
     {"loss", &EpochDone::loss},
+    {"training_dice", &EpochDone::training_dice},
     {"validation_loss", &EpochDone::validation_loss},
     {"soft_dice", &EpochDone::soft_dice},
     {"hard_dice", &EpochDone::hard_dice},
@@ -48,6 +49,8 @@ json numbers_of(const TrainingState& state) {
   return {{"epoch", state.epoch},
           {"step", state.step},
           {"loss_sum", state.loss_sum},
+          {"soft", {state.soft.overlap, state.soft.probability, state.soft.truth}},
+          {"forgetting_steps", state.forgetting_steps},
           {"best_epoch", state.best_epoch},
           {"best_monitor", state.best_monitor},
           {"finished", state.finished},
@@ -59,6 +62,9 @@ TrainingState state_of(const json& numbers) {
   state.epoch = numbers.at("epoch");
   state.step = numbers.at("step");
   state.loss_sum = numbers.at("loss_sum");
+  const auto soft = numbers.value("soft", std::vector<double>(3, 0));
+  state.soft = {soft.at(0), soft.at(1), soft.at(2)};
+  state.forgetting_steps = numbers.value("forgetting_steps", int64_t{0});
   state.best_epoch = numbers.at("best_epoch");
   state.best_monitor = numbers.at("best_monitor");
   state.finished = numbers.at("finished");
@@ -67,7 +73,10 @@ TrainingState state_of(const json& numbers) {
     e.epoch = line.at("epoch");
     e.epochs = line.at("epochs");
     e.best = line.at("best");
-    for (const auto& c : kColumns) e.*c.value = line.at(c.name);
+    for (const auto& c : kColumns) {
+      if (c.value == &EpochDone::training_dice && !line.contains(c.name)) continue;  // earlier ones
+      e.*c.value = line.at(c.name);
+    }
     e.class_dice = line.value("class_dice", std::vector<double>());
     state.history.push_back(e);
   }
@@ -78,6 +87,7 @@ TrainingState state_of(const json& numbers) {
 /// the lines of progress.csv (epoch, loss, validation_loss, auc, learning_rate, seconds, best).
 TrainingState classifier_state_of(const json& numbers) {
   TrainingState state;
+  state.forgetting_steps = 0;
   state.epoch = numbers.at("epoch");
   state.step = numbers.at("step");
   state.loss_sum = numbers.at("loss_sum");

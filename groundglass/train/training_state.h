@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "groundglass/core/events.h"
+#include "groundglass/metrics/counts.h"
 #include "groundglass/train/optimizer.h"
 #include "groundglass/train/weight_average.h"
 
@@ -15,9 +16,13 @@ struct TrainingState {
   int64_t epoch = 0;       ///< epochs that are finished
   int64_t step = 0;        ///< steps of the current epoch that are finished
   double loss_sum = 0;     ///< over those steps
+  SoftCounts soft;         ///< over those steps, for the training Dice
   int64_t best_epoch = 0;  ///< 1 is the first; 0 for none yet
   double best_monitor = -1;
   bool finished = false;
+  /// Steps after which batch norm's moving statistics have forgotten their start, 0 where there is
+  /// nothing to forget; -1 until it is known (a state of an earlier version: nothing to forget).
+  int64_t forgetting_steps = -1;
   std::vector<EpochDone> history;
 };
 

@@ -323,6 +323,30 @@ TEST(DistributedTraining, KeepsRankZerosStatisticsWhereBatchNormIsLocal) {
   EXPECT_GT(difference_of(one, two), 1e-3);  // another training, and said to be
 }
 
+TEST(DistributedTraining, JudgesByTheStatisticsOfOneProcess) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder, {.patients = 10});
+  const auto exact = [](TrainJob& job) {
+    job.options.norm_statistics = ScoredNorms::re_estimated;
+    job.options.norm_slices = 24;  // 7, 7, 7, 3: of four ranks one looks at the short batch
+    job.options.learning_rate = 0;
+    job.options.epochs = 1;
+    job.augment.mode = AugmentMode::none;
+  };
+  const auto one = train_on(1, set, folder / "1", attention_unet_with_dropout, exact);
+  const auto kept = read_safetensors(folder / "1" / "weights.safetensors").tensors;
+  for (const int64_t size : {2, 3, 4}) {
+    const auto name = std::to_string(size);
+    const auto several = train_on(size, set, folder / name, attention_unet_with_dropout, exact);
+    for (const auto& [key, tensor] :
+         read_safetensors(folder / name / "weights.safetensors").tensors) {
+      EXPECT_TRUE(torch::equal(tensor, kept.at(key))) << key << " on " << size << " ranks";
+    }
+    EXPECT_EQ(one.history[0].soft_dice, several.history[0].soft_dice);
+    EXPECT_NEAR(one.history[0].training_dice, several.history[0].training_dice, 1e-6);
+  }
+}
+
 TEST(DistributedTraining, RefusesABatchSmallerThanTheNumberOfRanks) {
   const ScratchFolder folder;
   const PreparedSet set = made_up_set(folder, {.patients = 10});

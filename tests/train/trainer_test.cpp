@@ -5,10 +5,12 @@
 
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
+#include "groundglass/core/task.h"
 #include "groundglass/data/phantom.h"
 #include "groundglass/io/safetensors.h"
 #include "groundglass/losses/dice_loss.h"
 #include "groundglass/models/attention_unet.h"
+#include "groundglass/models/inf_net.h"
 #include "groundglass/models/mirrors.h"
 #include "groundglass/models/unet.h"
 #include "groundglass/train/image_score.h"
@@ -324,6 +326,49 @@ TEST(Train, RefusesASideWeightWithoutSideOutputs) {
   job.options.side_weight = 0.5;
   EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { train(job); }),
                    {"side_weight", "no side outputs", "side_outputs"}));
+}
+
+TEST(Train, EdgesOfMasksLieOnBothSidesOfTheBorder) {
+  auto mask = torch::zeros({1, 6, 7}, torch::kUInt8);
+  mask[0].narrow(0, 2, 3).narrow(1, 2, 3).fill_(2);
+  mask[0][0][0] = kIgnoreLabel;
+  const auto edges = edges_of(mask)[0];
+  auto expected = torch::zeros({6, 7}, torch::kUInt8);
+  expected.narrow(0, 1, 5).narrow(1, 1, 5).fill_(1);
+  expected[3][3] = 0;  // only its middle has foreground all around
+  expected[0][0] = kIgnoreLabel;
+  EXPECT_TRUE(torch::equal(edges, expected)) << edges;
+  EXPECT_EQ(edges_of(torch::ones({1, 4, 4}, torch::kUInt8)).sum().item<int64_t>(), 0);
+}
+
+TEST(Train, TheEdgeBranchOfAnInfNetLearnsWhereItHasAWeight) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder, {.domains = 1, .patients = 4, .slices = 2});
+  const auto loss_with = [&](double weight) {
+    TrainJob job = small_job(set, folder / ("run" + std::to_string(weight)));
+    at::manual_seed(4);
+    job.model =
+        InfNet(InfNetOptions{
+                   .in_channels = 1, .encoder = {.encoder = EncoderKind::resnet34}, .channels = 4})
+            .ptr();
+    job.options.epochs = 1;
+    job.options.learning_rate = 0;
+    job.options.edge_weight = weight;
+    Collector seen;
+    train(job, seen);
+    return seen.epochs.back().loss;
+  };
+  EXPECT_GT(loss_with(1), loss_with(0) + 0.1);
+}
+
+TEST(Train, RefusesAnEdgeWeightWithoutEdges) {
+  const ScratchFolder folder;
+  const PreparedSet set = made_up_set(folder);
+  TrainJob job = small_job(set, folder / "run");
+  job.options.edge_weight = 1;
+  EXPECT_EQ(complaint(ErrorKind::recipe, [&] { train(job); }),
+            "[train] edge_weight is set and the network finds no edges; set it to 0, or take "
+            "[model] name = \"inf_net\"");
 }
 
 TEST(BestThreshold, IsTheOneThatSeparatesBest) {

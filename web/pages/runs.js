@@ -55,7 +55,7 @@ function showRun(run) {
   const { curves } = run;
   const known = new Set(curves.flatMap((row) => Object.keys(row)));
   const pairs = /** @type {[string, string[]][]} */ ([
-    ["Loss", ["loss", "validation_loss"]], ["Dice", ["soft_dice", "hard_dice"]], ["Learning rate", ["learning_rate"]],
+    ["Loss", ["loss", "validation_loss"]], ["Dice", ["training_dice", "soft_dice", "hard_dice"]], ["Learning rate", ["learning_rate"]],
   ]);
   const named = new Set(["epoch", "seconds", ...pairs.flatMap(([, names]) => names)]);
   const others = /** @type {[string, string[]][]} */ ([...known].filter((name) => !named.has(name))

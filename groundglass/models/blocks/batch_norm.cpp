@@ -3,6 +3,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/distributed/global_batch.h"
+#include "groundglass/models/blocks/norm_listener.h"
 
 namespace groundglass {
 namespace {
@@ -119,6 +120,9 @@ torch::Tensor global_batch_norm(const torch::Tensor& image, const BatchNormState
 
 torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& image) {
   _check_input_dim(image);
+  if (is_training() && NormListener::current() != nullptr) {
+    return listened_batch_norm(*this, image, weight, bias, options.eps());
+  }
   double momentum = options.momentum().value_or(0);
   if (is_training() && options.track_running_stats()) {
     num_batches_tracked += 1;

@@ -1,6 +1,7 @@
 #include "groundglass/models/blocks/batch_norm_no_scale.h"
 
 #include "groundglass/models/blocks/batch_norm.h"
+#include "groundglass/models/blocks/norm_listener.h"
 
 namespace groundglass {
 
@@ -14,8 +15,11 @@ BatchNormNoScaleImpl::BatchNormNoScaleImpl(int64_t channels, double eps, double 
 }
 
 torch::Tensor BatchNormNoScaleImpl::forward(const torch::Tensor& image) {
-  if (is_training()) num_batches_tracked += 1;
   const torch::Tensor no_scale;
+  if (is_training() && NormListener::current() != nullptr) {
+    return listened_batch_norm(*this, image, no_scale, bias, eps_);
+  }
+  if (is_training()) num_batches_tracked += 1;
   if (is_training() && norms_globally()) {
     return global_batch_norm(image, {no_scale, bias, running_mean, running_var, momentum_, eps_});
   }

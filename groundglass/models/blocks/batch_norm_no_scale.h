@@ -17,6 +17,8 @@ class BatchNormNoScaleImpl final : public torch::nn::Module {
   explicit BatchNormNoScaleImpl(int64_t channels, double eps = 1e-3, double momentum = 0.01);
   torch::Tensor forward(const torch::Tensor& image);
 
+  double momentum() const { return momentum_; }
+
   torch::Tensor bias;                       ///< [C], starts at 0
   torch::Tensor running_mean, running_var;  ///< [C], start at 0 and 1
   torch::Tensor num_batches_tracked;        ///< batches seen in training
