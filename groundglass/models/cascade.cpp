@@ -30,11 +30,26 @@ CascadeImpl::~CascadeImpl() {
   if (infection) infection->watch_layers({});
 }
 
-torch::Tensor CascadeImpl::gated(const torch::Tensor& image,
-                                 const torch::Tensor& lung_logits) const {
+torch::Tensor CascadeImpl::left_of(const torch::Tensor& image,
+                                   const torch::Tensor& lung_logits) const {
   auto p = probabilities(lung_logits).sum(1, true);  // [N,1,H,W], all foreground classes
   if (options_.gate == CascadeGate::hard) p = (p > options_.threshold).detach();
-  return image * p.to(image.scalar_type());
+  p = p.to(image.scalar_type());
+  if (options_.renormalise == GatedNorm::none) return image * p;
+  const auto darkest = image.amin({2, 3}, true);
+  return darkest + (image - darkest) * p;
+}
+
+torch::Tensor CascadeImpl::gated(const torch::Tensor& image,
+                                 const torch::Tensor& lung_logits) const {
+  const auto left = left_of(image, lung_logits);
+  if (options_.renormalise == GatedNorm::none) return left;
+  if (options_.renormalise == GatedNorm::zscore) {
+    const auto centred = left - left.mean({2, 3}, true);
+    return centred / (centred.square().mean({2, 3}, true).sqrt() + 1e-8);
+  }
+  const auto low = left.amin({2, 3}, true), high = left.amax({2, 3}, true);
+  return (left - low) / (high - low).clamp_min(1e-8);
 }
 
 Features CascadeImpl::encode(torch::Tensor image) {

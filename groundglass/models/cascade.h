@@ -10,13 +10,23 @@ enum class CascadeGate {
   soft   ///< image times probability; the second network's loss reaches the first
 };
 
+/// How images were normalised, each channel by itself, so that what is left of them can be
+/// normalised as if it had been the image from the beginning.
+enum class GatedNorm {
+  none,    ///< black is 0, and stays so
+  zscore,  ///< mean 0 and deviation 1
+  minmax,  ///< from 0 to 1
+};
+
 struct CascadeOptions {
   double threshold = 0.5;  ///< of the first network's foreground probability
   CascadeGate gate = CascadeGate::hard;
+  GatedNorm renormalise = GatedNorm::none;
 };
 
 /// Two networks, one after the other: the first finds the lungs, the second finds the infection in
-/// what is left of the image when everything else is set to 0.
+/// what is left of the image when everything else is set to 0, or, where images do not keep black
+/// at 0 (renormalise), to the darkest value of the image.
 ///
 /// Punn, Agarwal, "CHS-Net", https://arxiv.org/abs/2012.07079, sec. 3 and Fig. 5.
 /// Differs: the threshold is not printed. The paper trains the two separately; here each may also
@@ -45,6 +55,9 @@ class CascadeImpl : public SegmentationModel {
 
   /// What the second network sees: [N,C,H,W] from the image and the first network's logits.
   torch::Tensor gated(const torch::Tensor& image, const torch::Tensor& lung_logits) const;
+
+  /// The same before it is normalised anew: of an image of grays, the image to be normalised.
+  torch::Tensor left_of(const torch::Tensor& image, const torch::Tensor& lung_logits) const;
 
  private:
   CascadeOptions options_;

@@ -8,6 +8,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/models/mean_of_members.h"
+#include "groundglass/recipe/cascade_section.h"
 #include "groundglass/recipe/recipe_file.h"
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_table.h"
@@ -97,13 +98,14 @@ ModelSpec mean_of(ModelSpec one, const MemberOptions& several) {
 }
 
 /// The network, and the weights it starts from.
-std::pair<ModelSpec, ImportOptions> read_model_section(const toml::table& recipe) {
+std::pair<ModelSpec, ImportOptions> read_model_section(const toml::table& recipe,
+                                                       Normalise normalise) {
   const toml::table& table = recipe_section(recipe, "model");
-  const CatalogModel& model = chosen(table, "model", catalog_model);
   RecipeReader reader(table, "model");
   std::string name;
   reader.field({"name", "of the catalog; see `groundglass models`"}, name);
-  ModelSpec spec = model.read(reader);
+  ModelSpec spec = name == kCascade ? read_cascade(reader, normalise)
+                                    : chosen(table, "model", catalog_model).read(reader);
   MemberOptions several;
   several.fields(reader);
   ImportOptions start;
@@ -264,8 +266,21 @@ std::string Recipe::resolved() const {
 }
 
 std::string preprocess_text(PreprocessOptions options) {
-  options.normalise = PreprocessOptions().normalise;
-  return written_fields(options);
+  const PreprocessOptions usual;
+  options.normalise = usual.normalise;
+  std::string text;
+  // Sets that stand already do not name keys that came later; at their defaults these say nothing.
+  const auto later = [&](const std::string& line) {
+    return (line.starts_with("contrast_region = ") &&
+            options.contrast_region == usual.contrast_region) ||
+           (line.starts_with("mask = ") && options.mask == usual.mask) ||
+           (line.starts_with("lungs_from = ") && !options.needs_lungs()) ||
+           (line.starts_with("lungs_name = ") && !options.needs_lungs());
+  };
+  for (const auto& line : split_text(written_fields(options), '\n')) {
+    if (!line.empty() && !later(line)) text += line + "\n";
+  }
+  return text;
 }
 
 const toml::table& recipe_section(const toml::table& recipe, std::string_view name) {
@@ -301,7 +316,7 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
       read_options<PreprocessOptions>(recipe_section(table, "preprocess"), "preprocess");
   recipe.augment = read_options<AugmentOptions>(recipe_section(table, "augment"), "augment");
   recipe.split = read_options<SplitOptions>(recipe_section(table, "split"), "split");
-  std::tie(recipe.model, recipe.start) = read_model_section(table);
+  std::tie(recipe.model, recipe.start) = read_model_section(table, recipe.preprocess.normalise);
   recipe.loss = read_loss_section(table);
   recipe.train = read_options<TrainOptions>(recipe_section(table, "train"), "train");
   recipe.evaluate = read_options<EvaluateOptions>(recipe_section(table, "evaluate"), "evaluate");
@@ -313,7 +328,8 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
     if (recipe.model.stages.empty()) {
       refuse_recipe(*table.get("cascade"), "[cascade] trains the networks of a cascade, and " +
                                                recipe.model.name +
-                                               " is none; expected model.name = \"chs_net\"");
+                                               " is none; expected model.name = \"chs_net\" or "
+                                               "\"cascade\"");
     }
   }
   if (table.contains("distil")) {
@@ -331,11 +347,13 @@ Recipe parse_recipe(const std::string& text, const std::string& name,
     recipe.preprocess.check();
     recipe.split.check();
     recipe.train.check();
-    if (recipe.cascade && recipe.preprocess.normalise != Normalise::unit) {
+    if (recipe.cascade && recipe.model.name != kCascade &&
+        recipe.preprocess.normalise != Normalise::unit) {
       fail(ErrorKind::recipe, "[preprocess] normalise is " +
                                   in_quotes(word_of(recipe.preprocess.normalise)) +
-                                  ", expected 'unit' with [cascade]: what the first network cuts "
-                                  "away must stay 0");
+                                  ", expected 'unit' with " + recipe.model.name +
+                                  ": what its first network cuts away must stay 0; model.name = "
+                                  "\"cascade\" takes any");
     }
     if (recipe.cascade && recipe.distil) {
       fail(ErrorKind::recipe,

@@ -8,6 +8,7 @@
 
 #include "groundglass/core/text.h"
 #include "groundglass/models/encoder_classifier.h"
+#include "groundglass/recipe/cascade_section.h"
 #include "groundglass/recipe/catalog.h"
 #include "groundglass/recipe/classifier_recipe.h"
 #include "groundglass/recipe/recipe.h"
@@ -140,6 +141,7 @@ void write_models(std::ostream& out) {
   for (const auto& model : model_catalog()) {
     all.emplace_back(model.name, keys_asked_by([&](RecipeReader& reader) { model.read(reader); }));
   }
+  all.emplace_back(kCascade, keys_asked_by([](RecipeReader& reader) { ask_cascade(reader); }));
   for (const auto& group : grouped(all)) write_group(out, group);
 }
 

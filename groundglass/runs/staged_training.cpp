@@ -19,8 +19,8 @@ const ModelSpec& stage(const Recipe& recipe, const std::string& part) {
     if (spec.part == part) return spec;
   }
   fail(ErrorKind::recipe, recipe.model.name +
-                              " is no cascade of lungs and infection; expected "
-                              "model.name = \"chs_net\" with [cascade]");
+                              " is no cascade of lungs and infection; expected model.name = "
+                              "\"chs_net\" or \"cascade\" with [cascade]");
 }
 
 Recipe stage_recipe(const Recipe& recipe, const std::string& part) {
@@ -97,7 +97,7 @@ void write_gated(const fs::path& path, const FoldJob& job, const TrainedModel& l
     std::vector<torch::Tensor> images;
     for (const int64_t row : a.batch.rows) images.push_back(set.image(row));
     const auto seen =
-        cascade.gated(torch::stack(images).to(torch::kFloat32), a.logits.to(torch::kCPU));
+        cascade.left_of(torch::stack(images).to(torch::kFloat32), a.logits.to(torch::kCPU));
     const auto grays = seen.round().to(torch::kUInt8);
     for (size_t i = 0; i < a.batch.rows.size(); ++i) {
       const int64_t row = a.batch.rows[i];

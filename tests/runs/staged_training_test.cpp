@@ -4,6 +4,7 @@
 #include "groundglass/core/task.h"
 #include "groundglass/data/phantom.h"
 #include "groundglass/models/cascade.h"
+#include "groundglass/preprocess/normalise.h"
 #include "groundglass/runs/staged_training.h"
 #include "groundglass/runs/trained_model.h"
 #include "groundglass/train/weights.h"
@@ -179,6 +180,66 @@ TEST_F(StagedTraining, RefusesLungsOfOtherImages) {
   EXPECT_FALSE(fs::exists(folder / "run"));
 }
 
+const char* const kOfTwoNetworks = R"([model]
+name = "cascade"
+lung = {name = "unet", widths = [4, 6]}
+infection = {name = "attention_unet", widths = [4, 8], batch_norm_momentum = 0.1}
+)";
+
+/// The staged recipe with two networks of other families, and images normalised as said.
+std::string of_two_networks(const std::string& normalise) {
+  std::string text = kStagedRecipe;
+  const size_t begin = text.find("[model]"), end = text.find("[cascade]");
+  text.replace(begin, end - begin, kOfTwoNetworks);
+  return text.insert(text.find("size ="), "normalise = \"" + normalise + "\"\n");
+}
+
+TEST_F(StagedTraining, TakesAnyTwoNetworksAndAnyNormalisation) {
+  for (const auto* how : {"unit", "zscore", "minmax"}) {
+    SCOPED_TRACE(how);
+    recipe = parse_recipe(of_two_networks(how), "two.toml");
+    EXPECT_EQ(parse_recipe(recipe.resolved(), "again.toml").resolved(), recipe.resolved());
+    const fs::path run = folder / how;
+    train(run);
+    const TrainedModel whole = load_trained_model(run),
+                       second = load_trained_model(run / "infection");
+    EXPECT_EQ(second.recipe.model.name, "attention_unet");
+    EXPECT_EQ(load_trained_model(run / "lung").recipe.model.name, "unet");
+    // Whole images through the cascade give what the second network says of its own images.
+    const PreparedSet set(folder / "set.ggset"), gated(run / "gated.ggset");
+    whole.model->eval();
+    second.model->eval();
+    const torch::NoGradGuard no_grad;
+    for (const int64_t row : {3, 10}) {
+      const auto logits_of = [&](SegmentationModel& model, const PreparedSet& images) {
+        return model
+            .forward(normalised(images.image(row).unsqueeze(0), recipe.preprocess.normalise))
+            .logits;
+      };
+      EXPECT_TRUE(torch::allclose(logits_of(*whole.model, set), logits_of(*second.model, gated),
+                                  1e-3, 1e-3))
+          << row;
+    }
+  }
+}
+
+TEST(CascadeSection, SaysWhatItWanted) {
+  const auto refused = [](const std::string& from, const std::string& to) {
+    std::string text = of_two_networks("unit");
+    text.replace(text.find(from), from.size(), to);
+    return complaint(ErrorKind::recipe, [&] { parse_recipe(text, "r.toml"); });
+  };
+  EXPECT_TRUE(says(refused("lung = {name = \"unet\", widths = [4, 6]}\n", ""),
+                   {"[model] cascade has no lung; expected lung = {name = \"unet\"}"}));
+  EXPECT_TRUE(says(refused("{name = \"unet\", widths = [4, 6]}", "\"unet\""),
+                   {"r.toml:", "'lung' names no network"}));
+  EXPECT_TRUE(says(refused("\"unet\"", "\"unett\""), {"r.toml:", "unett", "unet"}));
+  EXPECT_TRUE(says(refused("widths = [4, 6]", "width = [4, 6]"),
+                   {"unknown key 'width' in [model.lung]", "did you mean 'widths'"}));
+  EXPECT_TRUE(says(refused("{name = \"unet\", widths = [4, 6]}", "{name = \"chs_net\"}"),
+                   {"chs_net is a cascade itself"}));
+}
+
 TEST_F(StagedTraining, NeedsACascadeAndUnitImages) {
   const auto refused = [](const std::string& text) {
     return complaint(ErrorKind::recipe, [&] { parse_recipe(text, "r.toml"); });
@@ -191,7 +252,7 @@ TEST_F(StagedTraining, NeedsACascadeAndUnitImages) {
   EXPECT_TRUE(says(refused(plain), {"unet is none", "chs_net"}));
   std::string scaled = kStagedRecipe;
   scaled.insert(scaled.find("size ="), "normalise = \"zscore\"\n");
-  EXPECT_TRUE(says(refused(scaled), {"normalise", "'unit'"}));
+  EXPECT_TRUE(says(refused(scaled), {"normalise", "'unit'", "\"cascade\" takes any"}));
   Recipe without = recipe;
   without.cascade.reset();
   EXPECT_TRUE(says(complaint(ErrorKind::recipe, [&] { lung_recipe(without); }), {"no [cascade]"}));
