@@ -5,6 +5,8 @@
 #include <map>
 #include <numeric>
 
+#include "groundglass/core/task.h"
+
 namespace groundglass {
 namespace {
 
@@ -28,16 +30,39 @@ std::vector<int64_t> in_turn(const std::vector<int64_t>& ranked,
 
 }  // namespace
 
-CertaintyIndex certainty_index(const torch::Tensor& probability, double cutoff) {
-  const auto marked = probability > cutoff;
+MarkedPixels marked_pixels(const torch::Tensor& foreground, double cutoff) {
+  const auto any = foreground.sum(0);
+  if (foreground.size(0) == 1) {
+    const auto marked = any > cutoff;
+    return {marked.to(torch::kUInt8), torch::where(marked, any, 1 - any)};
+  }
+  const auto classes = labels(foreground.unsqueeze(0), cutoff).squeeze(0);
+  return {classes, torch::where(classes != 0, foreground.amax(0), 1 - any)};
+}
+
+namespace {
+
+CertaintyIndex mean_where(const torch::Tensor& confidence, const torch::Tensor& marked) {
   const auto n = marked.sum().item<int64_t>();
   if (n == 0) return {};
-  const double sum = probability.masked_select(marked).sum(torch::kFloat64).item<double>();
+  const double sum = confidence.masked_select(marked).sum(torch::kFloat64).item<double>();
   return {sum / static_cast<double>(n), n};
 }
 
-double agreement_of(const torch::Tensor& masks) {
-  const auto all = masks.all(0).sum().item<int64_t>(), any = masks.any(0).sum().item<int64_t>();
+}  // namespace
+
+CertaintyIndex certainty_index(const torch::Tensor& probability, double cutoff) {
+  return mean_where(probability, probability > cutoff);
+}
+
+CertaintyIndex certainty_index(const MarkedPixels& marked) {
+  return mean_where(marked.confidence, marked.labels != 0);
+}
+
+double agreement_of(const torch::Tensor& labels) {
+  const auto marked = labels != 0;
+  const auto same = (labels == labels.narrow(0, 0, 1)).all(0) & marked[0];
+  const auto all = same.sum().item<int64_t>(), any = marked.any(0).sum().item<int64_t>();
   return any == 0 ? 0 : static_cast<double>(all) / static_cast<double>(any);
 }
 

@@ -9,6 +9,18 @@
 
 namespace groundglass {
 
+/// What a network marks on a slice, and how sure it is of each pixel.
+struct MarkedPixels {
+  torch::Tensor labels;      ///< [H,W] uint8, 0 background
+  torch::Tensor confidence;  ///< [H,W], probability of the pixel's own label
+};
+
+/// One class: 1 where P > cutoff (paper 003). Several: the likeliest of all, the background
+/// included, as labels() has it; the cut-off is not used then.
+///
+/// foreground  [F,H,W] probabilities of the foreground classes.
+MarkedPixels marked_pixels(const torch::Tensor& foreground, double cutoff);
+
 /// How sure a network is of what it marked on one slice.
 struct CertaintyIndex {
   double index = 0;    ///< mean probability of the marked pixels, 0 if there are none
@@ -23,10 +35,15 @@ struct CertaintyIndex {
 /// probability  any shape, float, in [0,1].
 CertaintyIndex certainty_index(const torch::Tensor& probability, double cutoff);
 
-/// Share of the pixels marked by any view that all views mark; 0 if none marks anything.
+/// The same of one class or several: the mean confidence of the marked pixels, whatever their
+/// class. The paper has one class, for which the two are equal.
+CertaintyIndex certainty_index(const MarkedPixels& marked);
+
+/// Share of the pixels marked by any view that all views mark, with one class; 0 if none marks
+/// anything.
 ///
-/// masks [V,H,W] bool.
-double agreement_of(const torch::Tensor& masks);
+/// labels [V,H,W] bool or uint8, 0 is not marked.
+double agreement_of(const torch::Tensor& labels);
 
 /// One slice of the target, as the selection sees it.
 struct SliceCertainty {

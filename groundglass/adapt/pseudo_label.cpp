@@ -26,37 +26,54 @@ double limit_of(const std::vector<int64_t>& bins, double share) {
   return 0;
 }
 
-/// True where a number drawn for the pixel lies below its probability.
-torch::Tensor drawn(const torch::Tensor& probability, uint64_t key) {
+/// For each pixel the class in whose stretch of [0,1) a number drawn for it lies: the foreground
+/// classes one after the other, then the background.
+torch::Tensor drawn_classes(const torch::Tensor& foreground, uint64_t key) {
   Rng rng(key);
-  const auto numbers = torch::empty(probability.sizes(), torch::kFloat64);
+  const auto numbers = torch::empty(foreground[0].sizes(), torch::kFloat64);
   double* values = numbers.data_ptr<double>();
   for (int64_t i = 0; i < numbers.numel(); ++i) values[i] = rng.uniform();
-  return numbers < probability;
+  auto classes = torch::zeros(numbers.sizes(), torch::kUInt8);
+  auto below = torch::zeros(numbers.sizes(), torch::kFloat64);
+  for (int64_t c = 0; c < foreground.size(0); ++c) {
+    const auto upper = below + foreground[c];
+    classes.masked_fill_((numbers >= below) & (numbers < upper), c + 1);
+    below = upper;
+  }
+  return classes;
 }
 
 }  // namespace
 
-void ConfidenceHistogram::add(const torch::Tensor& probability, double cutoff) {
-  const auto marked = probability > cutoff;
-  count_bins(probability.masked_select(marked), foreground_);
-  count_bins(1 - probability.masked_select(marked.logical_not()), background_);
+void ConfidenceHistogram::add(const MarkedPixels& marked) {
+  constexpr size_t kBins = 1000;
+  const auto classes = static_cast<size_t>(marked.labels.max().item<int64_t>()) + 1;
+  if (bins_.size() < classes) bins_.resize(classes, std::vector<int64_t>(kBins, 0));
+  for (size_t c = 0; c < classes; ++c) {
+    const auto own = marked.labels == static_cast<int64_t>(c);
+    count_bins(marked.confidence.masked_select(own), bins_[c]);
+  }
 }
 
 ClassLimits ConfidenceHistogram::limits(double share) const {
-  return {limit_of(background_, share), limit_of(foreground_, share)};
+  ClassLimits limits;
+  for (const auto& bins : bins_) limits.push_back(limit_of(bins, share));
+  return limits;
 }
 
 torch::Tensor pseudo_mask(const torch::Tensor& foreground, double cutoff,
                           const AdaptOptions& options, const ClassLimits& limits, uint64_t key) {
-  const auto p = foreground.sum(0);
-  const auto marked = options.labels == PseudoLabels::soft ? drawn(p, key) : p > cutoff;
-  auto mask = ((foreground.argmax(0) + 1) * marked).to(torch::kUInt8);
+  if (options.labels == PseudoLabels::soft) return drawn_classes(foreground, key);
+  const MarkedPixels marked = marked_pixels(foreground, cutoff);
+  auto mask = marked.labels.clone();
   if (options.labels == PseudoLabels::band) {
+    const auto p = torch::where(mask != 0, marked.confidence, foreground.sum(0));
     mask.masked_fill_((p > options.band_low) & (p < options.band_high), kIgnoreLabel);
   } else if (options.labels == PseudoLabels::balanced) {
-    const auto unsure = torch::where(marked, p < limits.foreground, (1 - p) < limits.background);
-    mask.masked_fill_(unsure, kIgnoreLabel);
+    for (size_t c = 0; c < limits.size(); ++c) {
+      const auto own = marked.labels == static_cast<int64_t>(c);
+      mask.masked_fill_(own & (marked.confidence < limits[c]), kIgnoreLabel);
+    }
   }
   return mask;
 }

@@ -5,20 +5,18 @@
 #include <torch/types.h>
 
 #include "groundglass/adapt/adapt_options.h"
+#include "groundglass/adapt/certainty.h"
 
 namespace groundglass {
 
-/// Confidence from which a pixel keeps its label; 0 keeps every pixel.
-struct ClassLimits {
-  double background = 0, foreground = 0;
-};
+/// Confidence from which a pixel keeps its label, for each class, the background first; classes
+/// beyond the list keep every pixel.
+using ClassLimits = std::vector<double>;
 
-/// Confidences of all predicted pixels, P above the cut-off and 1 - P below it, counted in bins for
-/// each of the two classes.
+/// Confidences of all predicted pixels (marked_pixels()), counted in bins for each class.
 class ConfidenceHistogram {
  public:
-  /// probability [..] float in [0,1].
-  void add(const torch::Tensor& probability, double cutoff);
+  void add(const MarkedPixels& marked);
 
   /// The limits above which the surest `share` of each class's pixels lies.
   ///
@@ -28,20 +26,23 @@ class ConfidenceHistogram {
   ClassLimits limits(double share) const;
 
  private:
-  std::vector<int64_t> background_ = std::vector<int64_t>(1000, 0);
-  std::vector<int64_t> foreground_ = std::vector<int64_t>(1000, 0);
+  std::vector<std::vector<int64_t>> bins_;  ///< of each class
 };
 
 /// What a network said about a slice, made into a mask to train on.
+///
+/// With one class P is its probability; with several a pixel has the likeliest class, and P is the
+/// probability of that class where it is marked and of any foreground where it is not.
 ///
 /// hard      class where P > t, else 0 (paper 003, step 4).
 /// band      the same, and kIgnoreLabel for band_low < P < band_high.
 /// balanced  the same as hard, and kIgnoreLabel where the confidence is below the class's limit.
 /// soft      foreground where a number drawn for the pixel lies below P: over many pixels a loss
-///           that is linear in the label, as cross entropy is, is that of the label P itself.
+///           that is linear in the label, as cross entropy is, is that of the label P itself. With
+///           several classes the number falls into the stretch of one of them.
 ///           Prepared sets hold whole numbers, so P cannot be stored.
 ///
-/// foreground  [F,H,W] foreground probabilities; P is their sum, the class the likeliest.
+/// foreground  [F,H,W] foreground probabilities.
 /// key         seeds the drawing.
 /// returns     [H,W] uint8.
 torch::Tensor pseudo_mask(const torch::Tensor& foreground, double cutoff,

@@ -28,11 +28,14 @@ Seen look_at_target(const PseudoSetJob& job, Observer& observer) {
   view_slices(
       *job.model, *job.target, job.target_rows, job.viewing,
       [&](const ViewedSlice& slice) {
-        const auto p = slice.mean.sum(0);
+        const MarkedPixels marked = marked_pixels(slice.mean, job.cutoff);
+        std::vector<torch::Tensor> views;
+        for (int64_t v = 0; v < slice.views.size(0); ++v) {
+          views.push_back(marked_pixels(slice.views[v], job.cutoff).labels);
+        }
         seen.slices.push_back({slice.row, rows[static_cast<size_t>(slice.row)].patient,
-                               certainty_index(p, job.cutoff),
-                               agreement_of(slice.views > job.cutoff)});
-        seen.confidences.add(p, job.cutoff);
+                               certainty_index(marked), agreement_of(torch::stack(views))});
+        seen.confidences.add(marked);
       },
       observer);
   return seen;

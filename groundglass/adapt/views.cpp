@@ -20,9 +20,9 @@ void view_slices(SegmentationModel& model, const PreparedSet& set, const std::ve
       seen.push_back(mirrored(probabilities(logits), axes).cpu());
     }
     const auto all = torch::stack(seen);  // [V,N,F,H,W]
-    const auto mean = all.mean(0), any = all.sum(2);
+    const auto mean = all.mean(0);
     for (int64_t i = 0; i < mean.size(0); ++i) {
-      take({batch.rows[static_cast<size_t>(i)], mean[i], any.select(1, i)});
+      take({batch.rows[static_cast<size_t>(i)], mean[i], all.select(1, i)});
     }
     done += mean.size(0);
     observer.on(Progress{"slices of the target", done, static_cast<int64_t>(rows.size()), ""});

@@ -11,7 +11,7 @@ namespace groundglass {
 struct ViewedSlice {
   int64_t row = 0;
   torch::Tensor mean;   ///< [F,H,W] foreground probabilities, mean of the views
-  torch::Tensor views;  ///< [V,H,W] probability of any foreground
+  torch::Tensor views;  ///< [V,F,H,W] those of each view
 };
 
 /// Shows each slice to the network as it is, mirrored left-right and, with 4 views, upside down

@@ -96,8 +96,9 @@ torch::Tensor read_gray(const AnnotationCase& of) {
 }
 
 AnnotationStore begin_project(const std::string& dataset, const std::filesystem::path& project,
-                              const DataOptions& data, int64_t threads, Observer& observer) {
-  const Dataset read = read_dataset(dataset, {data.mask});
+                              const DataOptions& data, int64_t threads, Observer& observer,
+                              const UncertainOptions& uncertain) {
+  const Dataset read = uncertain_images(read_dataset(dataset, {data.mask}), uncertain);
   for (const auto& text : read.warnings) observer.on(Warning{text});
   return AnnotationStore::create(project, {dataset, data}, cases_of(read, data, threads, observer));
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "groundglass/annotate/store.h"
+#include "groundglass/annotate/uncertain_images.h"
 #include "groundglass/core/events.h"
 #include "groundglass/data/dataset.h"
 
@@ -16,10 +17,13 @@ std::vector<AnnotationCase> cases_of(const Dataset& dataset, const DataOptions& 
                                      int64_t threads, Observer& observer = silent_observer());
 
 /// The project of a data set (table or folder; masks may be missing): begun, or found as it was
-/// begun. Warnings of the data set go to `observer`. Throws as cases_of() and
+/// begun. Warnings of the data set go to `observer`. Throws as cases_of(), uncertain_images() and
 /// AnnotationStore::create() do.
+///
+/// uncertain  which images become cases; all of them by default.
 AnnotationStore begin_project(const std::string& dataset, const std::filesystem::path& project,
-                              const DataOptions& data, int64_t threads, Observer& observer);
+                              const DataOptions& data, int64_t threads, Observer& observer,
+                              const UncertainOptions& uncertain = {});
 
 /// The word with everything but letters, digits, '.', '-' and '_' turned into '_', so that it can
 /// be part of a file's name.

@@ -8,6 +8,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/data/prepare.h"
 #include "groundglass/runs/model_choice.h"
+#include "groundglass/runs/recipe_preparation.h"
 #include "groundglass/runs/segmenter_options.h"
 #include "groundglass/runs/training_run.h"
 
@@ -68,7 +69,7 @@ Dataset labelled_cases(AnnotationStore& store, int64_t stage) {
     Dataset set{store.notes().source, "annotation project", "mask", {}, {}};
     for (const auto& c : store.cases()) {
       if (c.manual.empty()) continue;
-      set.rows.push_back({c.name, c.study, c.patient, c.domain, "", c.image, c.manual});
+      set.rows.push_back({c.name, c.study, c.patient, c.domain, "", c.image, c.manual, {}});
     }
     return set;
   }
@@ -113,6 +114,7 @@ class Proposing {
                                          "must come from patients that the network has not seen"});
     }
     recipe.split.mode = SplitMode::strict;
+    recipe.split.equal_domains = false;
     recipe.split.train_domains.clear();
     if (job_.folds > 0) recipe.split.folds = job_.folds;
     recipe.data = store_.notes().data;
@@ -122,8 +124,7 @@ class Proposing {
   fs::path prepared(const RunFolder& folder, const Recipe& recipe) const {
     const fs::path path = folder.prepared_set();
     if (!fs::exists(path)) {
-      prepare(recipe.preparing(labelled_cases(store_, round_.stage), path, job_.settings.threads),
-              observer_);
+      prepare_for(recipe, labelled_cases(store_, round_.stage), path, job_.settings, observer_);
     }
     return path;
   }

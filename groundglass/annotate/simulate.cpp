@@ -13,6 +13,7 @@
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
+#include "groundglass/data/dataset.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/metrics/counts.h"
 
@@ -20,17 +21,39 @@ namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-Round last_first_stage(AnnotationStore& store) {
+Round last_of_stage(AnnotationStore& store, int64_t stage) {
   const auto rounds = store.rounds();
-  const auto found = std::find_if(rounds.rbegin(), rounds.rend(), [](const Round& round) {
-    return round.stage == 1 && !round.finished.empty();
+  const auto found = std::find_if(rounds.rbegin(), rounds.rend(), [&](const Round& round) {
+    return round.stage == stage && !round.finished.empty();
   });
+  if (found == rounds.rend() && stage == 2) {
+    fail(ErrorKind::data, store.project().string() +
+                              ": has no finished round of stage 2, which --references would play; "
+                              "call `groundglass annotate propose --stage 2` first");
+  }
   if (found == rounds.rend()) {
     fail(ErrorKind::data, store.project().string() +
                               ": has no finished round of stage 1, whose manual masks could be "
                               "hidden; call `groundglass annotate propose` first");
   }
   return *found;
+}
+
+/// The hidden mask of each case that has one, by the case's number.
+std::map<int64_t, fs::path> hidden_masks(const AnnotationStore& store, const std::string& table) {
+  std::map<std::string, fs::path> named;
+  if (!table.empty()) {
+    for (const auto& row : read_dataset(table, {store.notes().data.mask}).rows) {
+      if (!row.mask.empty()) named[row.id] = row.mask;
+    }
+  }
+  std::map<int64_t, fs::path> masks;
+  for (const auto& c : store.cases()) {
+    const auto found = named.find(c.name);
+    if (table.empty() && !c.manual.empty()) masks[c.id] = c.manual;
+    if (found != named.end()) masks[c.id] = found->second;
+  }
+  return masks;
 }
 
 double dice_or_one(const torch::Tensor& labels, const torch::Tensor& reference) {
@@ -67,9 +90,16 @@ class Play {
   Play(AnnotationStore& store, const fs::path& output, const SimulateOptions& options)
       : store_(store), output_(output) {
     result_.options = options;
-    result_.round = last_first_stage(store);
+    result_.round = last_of_stage(store, options.references.empty() ? 1 : 2);
+    references_ = hidden_masks(store, options.references);
     for (const auto& p : store.proposals(result_.round.id)) {
+      if (references_.count(p.case_id) == 0) continue;
       proposals_[p.case_id][p.network] = store.project() / p.file;
+    }
+    if (proposals_.empty()) {
+      fail(ErrorKind::data, options.references + ": names no mask of a case of round " +
+                                std::to_string(result_.round.id) +
+                                "; expected the images of the project, with their masks");
     }
     for (const auto& c : store.candidates(result_.round.id)) {
       letters_[c.case_id][c.source] = c.letter;
@@ -104,7 +134,7 @@ class Play {
   bool play(int64_t id, SimulatedCase& out) const {
     const AnnotationCase& c = store_.case_of(id);
     const DataOptions& data = store_.notes().data;
-    const auto reference = read_case_mask(c.manual, c, data);
+    const auto reference = read_case_mask(references_.at(id), c, data);
     out.case_id = id;
     Rng rng =
         rng_for(options().seed, static_cast<uint64_t>(result_.round.id), static_cast<uint64_t>(id));
@@ -201,6 +231,7 @@ class Play {
   AnnotationStore& store_;
   fs::path output_;
   Simulation result_;
+  std::map<int64_t, fs::path> references_;
   std::map<int64_t, std::map<std::string, fs::path>> proposals_;
   std::map<int64_t, std::map<std::string, char>> letters_;
 };

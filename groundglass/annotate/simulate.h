@@ -22,6 +22,9 @@ struct SimulateOptions {
   double seconds_per_drawing = 240;
   double seconds_per_choice = 15;
   uint64_t seed = 1;
+  /// Stage 2 is played: a table or folder that names the masks of cases which have none in the
+  /// project. Empty: stage 1 is played, by the project's own masks.
+  std::string references = {};
 };
 
 /// One way to come by masks, against the hidden reference. Dice of a case where both masks are
@@ -57,16 +60,19 @@ struct Simulation {
   double seconds_by_hand = 0, seconds_with_networks = 0;
 };
 
-/// Plays the annotator of a stage-1 round by its manual masks, which are hidden from the panel:
-/// takes the proposal with the highest Dice (plus noise), rejects it below tau and draws in a
-/// hurry. Writes OUT/choices.csv, which `annotate choose` reads, with the drawn masks beside it,
-/// OUT/cases.csv, OUT/simulation.json and OUT/simulation.md.
+/// Plays the annotator of the last finished round by masks that the panel does not show: of a
+/// stage-1 round by its manual masks, of a stage-2 round, whose cases have none in the project, by
+/// those of options.references. Cases without a reference there are left out. It takes the proposal
+/// with the highest Dice (plus noise), rejects it below tau and draws in a hurry. Writes
+/// OUT/choices.csv, which `annotate choose` reads, with the drawn masks beside it, OUT/cases.csv,
+/// OUT/simulation.json and OUT/simulation.md.
 ///
 /// Degerli et al., arXiv 2009.12698, sec. on collaborative annotation; the paper asked doctors.
 /// Differs: an annotator who knows the reference never errs, so with noise = 0 the quality is an
 /// upper bound.
 ///
-/// Throws Error(data) if the project has no finished round of stage 1.
+/// Throws Error(data) if the project has no finished round of the stage, if no case of it has a
+/// reference, and as read_dataset() and read_case_mask() do.
 Simulation simulate_annotation(AnnotationStore& store, const std::filesystem::path& output,
                                const SimulateOptions& options, int64_t threads,
                                Observer& observer = silent_observer());

@@ -30,6 +30,7 @@ ordered_json simulation_json(const Simulation& s, const AnnotationStore& store) 
   const auto n = static_cast<int64_t>(s.cases.size());
   return {{"project", store.project().string()},
           {"round", s.round.id},
+          {"stage", s.round.stage},
           {"cases", n},
           {"empty_references", s.empty_references},
           {"rows", rows},

@@ -94,11 +94,6 @@ void print_text(const AdaptJob& job, const AdaptOutcome& outcome) {
 void run_adapt(const AdaptArguments& a, const Context& context) {
   const auto console = console_observer(context);
   const TrainedModel teacher = load_trained_model(a.run);
-  if (teacher.model->out_channels() > 2) {
-    fail(ErrorKind::usage, a.run + ": tells " + std::to_string(teacher.model->out_channels() - 1) +
-                               " classes apart, and adaptation pseudo-labels one; expected a "
-                               "network with [model] out_channels = 1 or 2");
-  }
   AdaptJob job;
   job.teacher = a.run;
   job.run = fs::path(a.output);

@@ -17,6 +17,7 @@ namespace {
 struct InitArguments {
   std::string dataset, project;
   DataOptions data;
+  UncertainOptions uncertain;
 };
 
 int64_t with_manual(const AnnotationStore& store) {
@@ -26,7 +27,13 @@ int64_t with_manual(const AnnotationStore& store) {
 
 void run_init(const InitArguments& a, const Context& context) {
   const auto observer = console_observer(context);
-  const auto store = begin_project(a.dataset, a.project, a.data, context.threads, *observer);
+  if (a.uncertain.most > 0 && a.uncertain.adaptation.empty()) {
+    fail(ErrorKind::usage,
+         "--most is set without --adaptation, which says how certain the images "
+         "are; expected both or neither");
+  }
+  const auto store =
+      begin_project(a.dataset, a.project, a.data, context.threads, *observer, a.uncertain);
   const auto cases = static_cast<int64_t>(store.cases().size()), manual = with_manual(store);
   if (context.json) {
     return print_json({{"project", a.project},
@@ -114,6 +121,10 @@ void add_annotate(CLI::App& app, Context& context) {
       ->required();
   init->add_option("-o,--output", a->project, "the project's folder")->required();
   add_mask_options(init, a->data);
+  init->add_option("--adaptation", a->uncertain.adaptation,
+                   "run folder of `adapt`: only the images that it was not certain of");
+  init->add_option("--most", a->uncertain.most,
+                   "with --adaptation: so many, the least certain; 0 for all");
   add_annotate_propose(*annotate, context);
   add_annotate_choose(*annotate, context);
   add_annotate_export(*annotate, context);

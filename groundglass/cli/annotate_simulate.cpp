@@ -2,6 +2,7 @@
 
 #include "groundglass/annotate/simulate.h"
 #include "groundglass/cli/annotate.h"
+#include "groundglass/core/error.h"
 #include "groundglass/data/dataset.h"
 
 namespace groundglass {
@@ -29,6 +30,11 @@ AnnotationStore project_of(const SimulateArguments& a, const Context& context, O
 void run_simulate(SimulateArguments a, const Context& context) {
   const auto observer = console_observer(context);
   if (context.seed >= 0) a.options.seed = static_cast<uint64_t>(context.seed);
+  if (!a.options.references.empty() && is_dataset(a.input)) {
+    fail(ErrorKind::usage, a.input +
+                               ": is a data set, and --references plays the stage 2 of a "
+                               "project; expected a project's folder");
+  }
   AnnotationStore store = project_of(a, context, *observer);
   const Simulation result =
       simulate_annotation(store, a.output, a.options, context.threads, *observer);
@@ -63,6 +69,8 @@ void add_annotate_simulate(CLI::App& annotate, Context& context) {
   verb->add_option("--seconds-per-choice", o.seconds_per_choice, "an assumption")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  verb->add_option("--references", o.references,
+                   "play stage 2 of a project: a table with the masks that its cases lack");
   add_mask_options(verb, a->data);
   add_propose_options(verb, a->propose, context);
 }

@@ -5,10 +5,12 @@
 
 #include "groundglass/adapt/batch_statistics.h"
 #include "groundglass/core/error.h"
+#include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
 #include "groundglass/distributed/team.h"
 #include "groundglass/recipe/recipe_reader.h"
 #include "groundglass/recipe/recipe_writer.h"
+#include "groundglass/report/run_pictures.h"
 #include "groundglass/runs/trained_model.h"
 #include "groundglass/train/weights.h"
 
@@ -147,7 +149,8 @@ void label_target(const AdaptJob& job, const fs::path& folder, const fs::path& t
   labelling.source_split = job.source_split;
   labelling.folder = folder;
   labelling.fingerprint = fingerprint;
-  make_pseudo_set(labelling, observer);
+  const SelectionReport selected = make_pseudo_set(labelling, observer);
+  write_certainty(folder / "certainty.png", selected.histogram, selected.limit);
   if (fs::exists(start)) return;
   model.model->to(torch::kCPU);
   write_safetensors(
@@ -208,6 +211,26 @@ ordered_json scores_json(const std::vector<ScoredItem>& items) {
   const auto& interval = all.intervals.pooled;
   out["dice_interval95"] =
       interval ? ordered_json{interval->low, interval->high} : ordered_json(nullptr);
+  return out;
+}
+
+/// Dice of each class before and after; nothing where there is one class.
+ordered_json class_dice_json(const AdaptJob& job, const AdaptOutcome& outcome) {
+  ordered_json out = ordered_json::array();
+  const size_t classes = outcome.before.empty() ? 0 : outcome.before.front().classes.size();
+  for (size_t c = 0; c < classes; ++c) {
+    const auto pooled = [&](const std::vector<ScoredItem>& items) -> ordered_json {
+      Counts sum;
+      for (const auto& item : items) sum += item.classes.at(c);
+      const auto value = dice(sum);
+      return value ? ordered_json(*value) : ordered_json(nullptr);
+    };
+    const auto label = static_cast<int64_t>(c) + 1;
+    out.push_back({{"class", label},
+                   {"name", class_name(job.recipe.evaluate.class_names, label)},
+                   {"dice_before", pooled(outcome.before)},
+                   {"dice_after", pooled(outcome.after)}});
+  }
   return out;
 }
 
@@ -282,6 +305,7 @@ ordered_json adaptation_json(const AdaptJob& job, const AdaptOutcome& outcome) {
   for (const auto& round : outcome.rounds) document["rounds"].push_back(selection_json(round));
   document["before"] = scores_json(outcome.before);
   document["after"] = scores_json(outcome.after);
+  if (auto classes = class_dice_json(job, outcome); !classes.empty()) document["classes"] = classes;
   if (job.recipe.adapt->mode == AdaptMode::strict) {
     document["not_labelled"] = {{"before", scores_json(not_labelled(outcome.before, outcome))},
                                 {"after", scores_json(not_labelled(outcome.after, outcome))}};

@@ -51,6 +51,12 @@ TEST(Agreement, IsSharedOverCoveredPixels) {
   EXPECT_EQ(agreement_of(torch::stack({a}).unsqueeze(1)), 1);
 }
 
+TEST(Agreement, OfSeveralClassesIsOnTheClassToo) {
+  const auto a = torch::tensor({0, 1, 2, 2}, torch::kUInt8).view({1, 4});
+  const auto b = torch::tensor({0, 1, 1, 0}, torch::kUInt8).view({1, 4});
+  EXPECT_DOUBLE_EQ(agreement_of(torch::stack({a, b})), 1.0 / 3);
+}
+
 TEST(Selection, LeavesOutSlicesWithFewerThanFiftyMarkedPixels) {
   const auto selection = select_slices({slice(0.9, 49), slice(0.8, 50)}, everything(), kPaperArea);
   EXPECT_EQ(selection.chosen, (std::vector<int64_t>{1}));

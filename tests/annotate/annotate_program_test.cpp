@@ -178,6 +178,9 @@ TEST_F(Annotate, RefusesBadInputWithTheRightCode) {
   EXPECT_TRUE(says(refused("init data/nowhere.csv -o p", 4), {"nowhere.csv"}));
   EXPECT_TRUE(says(refused("init data/part.csv -o p --mask liver", 4), {"no column 'liver'"}));
   EXPECT_TRUE(says(refused("init data/part.csv -o p --labels colours", 3), {"colours"}));
+  EXPECT_TRUE(says(refused("init data/part.csv -o p --most 3", 2), {"--most", "--adaptation"}));
+  EXPECT_TRUE(says(refused("init data/part.csv -o p --adaptation nowhere", 4),
+                   {"pseudo_labels.csv: no such file"}));
   EXPECT_FALSE(fs::exists(folder / "p"));
   run("groundglass annotate init data/part.csv -o p -q");
   EXPECT_TRUE(says(refused("init data/labelled.csv -o p -q", 2), {"project of other cases"}));
@@ -187,6 +190,8 @@ TEST_F(Annotate, RefusesBadInputWithTheRightCode) {
   EXPECT_TRUE(says(refused("propose p --recipes first.toml,./first.toml --restart", 2),
                    {"two networks are called 'first'"}));
   EXPECT_TRUE(says(refused("simulate p -o out", 4), {"no finished round of stage 1"}));
+  EXPECT_TRUE(says(refused("simulate data/part.csv -o out --references data/part.csv", 2),
+                   {"--references plays the stage 2 of a project"}));
   EXPECT_TRUE(says(refused("export p -o out", 4), {"no case has a chosen or drawn mask"}));
   EXPECT_TRUE(says(refused("export p -o out --layout dicom", 2), {"--layout 'dicom'"}));
   write_file(folder / "c.csv", "case,choice\ncase_000/z000,A\n");

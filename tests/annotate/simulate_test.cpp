@@ -221,5 +221,31 @@ TEST(Stopping, EndsEveryStepAndTheNextCallGoesOn) {
   EXPECT_TRUE(fs::exists(made.folder / "e/cases.csv"));
 }
 
+TEST_F(Simulate, PlaysTheSecondStageByMasksThatTheProjectLacks) {
+  // The fifth and sixth case have no mask in the project; the table beside it has them.
+  std::string table = csv_line({"image", "mask"});
+  for (int64_t i = 0; i < 6; ++i) {
+    const std::string name = "s/case_" + std::to_string(i);
+    write_png(made.folder / ("data/" + name + "_hidden.png"), square(10, 10) * 255);
+    table += csv_line({name + ".png", name + "_hidden.png"});
+  }
+  write_file(made.folder / "data/full.csv", table);
+  SimulateOptions options;
+  options.references = (made.folder / "data/full.csv").string();
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { play(options); }),
+                   {"no finished round of stage 2", "propose --stage 2"}));
+  made.propose(2, 1, {{"near", square(10, 11)}, {"far", square(10, 18)}});
+  const Simulation s = play(options);
+  EXPECT_EQ(s.round.stage, 2);
+  ASSERT_EQ(s.cases.size(), 2U);
+  EXPECT_EQ(s.best_network, "near");
+  EXPECT_NEAR(mean(s, "near"), 2.0 * 11 / 24, 1e-9);
+  EXPECT_EQ(simulation_json(s, made.store)["stage"], 2);
+  EXPECT_EQ(play().round.stage, 1);  // without references the first stage, as ever
+  write_file(made.folder / "data/full.csv", "image,mask\ns/case_0.png,s/case_0_hidden.png\n");
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { play(options); }),
+                   {"full.csv: names no mask of a case of round 2"}));
+}
+
 }  // namespace
 }  // namespace groundglass
