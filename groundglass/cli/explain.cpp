@@ -6,6 +6,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/predict/input_choice.h"
 #include "groundglass/report/explanation.h"
+#include "groundglass/report/operator_figures.h"
 #include "groundglass/runs/classifier_run.h"
 #include "groundglass/runs/model_choice.h"
 #include "groundglass/runs/segmenter_options.h"
@@ -15,7 +16,7 @@ namespace {
 
 struct ExplainArguments {
   std::string input, output, model, method = "grad-cam", layer, score = "lesion", mask, classifier,
-                                    lung;
+                                    lung, recipe = "attention_unet_2026";
   int64_t slice = -1, limit = 20, filter = -1, label = 1;
 };
 
@@ -67,6 +68,10 @@ nlohmann::ordered_json explained(const ExplainArguments& a, const Context& conte
   tell_left_out(choose_inputs(a.input).left_out, *observer);
   auto inputs = limited_inputs(a, "");
   ExplainJob job = job_of(a);
+  if (a.method == "pooling") return explain_pooling(inputs, job);
+  if (a.method == "contrast") {
+    return explain_contrast(read_recipe(a.recipe, context.overrides).preprocess, inputs, job);
+  }
   if (a.method != "infection-map" && !a.model.empty() && is_classifier(a.model)) {
     ExplainedClassifier classifier = classifier_of(a.model);
     return explain_by_classifier(classifier, engine_of(context).device, inputs, job);
@@ -87,7 +92,8 @@ nlohmann::ordered_json explained(const ExplainArguments& a, const Context& conte
 }
 
 void run_explain(const ExplainArguments& a, const Context& context) {
-  const std::vector<std::string> methods = {"grad-cam", "activation-max", "infection-map"};
+  const std::vector<std::string> methods = {"grad-cam", "activation-max", "infection-map",
+                                            "contrast", "pooling"};
   if (std::find(methods.begin(), methods.end(), a.method) == methods.end()) {
     fail(ErrorKind::usage, "--method " + in_quotes(a.method) + ": expected " + listed(methods));
   }
@@ -106,7 +112,10 @@ void add_explain(CLI::App& app, Context& context) {
   verb->add_option("input", a->input, "as for predict")->required();
   verb->add_option("-o,--output", a->output, "folder for the figures")->required();
   verb->add_option("--model", a->model, "run folder, weights file or name (the bundled CT model)");
-  verb->add_option("--method", a->method, "grad-cam, activation-max or infection-map");
+  verb->add_option(
+      "--method", a->method,
+      "grad-cam, activation-max, infection-map; without a network: contrast or pooling");
+  verb->add_option("--recipe", a->recipe, "contrast: whose CLAHE is shown");
   verb->add_option("--filter", a->filter,
                    "activation-max: filter that the pattern is made for (the mean of all)");
   verb->add_option("--layer", a->layer, "layer whose maps are weighed (the last one)");

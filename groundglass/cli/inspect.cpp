@@ -4,6 +4,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
+#include "groundglass/data/curation.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/predict/described_input.h"
 #include "groundglass/recipe/recipe.h"
@@ -14,7 +15,7 @@ using nlohmann::ordered_json;
 namespace {
 
 struct InspectArguments {
-  std::string input, sheet, recipe;
+  std::string input, sheet, recipe, curated;
   DataOptions data{"", MaskLabels::any, 2};
 };
 
@@ -37,9 +38,28 @@ void print_text(const ordered_json& document) {
   }
 }
 
+/// Adds what a collector would take out, and writes the rest as a table.
+void add_curation(const InspectArguments& a, const Context& context, Observer& observer,
+                  ordered_json& document) {
+  if (document.value("kind", "") != "data set") {
+    fail(ErrorKind::usage, a.input +
+                               ": --curated needs a data set (a CSV table or a folder of "
+                               "images and masks), found " +
+                               document.value("kind", "something else"));
+  }
+  const Dataset dataset = read_dataset(a.input, {a.data.mask});
+  const Curation found = find_copies_and_over_exposed(dataset, {}, context.threads, observer);
+  document["copies"] = found.copies.size();
+  document["over_exposed"] = found.over_exposed.size();
+  document["left_out"] = curation_lines(found, dataset);
+  document["kept"] = write_curated(a.curated, dataset, found);
+  document["curated"] = a.curated;
+}
+
 void run_inspect(const InspectArguments& a, const Context& context) {
   const auto observer = console_observer(context);
-  const ordered_json document = described_input(a.input, a.data, context.threads, *observer);
+  ordered_json document = described_input(a.input, a.data, context.threads, *observer);
+  if (!a.curated.empty()) add_curation(a, context, *observer, document);
   if (context.json) {
     print_json(document);
   } else {
@@ -71,6 +91,9 @@ void add_inspect(CLI::App& app, Context& context) {
   verb->add_option("--mask", a->data.mask, "mask column of a table");
   add_labels_option(verb, a->data, "mask values: any, binary or classes");
   verb->add_option("--classes", a->data.classes, "for --labels classes: how many");
+  verb->add_option("--curated", a->curated,
+                   "data sets: write a table without copies and over-exposed pictures, and list "
+                   "these");
   verb->add_option("--contact-sheet", a->sheet, "prepared sets: PNG of slices and augmentations");
   verb->add_option("--recipe", a->recipe, "whose [augment] the contact sheet shows");
   add_override_option(verb, context);

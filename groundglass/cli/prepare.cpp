@@ -4,6 +4,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/data/prepare.h"
 #include "groundglass/recipe/recipe.h"
+#include "groundglass/runs/recipe_preparation.h"
 
 namespace groundglass {
 namespace {
@@ -14,10 +15,10 @@ struct PrepareArguments {
 
 void run_prepare(const PrepareArguments& a, const Context& context) {
   const Recipe recipe = read_recipe(a.recipe, context.overrides);
-  const Dataset dataset = read_dataset(a.dataset, {recipe.data.mask});
+  const Dataset dataset = dataset_for(recipe, a.dataset);
   if (recipe.data.labels != MaskLabels::threshold_lungs) require_masks(dataset);
   const auto observer = console_observer(context);
-  const int64_t rows = prepare(recipe.preparing(dataset, a.output, context.threads), *observer);
+  const int64_t rows = prepare_for(recipe, dataset, a.output, run_settings(context), *observer);
   const auto bytes = std::filesystem::file_size(a.output);
   if (context.json) return print_json({{"prepared", a.output}, {"rows", rows}, {"bytes", bytes}});
   std::cout << a.output << ": " << rows << " slices, " << human_bytes(static_cast<double>(bytes))

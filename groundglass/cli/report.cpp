@@ -58,8 +58,9 @@ std::vector<ReportPicture> case_pictures(const fs::path& run, const FoldScores& 
       panels.heat_caption = "Grad-CAM: " + class_name(panels.class_names, label);
     }
     const auto figure = four_panel_figure(panels);
-    pictures.push_back(
-        {encode_png(figure), word + ": " + item->id + ", Dice " + fixed(*dice(item->counts), 3)});
+    pictures.push_back({encode_png(figure), word + ": " + item->id + ", Dice " +
+                                                fixed(*dice(item->counts), 3) + ", Jaccard " +
+                                                fixed(*iou(item->counts), 3)});
   }
   return pictures;
 }

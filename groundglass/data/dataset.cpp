@@ -123,6 +123,12 @@ Dataset read_table(const fs::path& source, const DatasetOptions& options) {
     out.warnings.push_back(source.string() + ": column " + in_quotes(out.mask_column) +
                            " is taken for the masks, though blanks or capitals in its name differ");
   }
+  const int lungs = options.lungs.empty() ? -1 : table.column(options.lungs);
+  if (!options.lungs.empty() && lungs < 0) {
+    fail(ErrorKind::data, source.string() + ": has no column " + in_quotes(options.lungs) +
+                              " with the lungs that [preprocess] lungs_from = \"column\" means" +
+                              did_you_mean(options.lungs, table.header));
+  }
   const fs::path folder = source.parent_path();
   Problems problems;
   std::map<std::string, int64_t> first_line;
@@ -151,6 +157,11 @@ Dataset read_table(const fs::path& source, const DatasetOptions& options) {
     if (r.case_id.empty()) r.case_id = r.id;
     if (r.patient.empty()) r.patient = r.case_id;
     if (!cell(mask).empty()) r.mask = folder / cell(mask);
+    if (!cell(lungs).empty()) r.lungs = folder / cell(lungs);
+    if (lungs >= 0 && (r.lungs.empty() || !fs::exists(r.lungs))) {
+      problems.add(where + (r.lungs.empty() ? "the column " + in_quotes(options.lungs) + " is empty"
+                                            : r.lungs.string() + ": no such file"));
+    }
     if (!fs::exists(r.image)) problems.add(where + r.image.string() + ": no such file");
     if (!r.mask.empty() && !fs::exists(r.mask)) {
       problems.add(where + r.mask.string() + ": no such file");
@@ -276,6 +287,12 @@ bool is_dataset(const fs::path& source) {
 Dataset read_dataset(const fs::path& source, const DatasetOptions& options) {
   if (!fs::exists(source)) fail(ErrorKind::data, source.string() + ": no such file or folder");
   Dataset out;
+  if (fs::is_directory(source) && !options.lungs.empty()) {
+    fail(ErrorKind::data, source.string() +
+                              ": is a folder, and [preprocess] lungs_from = "
+                              "\"column\" expects a CSV table with the column " +
+                              in_quotes(options.lungs));
+  }
   if (fs::is_directory(source)) {
     if (is_nnunet(source)) {
       out = read_nnunet(source);

@@ -14,7 +14,8 @@ struct DataRow {
   std::string domain;   ///< hospital, scanner or source; "" if the data set has only one
   std::string label;    ///< of the whole image, e.g. a finding; "" for none
   std::filesystem::path image;
-  std::filesystem::path mask;  ///< empty if there is none
+  std::filesystem::path mask;   ///< empty if there is none
+  std::filesystem::path lungs;  ///< where they were asked for
 };
 
 /// A list of images with masks, and what the masks mean.
@@ -27,7 +28,8 @@ struct Dataset {
 };
 
 struct DatasetOptions {
-  std::string mask = "";  ///< column with the masks; "" takes the first of infection, mask, lung
+  std::string mask = "";   ///< column with the masks; "" takes the first of infection, mask, lung
+  std::string lungs = "";  ///< column with the lung masks that images are cut by; "" for none
 };
 
 /// The path without ".png", ".nii.gz" and the like, with forward slashes.
@@ -43,6 +45,7 @@ bool is_dataset(const std::filesystem::path& source);
 ///  * an nnU-Net folder (dataset.json, imagesTr, labelsTr), one modality;
 ///  * paired folders: frames or images beside masks, paired by name.
 ///
+/// Throws Error(data) for lungs that are asked for and no column of a table, or missing in a row.
 /// Throws Error(data) listing all problems at once: files that are named and missing, names without
 /// a partner, an image listed twice, no rows; and for a column that is a mask column but for a
 /// typing mistake, since its masks would count as empty.

@@ -138,7 +138,7 @@ class Preparation {
     if (writer.has(task.first_row)) return 0;
     const PicturePair pair = read_picture_pair(*task.source, job_.data);
     warn(pair.image.warnings);
-    write(task.first_row, pair.image, pair.mask, writer);
+    write(task.first_row, pair, writer);
     return 1;
   }
 
@@ -148,24 +148,28 @@ class Preparation {
     for (int64_t z = 0; z < task.rows; ++z) complete = complete && writer.has(task.first_row + z);
     if (complete) return 0;
     if (!source) source.emplace(task.source->image, task.units);
-    VolumePair volume(std::move(*source), task.source->mask, job_.data);
+    VolumePair volume(std::move(*source), task.source->mask, job_.data, task.source->lungs);
     warn(volume.info().warnings);
     int64_t written = 0;
     for (int64_t z = 0; z < volume.depth(); ++z) {
       if (writer.has(task.first_row + z)) continue;
       const PicturePair pair = volume.slice(z);
-      write(task.first_row + z, pair.image, pair.mask, writer);
+      write(task.first_row + z, pair, writer);
       ++written;
     }
     return written;
   }
 
-  void write(int64_t row, const Image& image, const torch::Tensor& stored,
-             PreparedSetWriter& writer) {
-    const NetworkSlice slice = to_network_grid(image, job_.preprocess);
+  void write(int64_t row, const PicturePair& pair, PreparedSetWriter& writer) {
+    auto lungs = pair.lungs;
+    if (!lungs.defined() && job_.find_lungs) {
+      const std::lock_guard lock(finding_lungs_);
+      lungs = job_.find_lungs(pair.image);
+    }
+    const NetworkSlice slice = to_network_grid(pair.image, job_.preprocess, lungs);
     const auto mask = job_.data.labels == MaskLabels::threshold_lungs
-                          ? lungs_by_threshold(image, stored)
-                          : stored;
+                          ? lungs_by_threshold(pair.image, pair.mask)
+                          : pair.mask;
     writer.write(row, slice.pixels,
                  mask.defined() ? mask_to_network_grid(mask, slice.box, job_.preprocess) : mask);
   }
@@ -181,7 +185,7 @@ class Preparation {
   PreparedHeader header_;
   std::vector<Task> tasks_;
   Problems problems_;
-  std::mutex speaking_;
+  std::mutex speaking_, finding_lungs_;
 };
 
 }  // namespace
@@ -197,6 +201,7 @@ std::string fingerprint_of(const Dataset& dataset, const DataOptions& data) {
   for (const auto& row : dataset.rows) {
     add(row.image);
     add(row.mask);
+    add(row.lungs);
   }
   return sha256(text);
 }

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
+
 #include "groundglass/core/events.h"
 #include "groundglass/data/data_options.h"
 #include "groundglass/data/dataset.h"
 #include "groundglass/data/prepared_set.h"
+#include "groundglass/io/image.h"
 #include "groundglass/preprocess/preprocess_options.h"
 
 namespace groundglass {
@@ -16,6 +19,9 @@ struct PrepareJob {
   std::filesystem::path output;
   int64_t threads = 0;                        ///< 0 for all processors
   std::vector<std::string> class_names = {};  ///< of classes 1, 2, .., for the set's own account
+  /// The lungs [H,W] of a slice, 0 is none, where they are a network's; called by one thread at a
+  /// time.
+  std::function<torch::Tensor(const Image&)> find_lungs = {};
 };
 
 /// What the values of a prepared set's masks mean, as its header says it: "0 background, 1 ground

@@ -94,42 +94,62 @@ torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& optio
   return class_numbers(stored, options);
 }
 
+namespace {
+
+/// A picture of labels that lies as its image does.
+torch::Tensor picture_of_labels(const std::filesystem::path& path,
+                                const std::filesystem::path& image_path, const Image& image) {
+  const auto stored =
+      read_mask_of_picture(path, image_path, image.pixels.size(1), image.pixels.size(2));
+  if (stored.size(0) != image.pixels.size(1) || stored.size(1) != image.pixels.size(2)) {
+    fail(ErrorKind::data, path.string() + ": is " + size_text(stored) + " and its image is " +
+                              size_text(image.pixels[0]) + " (height x width)");
+  }
+  return stored;
+}
+
+/// Opens a volume of labels on the grid of its image.
+std::unique_ptr<VolumeReader> opened_labels(const std::filesystem::path& path,
+                                            const VolumeInfo& image) {
+  auto reader = open_label_volume(path);
+  const VolumeInfo& mask = reader->info();
+  if (shape_text(mask) != shape_text(image)) {
+    fail(ErrorKind::data,
+         path.string() + ": is " + shape_text(mask) + " and its image is " + shape_text(image));
+  }
+  if (!same_geometry(mask.geometry, image.geometry, 0.1)) {
+    fail(ErrorKind::data, path.string() + ": lies on another grid (" + describe(mask.geometry) +
+                              ") than its image (" + describe(image.geometry) + ")");
+  }
+  return reader;
+}
+
+}  // namespace
+
 PicturePair read_picture_pair(const DataRow& row, const DataOptions& options) {
   PicturePair pair{read_picture(row.image), {}};
+  if (!row.lungs.empty()) pair.lungs = picture_of_labels(row.lungs, row.image, pair.image);
   if (row.mask.empty()) return pair;
-  const auto stored = read_mask_of_picture(row.mask, row.image, pair.image.pixels.size(1),
-                                           pair.image.pixels.size(2));
-  if (stored.size(0) != pair.image.pixels.size(1) || stored.size(1) != pair.image.pixels.size(2)) {
-    fail(ErrorKind::data, row.mask.string() + ": is " + size_text(stored) + " and its image is " +
-                              size_text(pair.image.pixels[0]) + " (height x width)");
-  }
-  pair.mask = known_labels(stored, options, row.mask.string());
+  pair.mask =
+      known_labels(picture_of_labels(row.mask, row.image, pair.image), options, row.mask.string());
   return pair;
 }
 
-VolumePair::VolumePair(AxialSource image_source, const std::filesystem::path& mask_path,
-                       const DataOptions& options)
-    : image_(std::move(image_source)), options_(options) {
-  if (mask_path.empty()) return;
-  auto reader = open_label_volume(mask_path);
-  const VolumeInfo &mask = reader->info(), &image = info();
-  if (shape_text(mask) != shape_text(image)) {
-    fail(ErrorKind::data, mask_path.string() + ": is " + shape_text(mask) + " and its image is " +
-                              shape_text(image));
-  }
-  if (!same_geometry(mask.geometry, image.geometry, 0.1)) {
-    fail(ErrorKind::data, mask_path.string() + ": lies on another grid (" +
-                              describe(mask.geometry) + ") than its image (" +
-                              describe(image.geometry) + ")");
-  }
+VolumePair::VolumePair(AxialSource image, const std::filesystem::path& mask,
+                       const DataOptions& options, const std::filesystem::path& lungs)
+    : image_(std::move(image)), options_(options) {
+  if (!lungs.empty()) lungs_.emplace(opened_labels(lungs, info()), image_.view());
+  if (mask.empty()) return;
+  auto reader = opened_labels(mask, info());
   SeenLabels seen;
-  for (int64_t k = 0; k < mask.depth; ++k) seen.add(reader->read_slice(k));
-  seen.check(options, mask_path.string());
+  for (int64_t k = 0; k < reader->info().depth; ++k) seen.add(reader->read_slice(k));
+  seen.check(options, mask.string());
   mask_.emplace(std::move(reader), image_.view());
 }
 
 PicturePair VolumePair::slice(int64_t k) {
   PicturePair pair{image_.read(k), {}};
+  if (lungs_) pair.lungs = lungs_->read(k).pixels[0];
   if (mask_) pair.mask = class_numbers(mask_->read(k).pixels[0], options_);
   return pair;
 }

@@ -15,10 +15,12 @@ namespace groundglass {
 torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& options,
                            const std::string& name);
 
-/// A picture with its mask as class numbers [H,W], undefined if the row has none.
+/// A picture with its mask as class numbers [H,W], undefined if the row has none, and its lungs
+/// (all but 0), undefined if the row names none.
 struct PicturePair {
   Image image;
   torch::Tensor mask;
+  torch::Tensor lungs = {};
 };
 
 /// Throws Error(data): unreadable files, a mask of another size, unknown labels.
@@ -29,9 +31,10 @@ PicturePair read_picture_pair(const DataRow& row, const DataOptions& options);
 /// opened, since what a value means may depend on the others.
 class VolumePair {
  public:
-  /// An empty path: no mask. Throws Error(data): unreadable files, a mask of another size or grid,
-  /// unknown labels.
-  VolumePair(AxialSource image, const std::filesystem::path& mask, const DataOptions& options);
+  /// An empty path: no mask, no lungs. Throws Error(data): unreadable files, a mask of another size
+  /// or grid, unknown labels.
+  VolumePair(AxialSource image, const std::filesystem::path& mask, const DataOptions& options,
+             const std::filesystem::path& lungs = {});
 
   const VolumeInfo& info() const { return image_.info(); }
   int64_t depth() const { return image_.depth(); }
@@ -41,7 +44,7 @@ class VolumePair {
 
  private:
   AxialSource image_;
-  std::optional<AxialSource> mask_;
+  std::optional<AxialSource> mask_, lungs_;
   DataOptions options_;
 };
 

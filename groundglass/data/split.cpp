@@ -11,6 +11,7 @@
 #include "groundglass/core/rng.h"
 #include "groundglass/core/task.h"
 #include "groundglass/core/text.h"
+#include "groundglass/data/difference_hash.h"
 #include "groundglass/data/shares_split.h"
 #include "groundglass/data/stratified_split.h"
 
@@ -201,15 +202,56 @@ bool has_lesion(const torch::Tensor& mask) {
   return ((mask > 0) & (mask != kIgnoreLabel)).any().item<bool>();
 }
 
-/// Sign of the horizontal differences of the slice at 17 x 16 pixels: 256 bits.
-std::array<uint64_t, 4> difference_hash(const torch::Tensor& image) {
-  const auto small =
-      torch::adaptive_avg_pool2d(image.to(torch::kFloat32).narrow(0, 0, 1), {16, 17}).squeeze(0);
-  const auto rising = (small.narrow(1, 1, 16) > small.narrow(1, 0, 16)).contiguous();
-  const bool* bits = rising.data_ptr<bool>();
-  std::array<uint64_t, 4> hash{};
-  for (size_t i = 0; i < 256; ++i) hash[i / 64] |= uint64_t{bits[i]} << (i % 64);
-  return hash;
+/// Whether anything of a picture is worth seeing: a slice above or below the chest has next to
+/// nothing but black.
+bool is_dark(const torch::Tensor& image) {
+  const auto bright = (image > 25).sum().item<int64_t>();
+  return 100 * bright <= image.numel();
+}
+
+bool takes_part(const PreparedSet& set, int64_t row, SplitRows rows) {
+  if (rows == SplitRows::with_lesion) return has_lesion(set.mask(row));
+  return rows == SplitRows::all || !is_dark(set.image(row));
+}
+
+/// The rows of each domain in random order, as many of each as the smallest has.
+std::vector<Rows> equal_domain_rows(const std::vector<PreparedRow>& rows, const SplitOptions& o) {
+  std::map<std::string, Rows> domains;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    domains[rows[i].domain].push_back(static_cast<int64_t>(i));
+  }
+  size_t smallest = rows.size();
+  for (const auto& [domain, members] : domains) smallest = std::min(smallest, members.size());
+  Rng rng = rng_for(static_cast<uint64_t>(o.seed), 0, 5);
+  std::vector<Rows> equal;
+  for (const auto& [domain, members] : domains) {
+    Rows drawn;
+    for (const int64_t i : permutation(static_cast<int64_t>(members.size()), rng)) {
+      if (drawn.size() < smallest) drawn.push_back(members[static_cast<size_t>(i)]);
+    }
+    std::sort(drawn.begin(), drawn.end());
+    equal.push_back(std::move(drawn));
+  }
+  return equal;
+}
+
+/// The folds of each domain by itself, put together.
+std::vector<Split> equal_domain_splits(const std::vector<PreparedRow>& rows, SplitOptions o,
+                                       int64_t copies) {
+  o.equal_domains = false;
+  std::vector<Split> splits(static_cast<size_t>(o.folds));
+  for (const Rows& members : equal_domain_rows(rows, o)) {
+    const auto own = make_splits(rows, members, o, copies);
+    for (size_t fold = 0; fold < splits.size(); ++fold) {
+      const auto add = [](std::vector<Entry>& all, const std::vector<Entry>& more) {
+        all.insert(all.end(), more.begin(), more.end());
+      };
+      add(splits[fold].train, own[fold].train);
+      add(splits[fold].validation, own[fold].validation);
+      add(splits[fold].test, own[fold].test);
+    }
+  }
+  return splits;
 }
 
 }  // namespace
@@ -218,6 +260,11 @@ void SplitOptions::check() const {
   if (train_share < 1 && mode != SplitMode::strict) {
     fail(ErrorKind::recipe, "[split] train_share is set, expected mode 'strict' with it, found " +
                                 in_quotes(word_of(mode)));
+  }
+  if (equal_domains && mode != SplitMode::paper && mode != SplitMode::slices) {
+    fail(ErrorKind::recipe,
+         "[split] equal_domains is set, expected mode 'paper' or 'slices' with it, found " +
+             in_quotes(word_of(mode)) + "; set equal_domains = false");
   }
 }
 
@@ -231,6 +278,7 @@ std::vector<Split> make_splits(const std::vector<PreparedRow>& rows, const Split
     for (auto& split : splits) balance_training(split, rows, options.balance_labels);
     return splits;
   }
+  if (options.equal_domains) return equal_domain_splits(rows, options, copies);
   if (options.lacks_validation()) return stratified_splits(rows, options);
   if (options.mode == SplitMode::shares) return shares_splits(rows, options, copies);
   if (options.mode == SplitMode::paper) {
@@ -258,12 +306,16 @@ std::vector<int64_t> chosen_rows(const PreparedSet& set, const SplitOptions& opt
   options.check();
   Rows chosen;
   for (int64_t row = 0; row < set.size(); ++row) {
-    if (options.rows == SplitRows::all || has_lesion(set.mask(row))) chosen.push_back(row);
+    if (takes_part(set, row, options.rows)) chosen.push_back(row);
   }
   if (chosen.empty()) {
-    fail(ErrorKind::data, "none of the " + std::to_string(set.size()) +
-                              " masks has a lesion; [split] rows = \"with_lesion\" expects one "
-                              "at least");
+    fail(
+        ErrorKind::data,
+        options.rows == SplitRows::not_dark
+            ? "all of the " + std::to_string(set.size()) +
+                  " pictures are dark; [split] rows = \"not_dark\" expects one at least that is not"
+            : "none of the " + std::to_string(set.size()) +
+                  " masks has a lesion; [split] rows = \"with_lesion\" expects one at least");
   }
   return chosen;
 }
@@ -313,8 +365,8 @@ Split parse_split_json(const std::string& text, const std::vector<PreparedRow>& 
 
 std::vector<NearDuplicate> near_duplicates(const PreparedSet& set, const Split& split,
                                            int64_t max_distance) {
-  std::map<int64_t, std::array<uint64_t, 4>> hashes;
-  const auto hash_of = [&](int64_t row) -> const std::array<uint64_t, 4>& {
+  std::map<int64_t, DifferenceHash> hashes;
+  const auto hash_of = [&](int64_t row) -> const DifferenceHash& {
     const auto found = hashes.find(row);
     if (found != hashes.end()) return found->second;
     return hashes.emplace(row, difference_hash(set.image(row))).first->second;
@@ -327,9 +379,7 @@ std::vector<NearDuplicate> near_duplicates(const PreparedSet& set, const Split& 
   for (const int64_t train : train_rows) {
     const auto& a = hash_of(train);
     for (const int64_t other : other_rows) {
-      const auto& b = hash_of(other);
-      int64_t distance = 0;
-      for (size_t i = 0; i < 4; ++i) distance += std::popcount(a[i] ^ b[i]);
+      const int64_t distance = differing_bits(a, hash_of(other));
       if (distance > max_distance) continue;
       const auto &left = set.rows()[static_cast<size_t>(train)],
                  &right = set.rows()[static_cast<size_t>(other)];

@@ -20,9 +20,11 @@ inline Words<SplitMode> words_of(SplitMode) {
 }
 
 /// Which rows take part.
-enum class SplitRows { all, with_lesion };
+enum class SplitRows { all, with_lesion, not_dark };
 inline Words<SplitRows> words_of(SplitRows) {
-  return {{"all", SplitRows::all}, {"with_lesion", SplitRows::with_lesion}};
+  return {{"all", SplitRows::all},
+          {"with_lesion", SplitRows::with_lesion},
+          {"not_dark", SplitRows::not_dark}};
 }
 
 /// How rows are shared out between training, validation and test.
@@ -36,6 +38,7 @@ struct SplitOptions {
   std::vector<std::string> train_domains;
   std::vector<std::string> balance_labels;
   SplitRows rows = SplitRows::all;
+  bool equal_domains = false;
 
   template <class V>
   void fields(V& v) {
@@ -69,11 +72,18 @@ struct SplitOptions {
              "stored augmentations are made of training rows with these labels alone, until they "
              "are as many as the others"},
             balance_labels);
-    v.choice({"rows", "'all', or 'with_lesion': rows whose mask is not empty, the others unused"},
+    v.choice({"rows",
+              "'all', 'with_lesion' (whose mask is not empty) or 'not_dark' (in whose picture more "
+              "than a hundredth of the pixels are brighter than a tenth of white); the others stay "
+              "unused"},
              rows, words_of(rows));
+    v.field({"equal_domains",
+             "paper and slices mode: as many rows of each domain, drawn at random, in every part"},
+            equal_domains);
   }
 
-  /// Throws Error(recipe) for a train_share in another mode than strict.
+  /// Throws Error(recipe) for a train_share in another mode than strict, or equal_domains in
+  /// another than paper and slices.
   void check() const;
 
   /// Whether the test images of a fold stand in for its validation, so that nothing may be chosen.
@@ -97,6 +107,9 @@ struct Split {
 /// Strict mode: patients are dealt to the folds, each domain by itself and large patients first, so
 /// that folds are alike in slices; fold k is tested on its own patients; of the others some are
 /// validation. Copies follow their slice into training only.
+///
+/// With equal_domains as many rows of each domain take part as the smallest has, drawn at random,
+/// and each domain is shared out by itself, so that every part has as many of each.
 ///
 /// Stratified and slices modes: see stratified_split.h. With balance_labels, which stands for
 /// `copies` then, the rows of one class alone are copied.
@@ -132,8 +145,7 @@ struct NearDuplicate {
 };
 
 /// Pairs of a training row with a validation or test row whose perceptual hashes differ in at most
-/// `max_distance` bits. The hash is the sign of the horizontal differences of the slice at 17 x 16
-/// pixels (Krawetz, "dHash", 2013).
+/// `max_distance` bits.
 std::vector<NearDuplicate> near_duplicates(const PreparedSet& set, const Split& split,
                                            int64_t max_distance);
 

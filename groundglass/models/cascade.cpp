@@ -46,7 +46,9 @@ torch::Tensor CascadeImpl::gated(const torch::Tensor& image,
   if (options_.renormalise == GatedNorm::none) return left;
   if (options_.renormalise == GatedNorm::zscore) {
     const auto centred = left - left.mean({2, 3}, true);
-    return centred / (centred.square().mean({2, 3}, true).sqrt() + 1e-8);
+    const auto deviation = centred.square().mean({2, 3}, true).sqrt();
+    // What rounding leaves of a flat image, where no lung was found, is no deviation.
+    return centred * (deviation > 1e-5).to(left.scalar_type()) / (deviation + 1e-8);
   }
   const auto low = left.amin({2, 3}, true), high = left.amax({2, 3}, true);
   return (left - low) / (high - low).clamp_min(1e-8);

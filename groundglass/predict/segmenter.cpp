@@ -30,11 +30,13 @@ int64_t Segmenter::classes() const {
 }
 
 int64_t Segmenter::network_bytes() const {
-  return network_bytes_ + (options_.lungs.network ? options_.lungs.network->network_bytes() : 0);
+  return network_bytes_ + (options_.lungs.network ? options_.lungs.network->network_bytes() : 0) +
+         (options_.mask_network ? options_.mask_network->network_bytes() : 0);
 }
 
 double Segmenter::forward_s() const {
-  return forward_s_ + (options_.lungs.network ? options_.lungs.network->forward_s() : 0);
+  return forward_s_ + (options_.lungs.network ? options_.lungs.network->forward_s() : 0) +
+         (options_.mask_network ? options_.mask_network->forward_s() : 0);
 }
 
 void Segmenter::find_lungs(const std::vector<Image>& slices, std::vector<SliceResult>& results) {
@@ -53,7 +55,17 @@ void Segmenter::find_lungs(const std::vector<Image>& slices, std::vector<SliceRe
 }
 
 NetworkSlice Segmenter::on_network_grid(const Image& image) const {
-  return to_network_grid(image, options_.preprocess);
+  return to_network_grid(image, options_.preprocess, mask_lungs({image}).front());
+}
+
+/// The lungs of each slice that the recipe means, undefined where it needs none or a threshold
+/// finds them.
+std::vector<torch::Tensor> Segmenter::mask_lungs(const std::vector<Image>& slices) const {
+  std::vector<torch::Tensor> lungs(slices.size());
+  if (!options_.mask_network) return lungs;
+  auto found = options_.mask_network->segment(slices);
+  for (size_t i = 0; i < found.size(); ++i) lungs[i] = std::move(found[i].labels);
+  return lungs;
 }
 
 torch::Tensor Segmenter::input_of(const NetworkSlice& slice) const {
@@ -64,6 +76,7 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
   const torch::NoGradGuard no_grad;
   const auto n = static_cast<int64_t>(slices.size());
   std::vector<SliceResult> results(slices.size());
+  const auto lungs = mask_lungs(slices);
   const int64_t batch = options_.batch_size > 0 ? options_.batch_size : n;
   for (int64_t begin = 0; begin < n; begin += batch) {
     const int64_t size = std::min(batch, n - begin);
@@ -71,7 +84,8 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
     std::vector<Box> boxes(static_cast<size_t>(size));
     parallel_for_each(size, threads(), [&](int64_t i) {
       const auto at = static_cast<size_t>(i);
-      const NetworkSlice slice = on_network_grid(slices[static_cast<size_t>(begin + i)]);
+      const auto which = static_cast<size_t>(begin + i);
+      const NetworkSlice slice = to_network_grid(slices[which], options_.preprocess, lungs[which]);
       inputs[at] = input_of(slice);
       if (options_.typicality) {
         results[static_cast<size_t>(begin + i)].typicality = (*options_.typicality)(slice.pixels);

@@ -32,6 +32,8 @@ struct SegmenterOptions {
   InputRanges ranges = {};
   std::optional<Typicality> typicality = {};  ///< of what the model was trained on
   LungSource lungs = {};                      ///< for the shares of images in HU
+  /// Whose foreground is what `preprocess` means by lungs, where no threshold finds them.
+  std::shared_ptr<Segmenter> mask_network = {};
 };
 
 /// What a network says of one slice, on the slice's own grid.
@@ -75,6 +77,7 @@ class Segmenter {
 
  private:
   void find_lungs(const std::vector<Image>& slices, std::vector<SliceResult>& results);
+  std::vector<torch::Tensor> mask_lungs(const std::vector<Image>& slices) const;
 
   SegmenterOptions options_;
   Runner runner_;

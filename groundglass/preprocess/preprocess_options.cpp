@@ -11,6 +11,16 @@ void PreprocessOptions::check() const {
   if (size.size() != 2) {
     fail(ErrorKind::recipe, "[preprocess] size must be height and width, e.g. [256, 256]");
   }
+  if (contrast_region == ContrastRegion::lungs && contrast != Contrast::clahe) {
+    fail(ErrorKind::recipe,
+         "[preprocess] contrast_region is 'lungs' and contrast 'none', expected contrast 'clahe', "
+         "or contrast_region 'slice'");
+  }
+  if (!lungs_name.empty() && lungs_from == LungsBy::threshold) {
+    fail(ErrorKind::recipe,
+         "[preprocess] lungs_name is set and lungs_from is 'threshold', expected 'column' or "
+         "'network' with it");
+  }
 }
 
 }  // namespace groundglass

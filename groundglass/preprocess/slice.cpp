@@ -83,6 +83,27 @@ torch::Tensor clahe(const torch::Tensor& gray, const ClaheOptions& options) {
   return out;
 }
 
+torch::Tensor clahe_of_regions(const torch::Tensor& gray, const torch::Tensor& regions,
+                               const ClaheOptions& options) {
+  const auto source = gray.contiguous(), marked = (regions != 0).to(torch::kUInt8).contiguous();
+  auto out = source.clone();
+  cv::Mat pieces, statistics, centres, result = as_mat(out);
+  const int count =
+      cv::connectedComponentsWithStats(as_mat(marked), pieces, statistics, centres, 8);
+  for (int piece = 1; piece < count; ++piece) {
+    const auto side = [&](int which) { return statistics.at<int>(piece, which); };
+    const cv::Rect box(side(cv::CC_STAT_LEFT), side(cv::CC_STAT_TOP), side(cv::CC_STAT_WIDTH),
+                       side(cv::CC_STAT_HEIGHT));
+    if (std::min(box.width, box.height) < options.tiles) continue;
+    cv::Mat equalised;
+    // a copy: of a part of a matrix OpenCV's borders would show the pixels beside it
+    const auto tiles = static_cast<int>(options.tiles);
+    cv::createCLAHE(options.clip, {tiles, tiles})->apply(as_mat(source)(box).clone(), equalised);
+    equalised.copyTo(result(box), pieces(box) == piece);
+  }
+  return out;
+}
+
 Box body_box(const torch::Tensor& gray) {
   const auto source = gray.contiguous();
   const cv::Mat image = as_mat(source);
@@ -110,7 +131,31 @@ Box body_box(const torch::Tensor& gray) {
   return 5 * box.height * box.width < whole.height * whole.width ? whole : box;
 }
 
-NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& options) {
+namespace {
+
+/// The lungs that the options need [H,W], given or found; undefined where they need none.
+torch::Tensor needed_lungs(const Image& image, const PreprocessOptions& options,
+                           const torch::Tensor& given) {
+  if (!options.needs_lungs()) return {};
+  if (!given.defined()) {
+    if (options.lungs_from == LungsBy::threshold) return lungs_by_threshold(image, {});
+    fail(ErrorKind::usage, "the recipe's [preprocess] needs the lungs of each image, lungs_from " +
+                               word_of(options.lungs_from) +
+                               ", and here nobody finds them; expected lungs_from 'threshold'");
+  }
+  if (given.size(0) != image.pixels.size(1) || given.size(1) != image.pixels.size(2)) {
+    fail(ErrorKind::data, "the lung mask is " + std::to_string(given.size(0)) + " x " +
+                              std::to_string(given.size(1)) + " and its image " +
+                              std::to_string(image.pixels.size(1)) + " x " +
+                              std::to_string(image.pixels.size(2)) + " (height x width)");
+  }
+  return (given != 0).to(torch::kUInt8);
+}
+
+}  // namespace
+
+NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& options,
+                             const torch::Tensor& given_lungs) {
   // Callers work on slices side by side; OpenCV's own threads would only get in their way.
   [[maybe_unused]] static const bool once = (cv::setNumThreads(1), true);
   const auto gray = to_gray(image, options).contiguous();
@@ -118,12 +163,18 @@ NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& option
                    {0, 0, gray.size(1), gray.size(2)}};
   if (options.crop != Crop::none) out.box = body_box(gray[0]);
   if (options.crop == Crop::lungs) out.box = lung_box(image, out.box);
+  auto lungs = needed_lungs(image, options, given_lungs);
+  if (lungs.defined()) lungs = cropped(lungs, out.box);
   for (int64_t c = 0; c < gray.size(0); ++c) {
     auto channel = cropped(gray[c], out.box);
     if (options.gray_window == GrayWindow::tissue) channel = tissue_window(channel);
     if (options.contrast == Contrast::clahe) {
-      channel = clahe(channel, {options.clahe_clip, options.clahe_tiles});
+      const ClaheOptions how = {options.clahe_clip, options.clahe_tiles};
+      channel = options.contrast_region == ContrastRegion::lungs
+                    ? clahe_of_regions(channel, lungs, how)
+                    : clahe(channel, how);
     }
+    if (options.mask == Mask::lungs) channel = channel * lungs;
     cv::Mat resized = as_mat(out.pixels[c]);
     cv::resize(as_mat(channel), resized, network_size(options), 0, 0,
                options.resize == Resize::area ? cv::INTER_AREA : cv::INTER_LINEAR);

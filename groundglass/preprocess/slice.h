@@ -37,6 +37,13 @@ struct ClaheOptions {
 /// gray    [H,W] uint8 -> [H,W] uint8.
 torch::Tensor clahe(const torch::Tensor& gray, const ClaheOptions& options = {});
 
+/// CLAHE of each connected region by itself, in the box around it; all other pixels, and regions
+/// smaller than a grid of tiles, stay as they are.
+///
+/// gray     [H,W] uint8. regions  [H,W] uint8, 0 is none. -> [H,W] uint8.
+torch::Tensor clahe_of_regions(const torch::Tensor& gray, const torch::Tensor& regions,
+                               const ClaheOptions& options = {});
+
 /// A part of a slice, in pixels.
 struct Box {
   int64_t top = 0, left = 0, height = 0, width = 0;
@@ -57,10 +64,14 @@ struct NetworkSlice {
 };
 
 /// One slice on the network's grid, before normalisation: units -> 8 bit, crop, gray window,
-/// contrast, size.
+/// contrast, mask, size.
 ///
-/// throws  Error(data) if the recipe insists on other units than the file has.
-NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& options);
+/// lungs   [H,W] uint8, 0 is none, for options that need them; undefined for those of a threshold.
+/// throws  Error(data) if the recipe insists on other units than the file has, or the lungs are of
+///         another size; Error(usage) if the options want lungs that no threshold finds and there
+///         are none.
+NetworkSlice to_network_grid(const Image& image, const PreprocessOptions& options,
+                             const torch::Tensor& lungs = {});
 
 /// A mask on the network's grid. Two-class masks are resized linearly and cut at one half, others
 /// take the nearest label, since labels are no quantities.

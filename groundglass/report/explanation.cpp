@@ -9,6 +9,7 @@
 #include "groundglass/explain/heat_share.h"
 #include "groundglass/io/paint.h"
 #include "groundglass/io/picture.h"
+#include "groundglass/metrics/counts.h"
 #include "groundglass/preprocess/axial_source.h"
 #include "groundglass/preprocess/normalise.h"
 #include "groundglass/preprocess/slice.h"
@@ -39,6 +40,16 @@ torch::Tensor read_truth(const std::filesystem::path& path, const AxialView& vie
   return view.apply(read_label_volume(path).labels)[slice].contiguous();
 }
 
+/// "prediction: Dice 0.81, Jaccard 0.68", of all classes as one; without numbers where there is no
+/// truth of that size, or nothing in either.
+std::string scored_caption(const torch::Tensor& labels, const torch::Tensor& truth) {
+  std::string text = "prediction";
+  if (!truth.defined() || truth.sizes() != labels.sizes()) return text;
+  const Counts counts = count_foreground(labels, truth);
+  if (!dice(counts)) return text;
+  return text + ": Dice " + fixed(*dice(counts), 2) + ", Jaccard " + fixed(*iou(counts), 2);
+}
+
 /// The panels of a network; with several classes each has its colour, and a mask that does not tell
 /// them apart is shown in a colour of its own.
 FourPanels panels_of(const Segmenter& segmenter, const ExplainJob& job, const Subject& subject,
@@ -48,6 +59,7 @@ FourPanels panels_of(const Segmenter& segmenter, const ExplainJob& job, const Su
   const int64_t classes = segmenter.classes();
   if (classes == 1) {
     if (p.truth.defined()) p.truth = (p.truth != 0).to(torch::kUInt8);
+    p.labels_caption = scored_caption(labels, p.truth);
     return p;
   }
   p.class_names = class_names(job.class_names, classes);
@@ -61,6 +73,7 @@ FourPanels panels_of(const Segmenter& segmenter, const ExplainJob& job, const Su
       p.truth_caption = "ground truth: any infection";
     }
   }
+  p.labels_caption = scored_caption(labels, p.truth);
   return p;
 }
 

@@ -107,7 +107,7 @@ torch::Tensor four_panel_figure(const FourPanels& p) {
                                        : captioned(gray_to_rgb(torch::full_like(p.gray, 240)),
                                                    "ground truth: none");
   const auto row = torch::cat({captioned(gray_to_rgb(p.gray), "image"), gap, truth, gap,
-                               captioned(overlay(p.gray, p.labels), "prediction"), gap,
+                               captioned(overlay(p.gray, p.labels), p.labels_caption), gap,
                                captioned(heat_overlay(p.gray, p.heat), p.heat_caption)},
                               2);
   return with_legend(row, p.class_names);
@@ -125,11 +125,53 @@ torch::Tensor curves_figure(const std::vector<EpochDone>& history) {
        {{"training loss", {60, 110, 200}, loss}, {"validation loss", {215, 120, 40}, validation}},
        round_top(highest));
   std::vector<Curve> scores = {
+      {"training Dice", {60, 110, 200}, column(history, &EpochDone::training_dice)},
       {"soft Dice", {60, 150, 90}, column(history, &EpochDone::soft_dice)},
       {"hard Dice", {150, 70, 170}, column(history, &EpochDone::hard_dice)},
       {"monitor", {40, 40, 40}, column(history, &EpochDone::monitor)}};
   add_class_curves(scores, history);
   plot(canvas, {620, 50, 460, 320}, scores, 1.0);
+  return to_tensor(canvas);
+}
+
+torch::Tensor certainty_figure(const std::vector<int64_t>& histogram, double limit) {
+  cv::Mat canvas(420, 640, CV_8UC3, cv::Scalar(255, 255, 255));
+  const cv::Rect box(60, 50, 540, 310);
+  const auto bins = static_cast<double>(histogram.size());
+  int64_t highest = 1, all = 0;
+  for (const int64_t n : histogram) {
+    highest = std::max(highest, n);
+    all += n;
+  }
+  const auto across = [&](double share) {
+    return box.x + static_cast<int>(std::lround(share * box.width));
+  };
+  for (int tick = 0; tick <= 5; ++tick) {
+    const int y = box.y + box.height - box.height * tick / 5;
+    cv::line(canvas, {box.x, y}, {box.x + box.width, y}, kFaint);
+    write_text(canvas, fixed(static_cast<double>(highest) * tick / 5, 1), {box.x - 52, y + 5}, 0.42,
+               kInk);
+    write_text(canvas, fixed(tick / 5.0, 1), {across(tick / 5.0) - 10, box.y + box.height + 20},
+               0.42, kInk);
+  }
+  for (size_t bin = 0; bin < histogram.size(); ++bin) {
+    const double low = static_cast<double>(bin) / bins, high = static_cast<double>(bin + 1) / bins;
+    const double share = static_cast<double>(histogram[bin]) / static_cast<double>(highest);
+    const int top = box.y + box.height - static_cast<int>(std::lround(share * box.height));
+    // The bin that holds the limit is drawn in both colours.
+    const double cut = std::clamp(limit, low, high);
+    const auto bar = [&](double from, double to, const cv::Scalar& colour) {
+      if (histogram[bin] == 0 || to <= from) return;
+      cv::rectangle(canvas, {across(from) + 1, top}, {across(to) - 1, box.y + box.height}, colour,
+                    cv::FILLED);
+    };
+    bar(low, cut, {190, 205, 225});
+    bar(cut, high, {60, 110, 200});
+  }
+  cv::line(canvas, {across(limit), box.y}, {across(limit), box.y + box.height}, {215, 120, 40}, 2);
+  write_text(canvas, "certainty of " + std::to_string(all) + " slices; limit " + fixed(limit, 2),
+             {box.x, 32}, 0.5, kInk);
+  write_text(canvas, "research use only", {box.x + box.width - 130, 408}, 0.42, kInk);
   return to_tensor(canvas);
 }
 

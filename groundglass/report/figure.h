@@ -22,6 +22,7 @@ struct FourPanels {
   torch::Tensor heat;    ///< [H,W] float in [0,1], Grad-CAM
   std::string truth_caption = "ground truth";
   std::string heat_caption = "Grad-CAM";
+  std::string labels_caption = "prediction";
   std::vector<std::string> class_names = {};  ///< of classes 1, 2, .. for a legend; empty for none
 };
 
@@ -33,6 +34,12 @@ torch::Tensor four_panel_figure(const FourPanels& panels);
 /// Loss (left) and Dice (right; of each class as well, where there are several) over the epochs, as
 /// a picture [3,H,W].
 torch::Tensor curves_figure(const std::vector<EpochDone>& history);
+
+/// How certain a network was of the slices of another hospital: a bar for each bin of [0,1], those
+/// of slices that could be pseudo-labelled darker, and the limit as a line. [3,H,W].
+///
+/// histogram  slices in bins of equal width; at least one.
+torch::Tensor certainty_figure(const std::vector<int64_t>& histogram, double limit);
 
 /// A contact sheet for the eye: each row of pictures is a slice of the set, as it is and as drawn
 /// by the options, with the outline of its mask.

@@ -21,6 +21,11 @@ void write_augmentation(const std::filesystem::path& run, const PreparedSet& set
   write_png(run / "augmentation.png", augmentation_sheet(set, options, 6, 7, seed));
 }
 
+void write_certainty(const std::filesystem::path& path, const std::vector<int64_t>& histogram,
+                     double limit) {
+  write_png(path, certainty_figure(histogram, limit));
+}
+
 void write_reliability(const std::filesystem::path& path, const std::string& axis,
                        const std::vector<ReliabilityPanel>& panels) {
   write_png(path, reliability_figure(axis, panels));

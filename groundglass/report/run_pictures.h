@@ -31,6 +31,10 @@ class CurveDrawer final : public Observer {
 void write_augmentation(const std::filesystem::path& run, const PreparedSet& set,
                         const AugmentOptions& options, uint64_t seed);
 
+/// certainty_figure() as a PNG.
+void write_certainty(const std::filesystem::path& path, const std::vector<int64_t>& histogram,
+                     double limit);
+
 /// reliability_figure() as a PNG.
 void write_reliability(const std::filesystem::path& path, const std::string& axis,
                        const std::vector<ReliabilityPanel>& panels);

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "groundglass/infer/plan/int8_ranges.h"
+#include "groundglass/runs/recipe_preparation.h"
 #include "groundglass/runs/stored_temperature.h"
 
 namespace groundglass {
@@ -41,6 +42,7 @@ SegmenterOptions segmenter_options(const TrainedModel& trained, const RunSetting
   options.with = choice.with;
   options.identity = trained.weights_sha256;
   options.typicality = trained.typicality;
+  options.mask_network = mask_network(options.preprocess, settings);
   if (choice.plans.empty()) {
     options.plans = folder_of_plans(trained);
   } else if (choice.plans != "none") {

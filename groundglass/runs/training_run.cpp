@@ -15,6 +15,7 @@
 #include "groundglass/data/shared_patients.h"
 #include "groundglass/distributed/team.h"
 #include "groundglass/report/run_pictures.h"
+#include "groundglass/runs/recipe_preparation.h"
 #include "groundglass/runs/staged_training.h"
 #include "groundglass/train/trainer.h"
 
@@ -48,12 +49,19 @@ class EventLog final : public Observer {
     out_ << json_text({{"event", "warning"}, {"message", e.message}}) << std::endl;
   }
   void on(const EpochDone& e) override {
-    ordered_json line = {{"event", "epoch"},         {"epoch", e.epoch},
-                         {"loss", e.loss},           {"validation_loss", e.validation_loss},
-                         {"soft_dice", e.soft_dice}, {"hard_dice", e.hard_dice},
-                         {"monitor", e.monitor},     {"best", e.best},
-                         {"seconds", e.seconds},     {"images_per_s", e.images_per_s},
-                         {"waited_s", e.waited_s},   {"rss_mib", e.rss_mib}};
+    ordered_json line = {{"event", "epoch"},
+                         {"epoch", e.epoch},
+                         {"loss", e.loss},
+                         {"validation_loss", e.validation_loss},
+                         {"soft_dice", e.soft_dice},
+                         {"hard_dice", e.hard_dice},
+                         {"training_dice", e.training_dice},
+                         {"monitor", e.monitor},
+                         {"best", e.best},
+                         {"seconds", e.seconds},
+                         {"images_per_s", e.images_per_s},
+                         {"waited_s", e.waited_s},
+                         {"rss_mib", e.rss_mib}};
     if (!e.class_dice.empty()) line["class_dice"] = e.class_dice;
     out_ << line.dump() << std::endl;
   }
@@ -111,7 +119,7 @@ fs::path prepared_path(const std::string& data, const RunFolder& folder, const R
   }
   make_folder(folder.path());
   const fs::path path = folder.prepared_set();
-  const Dataset dataset = read_dataset(data, {recipe.data.mask});
+  const Dataset dataset = dataset_for(recipe, data);
   if (masks == Masks::needed && recipe.data.labels != MaskLabels::threshold_lungs)
     require_masks(dataset);
   if (fs::exists(path)) {
@@ -119,7 +127,7 @@ fs::path prepared_path(const std::string& data, const RunFolder& folder, const R
     fail(ErrorKind::usage, path.string() + ": was prepared from other images or masks than " +
                                data + " holds now; choose another folder, or remove it");
   }
-  prepare(recipe.preparing(dataset, path, settings.threads), observer);
+  prepare_for(recipe, dataset, path, settings, observer);
   return path;
 }
 

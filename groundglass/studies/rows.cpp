@@ -58,6 +58,7 @@ Recipe recipe_of(const StudyFile& study, const StudyRowSpec& spec, const StudyJo
     const bool printed =
         job.mode == "paper" && own != "strict";  // papers differ in their protocols
     with_row.overrides.push_back("split.mode=" + (printed ? own : job.mode));
+    if (!printed) with_row.overrides.emplace_back("split.equal_domains=false");
   }
   with_row.overrides.insert(with_row.overrides.end(), job.settings.overrides.begin(),
                             job.settings.overrides.end());

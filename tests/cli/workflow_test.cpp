@@ -232,6 +232,61 @@ TEST_F(Workflow, ARunFolderIsNotGivenToAnotherRecipe) {
                    {"w.safetensors", "not a safetensors file"}));
 }
 
+TEST_F(Workflow, ImagesAreCutByTheLungsThatAThresholdOrANetworkFinds) {
+  run("groundglass train r.toml --data data/cases.csv --fold 0 --epochs 1 -o first -q");
+  const std::string train =
+      "groundglass train r.toml --data data/cases.csv --fold 0 --epochs 1 -q "
+      "--set preprocess.mask=lungs ";
+  run(train + "-o by_threshold");
+  run(train +
+      "-o by_network --set preprocess.lungs_from=network "
+      "--set preprocess.lungs_name=first/fold_0");
+  for (const std::string who : {"by_threshold", "by_network"}) {
+    run("groundglass predict data/case_000/z002.png --model " + who + "/fold_0 -o " + who +
+        "_out -q");
+    EXPECT_TRUE(fs::exists(folder / (who + "_out/z002_mask.png")));
+    const std::string about = run("groundglass inspect " + who + "/prepared.ggset").out;
+    EXPECT_TRUE(says(about, {"mask = \"lungs\"", "lungs_from"}));
+  }
+  EXPECT_TRUE(says(run(train + "-o no --set preprocess.lungs_from=column "
+                               "--set preprocess.lungs_name=air",
+                       4)
+                       .err,
+                   {"cases.csv: has no column 'air' with the lungs"}));
+  EXPECT_TRUE(says(run(train + "-o no --set preprocess.lungs_from=network "
+                               "--set preprocess.lungs_name=nothing",
+                       5)
+                       .err,
+                   {"'nothing'"}));
+  EXPECT_TRUE(says(run(train + "-o no --set preprocess.lungs_from=network "
+                               "--set preprocess.lungs_name=by_network/fold_0",
+                       3)
+                       .err,
+                   {"lungs_name 'by_network/fold_0'", "needs lungs itself"}));
+}
+
+TEST_F(Workflow, FiguresOfOnesOwnPicturesAndACuratedTable) {
+  const json pooled = json::parse(
+      run("groundglass explain data/case_000/z002.png --method pooling -o out --json -q").out);
+  EXPECT_EQ(pooled[0]["pooling"][0]["factor"], 2);
+  EXPECT_TRUE(fs::exists(folder / "out/z002_pooling.png"));
+  run("groundglass explain data/case_000/z002.png --method contrast --recipe r.toml --set "
+      "preprocess.contrast=clahe --set preprocess.contrast_region=lungs -o out -q");
+  EXPECT_TRUE(fs::exists(folder / "out/z002_contrast.png"));
+  run("cp data/case_000/z002.png data/copy.png && sed -n 1p data/cases.csv > data/more.csv && "
+      "sed -n '2,9p' data/cases.csv >> data/more.csv && "
+      "sed -n 4p data/cases.csv | sed 's/case_000.z002.png/copy.png/' >> data/more.csv");
+  const json curated =
+      json::parse(run("groundglass inspect data/more.csv --curated data/kept.csv --json -q").out);
+  EXPECT_GE(curated["copies"], 1);
+  EXPECT_EQ(curated["copies"].get<int64_t>() + curated["over_exposed"].get<int64_t>() +
+                curated["kept"].get<int64_t>(),
+            9);
+  EXPECT_TRUE(fs::exists(folder / "data/kept.csv"));
+  EXPECT_TRUE(says(run("groundglass inspect data/copy.png --curated x.csv -q", 2).err,
+                   {"--curated needs a data set"}));
+}
+
 TEST_F(Workflow, AFolderOfBrokenFilesIsRefusedLineByLine) {
   run("mkdir bad && cp data/case_000/z000.png bad/good.png && : > bad/empty.png && "
       "head -c 500 data/case_000/z000.png > bad/cut.png && echo words > bad/words.png && "

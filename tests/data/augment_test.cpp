@@ -49,6 +49,28 @@ TEST(Augmentation, BordersAreMirroredWithoutDoublingThem) {
   EXPECT_TRUE(torch::equal(out.image.select(2, 1), s.image.select(2, 1)));
 }
 
+TEST(Augmentation, BordersMayRepeatTheNearestPixel) {
+  Augmentation a;
+  a.shift_x = 0.25;
+  const auto row = torch::tensor({10, 20, 30, 40, 50, 60, 70, 80}, torch::kUInt8);
+  const Sample sample{row.expand({1, 8, 8}).contiguous(),
+                      (row == 10).to(torch::kUInt8).expand({8, 8}).contiguous()};
+  const auto line = [&] {
+    const Sample moved = apply(a, sample);
+    std::vector<int> grays;
+    for (int64_t x = 0; x < 4; ++x) grays.push_back(moved.image[0][4][x].item<int>());
+    for (int64_t x = 0; x < 4; ++x) grays.push_back(moved.mask[4][x].item<int>());
+    return grays;
+  };
+  EXPECT_EQ(line(), (std::vector<int>{30, 20, 10, 20, 0, 0, 1, 0}));
+  a.border = AugmentBorder::nearest;
+  EXPECT_EQ(line(), (std::vector<int>{10, 10, 10, 20, 1, 1, 1, 0}));
+  AugmentOptions options;
+  options.border = AugmentBorder::nearest;
+  Rng rng(3);
+  EXPECT_EQ(draw_augmentation(options, rng).border, AugmentBorder::nearest);
+}
+
 TEST(Augmentation, ScaleAboveOneMagnifiesAboutTheCentre) {
   auto image = torch::zeros({1, 41, 41}, torch::kUInt8);
   image[0][20][20] = 200;

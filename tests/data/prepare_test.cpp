@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/rng.h"
 #include "groundglass/data/phantom_files.h"
@@ -211,6 +212,56 @@ TEST(KnownLabels, KnowsWhatValuesMean) {
                    {"labels 1 and 2", "0 and 255"}));
   const auto ones = torch::tensor({0, 1}, torch::kUInt8);
   EXPECT_TRUE(torch::equal(known_labels(ones, {}, "m"), ones));
+}
+
+TEST(Prepare, CutsImagesByTheLungsOfAColumn) {
+  const ScratchFolder folder;
+  const auto table = phantom_table(folder);
+  PrepareJob job = prepare_job(table, folder / "set.ggset");
+  job.dataset = read_dataset(table, {.lungs = "lung"});
+  job.preprocess.contrast = Contrast::none;
+  job.preprocess.mask = Mask::lungs;
+  job.preprocess.lungs_from = LungsBy::column;
+  job.preprocess.size = {64, 64};
+  EXPECT_EQ(prepare(job), 12);
+  const PreparedSet set(folder / "set.ggset");
+  const Image image = read_picture(folder / "data/case_001/z003.png");
+  const auto lungs = read_mask_picture(folder / "data/case_001/z003_lung.png");
+  EXPECT_TRUE(torch::equal(set.image(9), to_network_grid(image, job.preprocess, lungs).pixels));
+  EXPECT_EQ((set.image(9)[0] != 0).logical_and(lungs == 0).sum().item<int64_t>(), 0);
+  EXPECT_NE(fingerprint_of(read_dataset(table), {}), fingerprint_of(job.dataset, {}));
+}
+
+TEST(Prepare, CutsImagesByTheLungsOfANetwork) {
+  const ScratchFolder folder;
+  const auto table = phantom_table(folder);
+  PrepareJob job = prepare_job(table, folder / "set.ggset");
+  job.preprocess.mask = Mask::lungs;
+  job.preprocess.lungs_from = LungsBy::network;
+  job.find_lungs = [](const Image& image) {
+    auto left = torch::zeros({image.pixels.size(1), image.pixels.size(2)}, torch::kUInt8);
+    left.narrow(1, 0, 32).fill_(1);
+    return left;
+  };
+  EXPECT_EQ(prepare(job), 12);
+  const PreparedSet set(folder / "set.ggset");
+  EXPECT_EQ(set.image(3).narrow(2, 25, 23).max().item<int>(), 0);
+  EXPECT_GT(set.image(3).narrow(2, 0, 23).max().item<int>(), 0);
+}
+
+TEST(ReadDataset, RefusesLungsThatAreNotThere) {
+  const ScratchFolder folder;
+  const auto table = phantom_table(folder);
+  const auto refusal = [&](const fs::path& source, const std::string& lungs) {
+    return complaint(ErrorKind::data, [&] { read_dataset(source, {.lungs = lungs}); });
+  };
+  EXPECT_TRUE(says(refusal(table, "lungs"), {"cases.csv: has no column 'lungs' with the lungs",
+                                             "lungs_from = \"column\"", "did you mean 'lung'"}));
+  EXPECT_TRUE(says(refusal(folder.path(), "lung"),
+                   {"is a folder", "expects a CSV table with the column 'lung'"}));
+  write_file(table, "image,lung\ncase_000/z000.png,\ncase_000/z001.png,none.png\n");
+  EXPECT_TRUE(says(refusal(table, "lung"), {"cases.csv:2: the column 'lung' is empty",
+                                            "cases.csv:3: ", "none.png: no such file"}));
 }
 
 }  // namespace

@@ -309,5 +309,62 @@ TEST(SharedPatients, AreNamesOnBothSides) {
   EXPECT_FALSE(shared_patients(split, rows).empty());
 }
 
+TEST(EqualDomains, GiveEveryPartAsManyRowsOfEach) {
+  auto rows = rows_of(10, 5, "a");
+  const auto more = rows_of(6, 5, "b");
+  rows.insert(rows.end(), more.begin(), more.end());
+  for (const auto mode : {SplitMode::paper, SplitMode::slices}) {
+    SplitOptions options;
+    options.mode = mode;
+    options.test_fraction = 0.3;
+    options.equal_domains = true;
+    const auto splits = make_splits(rows, options, mode == SplitMode::paper ? 1 : 0);
+    const auto of_domain = [&](const std::vector<Entry>& entries, const char* domain) {
+      return std::count_if(entries.begin(), entries.end(), [&](const Entry& e) {
+        return rows[static_cast<size_t>(e.row)].domain == domain;
+      });
+    };
+    ASSERT_EQ(splits.size(), 5U);
+    for (const auto& s : splits) {
+      for (const auto* part : {&s.train, &s.validation, &s.test}) {
+        EXPECT_EQ(of_domain(*part, "a"), of_domain(*part, "b"));
+      }
+      EXPECT_EQ(s.test.size(), mode == SplitMode::paper ? 18U : 12U);
+      auto all = row_set(s.train);
+      all.merge(row_set(s.validation));
+      all.merge(row_set(s.test));
+      EXPECT_EQ(all.size(), 60U);  // 30 of each
+    }
+  }
+  SplitOptions strict;
+  strict.equal_domains = true;
+  EXPECT_EQ(complaint(ErrorKind::recipe, [&] { make_splits(rows, strict, 0); }),
+            "[split] equal_domains is set, expected mode 'paper' or 'slices' with it, found "
+            "'strict'; set equal_domains = false");
+}
+
+TEST(SplitRows, LeaveOutDarkSlices) {
+  const ScratchFolder folder;
+  PreparedHeader header;
+  header.height = header.width = 20;
+  for (const char* name : {"black", "speck", "faint", "chest"}) {
+    header.rows.push_back({name, name, name, "", "", true});
+  }
+  {
+    PreparedSetWriter writer(folder / "set.ggset", header);
+    for (int64_t row = 0; row < 4; ++row) {
+      auto image = torch::full({1, 20, 20}, row == 2 ? 25 : 0, torch::kUInt8);
+      if (row == 1) image[0][3].narrow(0, 0, 4).fill_(255);  // a hundredth of the pixels
+      if (row == 3) image[0].narrow(0, 5, 5).fill_(90);
+      writer.write(row, image, torch::zeros({20, 20}, torch::kUInt8));
+    }
+    writer.finish();
+  }
+  const PreparedSet set(folder / "set.ggset");
+  SplitOptions options;
+  options.rows = SplitRows::not_dark;
+  EXPECT_EQ(chosen_rows(set, options), std::vector<int64_t>{3});
+}
+
 }  // namespace
 }  // namespace groundglass

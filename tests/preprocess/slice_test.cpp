@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include "groundglass/preprocess/normalise.h"
 #include "groundglass/preprocess/slice.h"
+#include "groundglass/preprocess/slice_lungs.h"
 #include "tests/complaint.h"
 
 namespace groundglass {
@@ -119,6 +121,87 @@ TEST(ToNetworkGrid, RefusesUnitsThatTheRecipeDoesNotTake) {
            {"gray", "hu"}));
 }
 
+/// A body of 30 HU in air with two lungs of -800 HU, [1,64,64].
+Image chest_in_hu() {
+  auto hu = torch::full({64, 64}, -1000.0F);
+  hu.narrow(0, 6, 52).narrow(1, 4, 56).fill_(30);
+  hu.narrow(0, 16, 30).narrow(1, 10, 16).fill_(-800);
+  hu.narrow(0, 16, 30).narrow(1, 38, 16).fill_(-800);
+  return {hu.unsqueeze(0), Units::hu, 1, {}};
+}
+
+PreprocessOptions lung_options() {
+  PreprocessOptions options;
+  options.contrast = Contrast::none;
+  options.size = {64, 64};
+  options.mask = Mask::lungs;
+  return options;
+}
+
+TEST(ToNetworkGrid, ShowsTheLungsOnBlack) {
+  const Image image = chest_in_hu();
+  const auto lungs = lungs_by_threshold(image, {});
+  PreprocessOptions options = lung_options();
+  const auto masked = to_network_grid(image, options).pixels[0];
+  options.mask = Mask::none;
+  const auto whole = to_network_grid(image, options).pixels[0];
+  EXPECT_TRUE(torch::equal(masked, whole * lungs));
+  EXPECT_EQ(masked[0][0].item<int>(), 0);
+  EXPECT_EQ(masked[10][32].item<int>(), 0);  // soft tissue is 164 without the mask
+  EXPECT_GT(masked[30][15].item<int>(), 0);
+  EXPECT_GT(whole[10][32].item<int>(), 100);
+}
+
+TEST(ToNetworkGrid, TakesTheLungsThatItIsGiven) {
+  const Image image = chest_in_hu();
+  PreprocessOptions options = lung_options();
+  options.lungs_from = LungsBy::column;
+  auto given = torch::zeros({64, 64}, torch::kUInt8);
+  given.narrow(0, 0, 8).fill_(2);  // every class is lung
+  const auto masked = to_network_grid(image, options, given).pixels[0];
+  EXPECT_EQ(masked[30][15].item<int>(), 0);
+  EXPECT_GT(masked[7][32].item<int>(), 0);
+  EXPECT_EQ(complaint(ErrorKind::usage, [&] { to_network_grid(image, options); }),
+            "the recipe's [preprocess] needs the lungs of each image, lungs_from column, and here "
+            "nobody finds them; expected lungs_from 'threshold'");
+  EXPECT_EQ(
+      complaint(ErrorKind::data, [&] { to_network_grid(image, options, given.narrow(0, 0, 32)); }),
+      "the lung mask is 32 x 64 and its image 64 x 64 (height x width)");
+}
+
+// Paper 003 takes the z-score of HU. A z-score does not change with scale and offset, so that of
+// the 8-bit picture is that of HU but for the window's ends and steps of 6.4 HU.
+TEST(Normalised, ZScoreOfTheWindowedPictureIsThatOfHuWithinTheWindow) {
+  at::manual_seed(5);
+  const auto hu = torch::empty({1, 1, 64, 64}).uniform_(-1000, 590);
+  const auto of_hu = (hu - hu.mean()) / hu.std(c10::IntArrayRef{}, /*unbiased=*/false);
+  const auto of_picture = normalised(window_hu(hu, -1024, 600), Normalise::zscore);
+  EXPECT_LT((of_hu - of_picture).abs().max().item<double>(), 0.01);
+}
+
+TEST(ClaheOfRegions, EqualisesEachRegionByItselfAndNothingElse) {
+  at::manual_seed(6);
+  const auto gray = torch::randint(60, 90, {48, 64}, torch::kInt64).to(torch::kUInt8);
+  auto regions = torch::zeros({48, 64}, torch::kUInt8);
+  regions.narrow(0, 8, 30).narrow(1, 4, 20).fill_(1);
+  regions.narrow(0, 8, 30).narrow(1, 36, 24).fill_(2);
+  regions.narrow(0, 44, 3).narrow(1, 0, 3).fill_(1);  // smaller than the tiles
+  const ClaheOptions options = {.clip = 2, .tiles = 4};
+  const auto out = clahe_of_regions(gray, regions, options);
+  const auto left = gray.narrow(0, 8, 30).narrow(1, 4, 20).contiguous();
+  EXPECT_TRUE(torch::equal(out.narrow(0, 8, 30).narrow(1, 4, 20), clahe(left, options)));
+  const auto right = gray.narrow(0, 8, 30).narrow(1, 36, 24).contiguous();
+  EXPECT_TRUE(torch::equal(out.narrow(0, 8, 30).narrow(1, 36, 24), clahe(right, options)));
+  const auto outside = (regions == 0) | (torch::arange(48).view({48, 1}) >= 44);
+  EXPECT_TRUE(torch::equal(out.masked_select(outside), gray.masked_select(outside)));
+  PreprocessOptions recipe = lung_options();
+  recipe.mask = Mask::none;
+  recipe.contrast = Contrast::clahe;
+  const auto whole = to_network_grid(chest_in_hu(), recipe).pixels;
+  recipe.contrast_region = ContrastRegion::lungs;
+  EXPECT_FALSE(torch::equal(to_network_grid(chest_in_hu(), recipe).pixels, whole));
+}
+
 TEST(MaskToNetworkGrid, CutsALinearResizeAtOneHalf) {
   PreprocessOptions options;
   options.size = {2, 2};
@@ -157,6 +240,13 @@ TEST(PreprocessOptions, RefusesWordsAndNumbersThatMeanNothing) {
   };
   EXPECT_TRUE(says(refuse([](auto& o) { o.window_hu = {5, 5}; }), {"window_hu", "rising"}));
   EXPECT_TRUE(says(refuse([](auto& o) { o.size = {5}; }), {"size", "height and width"}));
+  EXPECT_TRUE(says(refuse([](auto& o) {
+                     o.contrast = Contrast::none;
+                     o.contrast_region = ContrastRegion::lungs;
+                   }),
+                   {"contrast_region is 'lungs'", "expected contrast 'clahe'"}));
+  EXPECT_TRUE(says(refuse([](auto& o) { o.lungs_name = "lung"; }),
+                   {"lungs_name", "'threshold'", "expected 'column' or 'network'"}));
 }
 
 }  // namespace

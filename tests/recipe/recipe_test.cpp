@@ -134,6 +134,16 @@ mean = [1, 0.5]
                           "a_fn = 0.8", "a_fp = 0.3", "mean = [1.0, 0.5]", "epochs = 50"}));
 }
 
+TEST(Recipe, NamesLaterKeysInAPreparedSetOnlyWhereTheySayAnything) {
+  PreprocessOptions options;
+  const std::string plain = preprocess_text(options);
+  for (const char* key : {"contrast_region", "mask = ", "lungs_from", "lungs_name"}) {
+    EXPECT_EQ(plain.find(key), std::string::npos) << key;
+  }
+  options.mask = Mask::lungs;
+  EXPECT_TRUE(says(preprocess_text(options), {"mask = \"lungs\"", "lungs_from = \"threshold\""}));
+}
+
 TEST(Recipe, PointsAtTheLineAndSaysWhatItWanted) {
   const std::string s = kSmall;
   EXPECT_EQ(refusal_of_recipe(s + "[train]\nlearning_rte = 0.1\n"),
@@ -162,16 +172,23 @@ TEST(Recipe, RefusesWordsThatStandForNothingAndListsThoseThatDo) {
       {"preprocess", "crop", "lung", "lungs"},
       {"preprocess", "gray_window", "x", "tissue"},
       {"preprocess", "contrast", "clache", "clahe"},
+      {"preprocess", "contrast_region", "lung", "lungs"},
+      {"preprocess", "mask", "body", "lungs"},
+      {"preprocess", "lungs_from", "table", "column"},
       {"preprocess", "resize", "cubic", "area"},
       {"preprocess", "normalise", "half", "zscore"},
       {"augment", "mode", "ofline", "offline"},
+      {"augment", "border", "reflect", "nearest"},
       {"split", "mode", "random", "strict"},
       {"split", "rows", "infected", "with_lesion"},
+      {"split", "rows", "bright", "not_dark"},
       {"data", "labels", "class", "classes"},
       {"train", "optimizer", "lamb", "adam"},
       {"train", "schedule", "cos", "cosine"},
       {"train", "sampling", "fair", "domains"},
       {"train", "monitor", "loss", "soft_dice"},
+      {"train", "patience_on", "loss", "validation_loss"},
+      {"train", "norm_statistics", "exact", "re-estimated"},
       {"evaluate", "threshold_from", "test", "validation"},
       {"paper", "follows", "figure", "code"},
       {"adapt", "mode", "loose", "strict"},

@@ -79,6 +79,7 @@ Augmentation draw_augmentation(const AugmentOptions& o, Rng& rng) {
     a.noise_key = rng.bits();
   }
   draw_later_options(o, rng, a);
+  a.border = o.border;
   return a;
 }
 

@@ -18,6 +18,12 @@ inline Words<AugmentMode> words_of(AugmentMode) {
           {"none", AugmentMode::none}};
 }
 
+/// What lies beyond the border of a slice: its mirror image, or the nearest pixel of the border.
+enum class AugmentBorder { mirror, nearest };
+inline Words<AugmentBorder> words_of(AugmentBorder) {
+  return {{"mirror", AugmentBorder::mirror}, {"nearest", AugmentBorder::nearest}};
+}
+
 /// How slices are varied. Flip, shift, scale, rotation, brightness, grid and optical distortion
 /// have the defaults of albumentations, the library that paper 000 names. The elastic transform has
 /// not: the library's are alpha 1, sigma 50 and corners shifted by up to 50 pixels
@@ -52,6 +58,7 @@ struct AugmentOptions {
   double curve = 1;
   double dense_probability = 0;
   double dense = 0.2;
+  AugmentBorder border = AugmentBorder::mirror;
 
   template <class V>
   void fields(V& v) {
@@ -95,6 +102,10 @@ struct AugmentOptions {
              "lung masks: dense regions and fluid painted into what the mask marks (ours)", 0, 1},
             dense_probability);
     v.field({"dense", "largest radius of such a region, share of the side", 0, 1}, dense);
+    v.choice({"border",
+              "what moves in from beyond the slice: its 'mirror' image, or the 'nearest' pixel of "
+              "its border"},
+             border, words_of(border));
   }
 };
 
@@ -126,6 +137,7 @@ struct Augmentation {
   double window_low = 0, window_high = 1;  ///< grays shown as black and as white, share of white
   std::vector<double> curve = {};          ///< rising, from 0 to 1: what evenly spaced grays become
   std::vector<DenseRegion> dense = {};     ///< painted before everything else
+  AugmentBorder border = AugmentBorder::mirror;
 };
 
 /// Draws the eight transforms of the paper (flip, shift, scale, rotate, brightness, and one of

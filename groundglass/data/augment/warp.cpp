@@ -16,14 +16,21 @@ float mirrored(float place, int64_t n) {
   return place <= last ? place : period - place;
 }
 
+/// A place on the line, brought into [0, n - 1].
+float inside(float place, int64_t n, AugmentBorder border) {
+  if (border == AugmentBorder::mirror) return mirrored(place, n);
+  return std::clamp(place, 0.0F, static_cast<float>(n - 1));
+}
+
 /// Four neighbours and their weights.
 struct Linear {
   int64_t i00, i01, i10, i11;
   float fx, fy;
 };
 
-Linear linear_at(const Grid& grid, size_t i) {
-  const float x = mirrored(grid.x[i], grid.width), y = mirrored(grid.y[i], grid.height);
+Linear linear_at(const Grid& grid, size_t i, AugmentBorder border) {
+  const float x = inside(grid.x[i], grid.width, border);
+  const float y = inside(grid.y[i], grid.height, border);
   const auto x0 = static_cast<int64_t>(x), y0 = static_cast<int64_t>(y);
   const int64_t x1 = std::min(x0 + 1, grid.width - 1), y1 = std::min(y0 + 1, grid.height - 1);
   return {y0 * grid.width + x0, y0 * grid.width + x1,       y1 * grid.width + x0,
@@ -63,10 +70,10 @@ void finish_gray(const Augmentation& a, std::vector<float> values, uint8_t* out)
 }
 
 /// Linear interpolation of one channel, as numbers.
-std::vector<float> interpolated(const uint8_t* image, const Grid& grid) {
+std::vector<float> interpolated(const uint8_t* image, const Grid& grid, AugmentBorder border) {
   std::vector<float> values(grid.x.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    const Linear l = linear_at(grid, i);
+    const Linear l = linear_at(grid, i, border);
     const float top = image[l.i00] + l.fx * static_cast<float>(image[l.i01] - image[l.i00]);
     const float bottom = image[l.i10] + l.fx * static_cast<float>(image[l.i11] - image[l.i10]);
     values[i] = top + l.fy * (bottom - top);
@@ -79,14 +86,14 @@ Sample warp_and_finish(const Sample& sample, const Grid& grid, const Augmentatio
   Sample out{torch::empty({image.size(0), grid.height, grid.width}, torch::kUInt8),
              torch::empty({grid.height, grid.width}, torch::kUInt8)};
   for (int64_t c = 0; c < image.size(0); ++c) {
-    const auto values = interpolated(image[c].data_ptr<uint8_t>(), grid);
+    const auto values = interpolated(image[c].data_ptr<uint8_t>(), grid, gray.border);
     finish_gray(gray, values, out.image[c].data_ptr<uint8_t>());
   }
   const uint8_t* from = mask.data_ptr<uint8_t>();
   uint8_t* to = out.mask.data_ptr<uint8_t>();
   for (size_t i = 0; i < grid.x.size(); ++i) {
-    const auto x = std::lround(mirrored(grid.x[i], grid.width));
-    const auto y = std::lround(mirrored(grid.y[i], grid.height));
+    const auto x = std::lround(inside(grid.x[i], grid.width, gray.border));
+    const auto y = std::lround(inside(grid.y[i], grid.height, gray.border));
     to[i] = from[y * grid.width + x];
   }
   return out;
@@ -94,8 +101,10 @@ Sample warp_and_finish(const Sample& sample, const Grid& grid, const Augmentatio
 
 }  // namespace
 
-Sample warp(const Sample& sample, const Grid& grid) {
-  return warp_and_finish(sample, grid, Augmentation{});
+Sample warp(const Sample& sample, const Grid& grid, AugmentBorder border) {
+  Augmentation unchanged;
+  unchanged.border = border;
+  return warp_and_finish(sample, grid, unchanged);
 }
 
 Sample apply(const Augmentation& a, const Sample& sample) {

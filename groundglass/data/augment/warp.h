@@ -39,8 +39,9 @@ void optical(Grid& grid, double k);
 Grid sampling_grid(const Augmentation& a, int64_t height, int64_t width);
 
 /// The one place where images and masks are resampled: the image linearly, the mask by nearest
-/// neighbour, both mirrored at the border without doubling its pixels (reflect-101).
-Sample warp(const Sample& sample, const Grid& grid);
+/// neighbour. Beyond the border lies their mirror image, without doubling the border's pixels
+/// (reflect-101), or its nearest pixel.
+Sample warp(const Sample& sample, const Grid& grid, AugmentBorder border = AugmentBorder::mirror);
 
 /// Geometry, then gray values. Pure: the same augmentation gives the same sample everywhere.
 Sample apply(const Augmentation& a, const Sample& sample);
