@@ -69,7 +69,7 @@ Dataset labelled_cases(AnnotationStore& store, int64_t stage) {
     Dataset set{store.notes().source, "annotation project", "mask", {}, {}};
     for (const auto& c : store.cases()) {
       if (c.manual.empty()) continue;
-      set.rows.push_back({c.name, c.study, c.patient, c.domain, "", c.image, c.manual, {}});
+      set.rows.push_back({c.name, c.study, c.patient, c.domain, "", c.image, c.manual});
     }
     return set;
   }

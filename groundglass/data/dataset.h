@@ -14,8 +14,8 @@ struct DataRow {
   std::string domain;   ///< hospital, scanner or source; "" if the data set has only one
   std::string label;    ///< of the whole image, e.g. a finding; "" for none
   std::filesystem::path image;
-  std::filesystem::path mask;   ///< empty if there is none
-  std::filesystem::path lungs;  ///< where they were asked for
+  std::filesystem::path mask;        ///< empty if there is none
+  std::filesystem::path lungs = {};  ///< where they were asked for
 };
 
 /// A list of images with masks, and what the masks mean.

@@ -9,6 +9,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/data/prepare.h"
 #include "groundglass/runs/model_choice.h"
+#include "groundglass/runs/recipe_preparation.h"
 #include "groundglass/runs/training_run.h"
 
 namespace groundglass {
@@ -97,7 +98,7 @@ FoldScores fine_tune(const FineTuning& job, Observer& console) {
     if (!same) {
       fs::remove(prepared);
       for (const auto& name : {job.run.recipe(), job.run.split()}) fs::remove(name);
-      prepare(fold.recipe.preparing(dataset, prepared, job.settings.threads), console);
+      prepare_for(fold.recipe, dataset, prepared, job.settings, console);
     }
   }
   const PreparedSet set(prepared);
