@@ -42,7 +42,7 @@ endfunction()
 #                  [CORE_SOURCES file ...])
 # A room's objects and its static library groundglass_<name>. NEEDS are the rooms whose headers it
 # may include (tests/rooms_test.cpp reads them here). NN rooms define modules. PLAIN files do without
-# LibTorch and are compiled by themselves.
+# LibTorch and its precompiled header.
 #
 # Objects come in three lots. SOURCES and PLAIN know nothing of image libraries and are the same in
 # every program. IO_SOURCES, IO_PLAIN and IO_LINKS exist in the full shape alone. CORE_SOURCES stand in
@@ -64,9 +64,9 @@ function(groundglass_room name)
 
   add_library(${library} STATIC)
   add_library(groundglass::${name} ALIAS ${library})
-  set(lots ${library}_objects)
+  set(lots ${library}_objects ${library}_objects_plain)
   if(GROUNDGLASS_IO)
-    list(APPEND lots ${library}_image_objects)
+    list(APPEND lots ${library}_image_objects ${library}_image_objects_plain)
   else()
     list(APPEND lots ${library}_core_objects)
   endif()
@@ -86,7 +86,7 @@ function(groundglass_room name)
     target_link_libraries(${library} PRIVATE ${room_IO_LINKS})
   endif()
   if(NOT room_FULL)
-    foreach(lot IN ITEMS ${library}_objects ${library}_core_objects)
+    foreach(lot IN ITEMS ${library}_objects ${library}_objects_plain ${library}_core_objects)
       if(TARGET ${lot})
         set_property(GLOBAL APPEND PROPERTY GROUNDGLASS_CORE_LOTS ${lot})
       endif()
@@ -96,25 +96,32 @@ function(groundglass_room name)
 endfunction()
 
 # groundglass_objects(<target> FILES file ... PLAIN file ... LINKS library ...): one lot of a room's
-# objects; nothing where there are no files. Called by groundglass_room().
+# objects, FILES as <target> and PLAIN ones as <target>_plain; nothing where there are no files. Called
+# by groundglass_room().
 function(groundglass_objects target)
   cmake_parse_arguments(PARSE_ARGV 1 lot "" "" "FILES;PLAIN;LINKS")
-  if(NOT lot_FILES AND NOT lot_PLAIN)
-    return()
-  endif()
   set(folder ${PROJECT_SOURCE_DIR}/groundglass/${name}/)
-  list(TRANSFORM lot_FILES PREPEND ${folder})
-  list(TRANSFORM lot_PLAIN PREPEND ${folder})
-  set_source_files_properties(${lot_PLAIN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
-    SKIP_UNITY_BUILD_INCLUSION ON)
-  add_library(${target} OBJECT ${lot_FILES} ${lot_PLAIN})
-  target_link_libraries(${target} PUBLIC groundglass_base PRIVATE groundglass_warnings ${lot_LINKS})
-  groundglass_units(${target})
-  if(room_NN)
-    groundglass_pch(${target} NN)
-  else()
-    groundglass_pch(${target} TYPES)
-  endif()
+  foreach(part IN ITEMS FILES PLAIN)
+    if(NOT lot_${part})
+      continue()
+    endif()
+    list(TRANSFORM lot_${part} PREPEND ${folder})
+    set(objects ${target})
+    if(part STREQUAL PLAIN)
+      set(objects ${target}_plain)
+    endif()
+    add_library(${objects} OBJECT ${lot_${part}})
+    target_link_libraries(${objects} PUBLIC groundglass_base PRIVATE groundglass_warnings ${lot_LINKS})
+    groundglass_units(${objects})
+    if(part STREQUAL PLAIN)
+      continue()
+    endif()
+    if(room_NN)
+      groundglass_pch(${objects} NN)
+    else()
+      groundglass_pch(${objects} TYPES)
+    endif()
+  endforeach()
 endfunction()
 
 # groundglass_core_program(<target>): a program of all objects that know nothing of image libraries.

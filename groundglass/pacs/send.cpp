@@ -20,7 +20,7 @@ namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr Uint32 kAnswerSeconds = 60;
+constexpr Uint32 kDimseAnswerSeconds = 60;
 
 std::string status_text(uint16_t status) {
   std::array<char, 8> text{};
@@ -60,7 +60,7 @@ void address(Scu& scu, const Destination& to, const std::string& calling_ae) {
   scu.setPeerHostName(to.host.c_str());
   scu.setPeerPort(static_cast<Uint16>(to.port));
   scu.setACSETimeout(30);
-  scu.setDIMSETimeout(kAnswerSeconds);
+  scu.setDIMSETimeout(kDimseAnswerSeconds);
   scu.setDIMSEBlockingMode(DIMSE_NONBLOCKING);
   scu.setMaxReceivePDULength(128U << 10);
 }

@@ -19,10 +19,6 @@ namespace {
 /// Set while a connection is handled that has no thread to wait for.
 thread_local bool turned_away = false;
 
-struct CloseSsl {
-  void operator()(SSL* ssl) const { SSL_free(ssl); }
-};
-
 }  // namespace
 
 /// A socket, with TLS or without, that gives up on clients that are too slow or say too much.
@@ -113,6 +109,10 @@ class LimitedStream final : public httplib::Stream {
   }
 
  private:
+  struct CloseSsl {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+
   /// Until when the next byte has to be there.
   double deadline() const {
     if (in_headers_) return began_s_ + limits_.header_seconds;
