@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times a study beside busy processes.
 
-The program limits how long threads of OpenMP spin at barriers (groundglass/cli/first_stage.cpp).
+The program limits how long threads of OpenMP spin at barriers (groundglass/command/first_stage.cpp).
 This compares it with libgomp's own number, in turns, beside 0, 1, 2 and 4 processes that never
 sleep. Masks of all runs are compared before a time is printed.
 

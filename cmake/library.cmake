@@ -13,7 +13,7 @@ groundglass_pch(groundglass_face NN)
 add_library(groundglass_library SHARED $<TARGET_OBJECTS:groundglass_face>)
 add_library(groundglass::library ALIAS groundglass_library)
 get_property(rooms GLOBAL PROPERTY GROUNDGLASS_ROOMS)
-list(REMOVE_ITEM rooms cli serve)
+list(REMOVE_ITEM rooms cli command serve)
 foreach(room IN LISTS rooms)
   foreach(lot IN ITEMS groundglass_${room}_objects groundglass_${room}_objects_plain
       groundglass_${room}_image_objects groundglass_${room}_image_objects_plain)

@@ -4,7 +4,7 @@
 
 #include <c10/util/Exception.h>
 
-#include "groundglass/cli/command_line.h"
+#include "groundglass/command/command_line.h"
 #include "groundglass/cli/ranks.h"
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "groundglass/cli/verb_text.h"
+#include "groundglass/command/verb_text.h"
 #include "groundglass/core/text.h"
 
 namespace groundglass {

@@ -1,6 +1,6 @@
 #include <sstream>
 
-#include "groundglass/cli/verb_text.h"
+#include "groundglass/command/verb_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 

@@ -1,4 +1,4 @@
-#include "groundglass/cli/info_text.h"
+#include "groundglass/command/info_text.h"
 
 #include <cstdlib>
 #include <iostream>

@@ -1,10 +1,10 @@
-#include "groundglass/cli/command_line.h"
+#include "groundglass/command/command_line.h"
 
 #include <algorithm>
 #include <iostream>
 #include <string>
 
-#include "groundglass/cli/verb_text.h"
+#include "groundglass/command/verb_text.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"

@@ -16,10 +16,10 @@
 
 #include <torch/version.h>
 
-#include "groundglass/cli/command_line.h"
-#include "groundglass/cli/info_text.h"
-#include "groundglass/cli/option_table.h"
-#include "groundglass/cli/verb_text.h"
+#include "groundglass/command/command_line.h"
+#include "groundglass/command/info_text.h"
+#include "groundglass/command/option_table.h"
+#include "groundglass/command/verb_text.h"
 #include "groundglass/core/error.h"
 
 namespace {

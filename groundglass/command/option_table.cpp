@@ -1,11 +1,11 @@
-#include "groundglass/cli/option_table.h"
+#include "groundglass/command/option_table.h"
 
 #include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include "groundglass/cli/verb_text.h"
+#include "groundglass/command/verb_text.h"
 
 namespace groundglass {
 namespace {

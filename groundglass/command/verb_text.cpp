@@ -1,4 +1,4 @@
-#include "groundglass/cli/verb_text.h"
+#include "groundglass/command/verb_text.h"
 
 #include "groundglass/core/text.h"
 
