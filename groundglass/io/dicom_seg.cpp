@@ -42,7 +42,8 @@ void put_segment(DcmItem& data, size_t number, const SegmentMeaning& meaning,
   DcmItem& segment = add_item(data, DCM_SegmentSequence);
   put_short(segment, DCM_SegmentNumber, static_cast<Uint16>(number));
   put_text(segment, DCM_SegmentLabel, label);
-  put_text(segment, DCM_SegmentAlgorithmType, "AUTOMATIC");
+  put_text(segment, DCM_SegmentAlgorithmType,
+           maker.hand == DicomMaker::Hand::none ? "AUTOMATIC" : "SEMIAUTOMATIC");
   put_text(segment, DCM_SegmentAlgorithmName, dicom_text(maker.model));
   add_code(segment, DCM_SegmentedPropertyCategoryCodeSequence, meaning.category);
   DcmItem& type = add_code(segment, DCM_SegmentedPropertyTypeCodeSequence, meaning.type);

@@ -200,7 +200,10 @@ fs::path write_dicom_object(const Work& work, const OrderedImage& image,
   const auto& threshold = measures.model.at("threshold");
   outputs.maker.options =
       threshold.is_number() ? "threshold " + shortest(threshold.get<double>()) : "likeliest class";
-  if (version.at("kind") == "correction") outputs.maker.options += ", corrected by hand";
+  if (version.at("kind") == "correction") {
+    outputs.maker.options += ", corrected by hand";
+    outputs.maker.hand = DicomMaker::Hand::corrected;
+  }
   set_to_now(outputs.maker);
   const auto reader = open_volume(image.path, "hu");
   const auto objects = open_dicom_case(outputs, *reader, measures.summary, LungMaskMaker{});

@@ -127,6 +127,7 @@ TEST_F(Serve, FetchesFromAPacsAndSendsTheCorrectedMaskBack) {
   for (const auto& object : pacs.taken) {
     EXPECT_NE(object.find("ct_infection (corrected by hand)"), std::string::npos);
   }
+  EXPECT_NE(pacs.taken[0].find("SEMIAUTOMATIC"), std::string::npos);
   EXPECT_NE(pacs.taken[0].find(pacs.study()), std::string::npos);
   pacs.refuses = true;
   const json failed = api.done(api.post(to, order, 202)["id"], "failed");
