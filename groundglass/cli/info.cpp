@@ -1,9 +1,9 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#include "groundglass/cli/verbs.h"
 #include "groundglass/command/info_text.h"
 #include "groundglass/command/verb_text.h"
-#include "groundglass/cli/verbs.h"
 #include "groundglass/distributed/team.h"
 
 namespace groundglass {

@@ -4,9 +4,9 @@
 
 #include <c10/util/Exception.h>
 
-#include "groundglass/command/command_line.h"
 #include "groundglass/cli/ranks.h"
 #include "groundglass/cli/verbs.h"
+#include "groundglass/command/command_line.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 

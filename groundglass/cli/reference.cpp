@@ -1,8 +1,8 @@
 #include <iostream>
 
+#include "groundglass/cli/verbs.h"
 #include "groundglass/command/option_table.h"
 #include "groundglass/command/verb_text.h"
-#include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/recipe/recipe_keys.h"
 
