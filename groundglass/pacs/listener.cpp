@@ -103,6 +103,16 @@ std::string why_not_whole(int descriptor, const ListenerOptions& options,
   return "silent";
 }
 
+/// A socket that DCMTK takes instead of one of its own, as long as this lives: it asks one global
+/// variable, and whoever accepts next would take a closed socket that is left there.
+class HandedSocket {
+ public:
+  explicit HandedSocket(int descriptor) { dcmExternalSocketHandle.set(descriptor); }
+  ~HandedSocket() { dcmExternalSocketHandle.set(DCMNET_INVALID_SOCKET); }
+  HandedSocket(const HandedSocket&) = delete;
+  HandedSocket& operator=(const HandedSocket&) = delete;
+};
+
 }  // namespace
 
 const std::vector<const char*>& accepted_classes() {
@@ -141,7 +151,7 @@ class Listener::Work {
     if (options_.tls.any()) tls_ = tls_layer(options_.tls, NetworkSide::accepts);
     socket_ = listening_socket(options_);
     const std::scoped_lock lock(library());
-    dcmExternalSocketHandle.set(socket_);
+    const HandedSocket handed(socket_);
     const bool made = ASC_initializeNetwork(NET_ACCEPTOR, 0,
                                             static_cast<int>(options_.request_seconds), &network_)
                           .good();
@@ -254,7 +264,7 @@ class Listener::Work {
     T_ASC_Association* association = nullptr;
     {
       const std::scoped_lock lock(library());
-      dcmExternalSocketHandle.set(descriptor);
+      const HandedSocket handed(descriptor);
       if (ASC_receiveAssociation(network_, &association, kPduBytes, nullptr, nullptr,
                                  tls_ ? OFTrue : OFFalse)
               .bad()) {

@@ -141,8 +141,16 @@ TEST_F(Commitment, IsReportedOnTheSameAssociation) {
 }
 
 TEST_F(Commitment, IsReportedToTheListenerLater) {
-  PromisingPacs pacs(static_cast<uint16_t>(to_.port), false);
-  const auto asked = ask();
+  CommitmentRequest asked;
+  std::optional<DcmDataset> promised;
+  {
+    // DCMTK hands sockets to an acceptor through one global variable, so this one has to end before
+    // the listener begins; it would spin on the listener's closed socket.
+    PromisingPacs pacs(static_cast<uint16_t>(to_.port), false);
+    asked = ask();
+    promised = pacs.report();
+  }
+  ASSERT_TRUE(promised);
   EXPECT_FALSE(asked.report);
   KeptReports taker;
   ListenerOptions options;
@@ -160,7 +168,7 @@ TEST_F(Commitment, IsReportedToTheListenerLater) {
     scu.addPresentationContext(UID_StorageCommitmentPushModelSOPClass, syntaxes, role);
     ASSERT_TRUE(scu.initNetwork().good());
     ASSERT_TRUE(scu.negotiateAssociation().good());
-    auto report = *pacs.report();
+    auto report = *promised;
     Uint16 status = 1;
     const auto context =
         scu.findAnyPresentationContextID(UID_StorageCommitmentPushModelSOPClass, "");
