@@ -103,14 +103,13 @@ torch::Tensor captioned(const torch::Tensor& rgb, const std::string& text) {
 
 torch::Tensor four_panel_figure(const FourPanels& p) {
   const auto gap = torch::full({3, p.gray.size(0) + 26, 6}, 255, torch::kUInt8);
-  const auto truth = p.truth.defined() ? captioned(overlay(p.gray, p.truth), p.truth_caption)
-                                       : captioned(gray_to_rgb(torch::full_like(p.gray, 240)),
-                                                   "ground truth: none");
-  const auto row = torch::cat({captioned(gray_to_rgb(p.gray), "image"), gap, truth, gap,
-                               captioned(overlay(p.gray, p.labels), p.labels_caption), gap,
-                               captioned(heat_overlay(p.gray, p.heat), p.heat_caption)},
-                              2);
-  return with_legend(row, p.class_names);
+  std::vector<torch::Tensor> row = {captioned(gray_to_rgb(p.gray), "image"), gap};
+  if (p.truth.defined()) {
+    row.insert(row.end(), {captioned(overlay(p.gray, p.truth), p.truth_caption), gap});
+  }
+  row.insert(row.end(), {captioned(overlay(p.gray, p.labels), p.labels_caption), gap,
+                         captioned(heat_overlay(p.gray, p.heat), p.heat_caption)});
+  return with_legend(torch::cat(row, 2), p.class_names);
 }
 
 torch::Tensor curves_figure(const std::vector<EpochDone>& history) {

@@ -27,7 +27,7 @@ struct FourPanels {
 };
 
 /// Image, ground truth, prediction in red on the image, heat map in jet colours: the panels of
-/// Bakheet, Youssef et al., Sci Rep 2026, 16:1551. Without a truth its panel says so; with class
+/// Bakheet, Youssef et al., Sci Rep 2026, 16:1551. Without a truth there are three; with class
 /// names each class has its class_colour() and a legend stands below.
 torch::Tensor four_panel_figure(const FourPanels& panels);
 

@@ -204,6 +204,11 @@ TEST(Recipe, RefusesWordsThatStandForNothingAndListsThoseThatDo) {
   }
 }
 
+TEST(Recipe, LooksAtEachNumberOfAList) {
+  EXPECT_TRUE(says(refusal_of_recipe(std::string("[preprocess]\nsize = [64, 4]\n") + kSmall),
+                   {"r.toml:2:", "'size' is 4", "expected 8 to 4096"}));
+}
+
 TEST(Recipe, NamesTheNearestModelAndLoss) {
   const std::string loss = "[loss]\nterms = [{name = \"dice\"}]\n";
   EXPECT_TRUE(

@@ -46,6 +46,10 @@ TEST(ClassReport, PutsALegendBelowThePanels) {
   const auto labels = torch::randint(0, 3, {64, 80}, torch::kUInt8);
   FourPanels panels{gray, labels, labels, torch::rand({64, 80})};
   const auto plain = four_panel_figure(panels);
+  FourPanels untold = panels;
+  untold.truth = torch::Tensor();
+  EXPECT_EQ(four_panel_figure(untold).size(2), plain.size(2) - 80 - 6)
+      << "three panels, a gap less";
   panels.class_names = {"ground glass", "consolidation"};
   const auto with = four_panel_figure(panels);
   EXPECT_EQ(with.size(1), plain.size(1) + kLegendLine);
