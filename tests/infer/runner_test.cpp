@@ -6,6 +6,7 @@
 #include <torch/csrc/jit/frontend/tracer.h>
 
 #include "groundglass/core/files.h"
+#include "groundglass/infer/plan/verdict.h"
 #include "tests/complaint.h"
 #include "tests/infer/planned_function.h"
 #include "tests/scratch_folder.h"
@@ -333,6 +334,16 @@ TEST(Parity, ASurePixelOfSeveralClassesLeadsTheSecondBestByATenth) {
   EXPECT_EQ(compare_logits(of(0.2, 0.3, 0.5), of(0.2, 0.46, 0.34), 0.5).flipped, 1);
   EXPECT_EQ(compare_logits(of(0.2, 0.3, 0.5), of(0.2, 0.44, 0.36), 0.5).flipped, 0);
   EXPECT_EQ(compare_logits(of(0.2, 0.5, 0.3), of(0.2, 0.46, 0.34), 0.5).flipped, 0);
+}
+
+TEST(Verdict, HoldsForItsOwnKeyAlone) {
+  const ScratchFolder folder;
+  const auto plan = folder / "a.plan";
+  EXPECT_FALSE(remembered_refusal(plan, "one"));
+  remember_refusal(plan, "one", "19 sure pixels change");
+  EXPECT_EQ(remembered_refusal(plan, "one"), "19 sure pixels change");
+  EXPECT_FALSE(remembered_refusal(plan, "two"));
+  EXPECT_FALSE(remembered_refusal(plan, "on"));
 }
 
 }  // namespace
