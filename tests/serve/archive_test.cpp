@@ -5,6 +5,7 @@
 
 #include "groundglass/core/files.h"
 #include "groundglass/serve/archive.h"
+#include "groundglass/serve/upload_path.h"
 #include "tests/complaint.h"
 #include "tests/scratch_folder.h"
 
@@ -128,6 +129,18 @@ TEST_F(Archive, IsRefusedWhenDamaged) {
   cut.resize(500);
   write_file(folder / "d.zip", cut);
   complaint(ErrorKind::data, [&] { unpack_zip(folder / "d.zip", folder / "out"); });
+}
+
+TEST(FilesInside, AreNotReachedThroughALinkToAFolderOutside) {
+  const ScratchFolder folder;
+  fs::create_directory(folder / "workspace");
+  fs::create_directory(folder / "outside");
+  write_file(folder / "workspace/a.txt", "a");
+  write_file(folder / "outside/secret.txt", "secret");
+  fs::create_directory_symlink(folder / "outside", folder / "workspace/link");
+  EXPECT_TRUE(is_file_inside(folder / "workspace", folder / "workspace/a.txt"));
+  EXPECT_FALSE(is_file_inside(folder / "workspace", folder / "workspace/link/secret.txt"));
+  EXPECT_FALSE(is_file_inside(folder / "workspace", folder / "workspace"));
 }
 
 }  // namespace
