@@ -96,17 +96,7 @@ void create_training_set(Api& api, Call& call) {
   check_keys(body, {"studies", "name"});
   JobRecord job;
   job.kind = "export";
-  auto ids = ordered_json::array();
-  if (body.contains("studies") && !body["studies"].is_null()) {
-    if (!body["studies"].is_array()) refuse_key("studies", "a list of ids");
-    for (const auto& id : body["studies"]) {
-      if (!id.is_string()) refuse_key("studies", "a list of ids");
-      ids.push_back(api.workspace.study(id.get<std::string>()).id);
-    }
-  }
-  if (ids.empty()) {
-    for (const auto& study : api.workspace.studies()) ids.push_back(study.id);
-  }
+  const auto ids = studies_of(api, body);
   std::string name = text_of(body, "name", 40);
   if (name.empty()) name = "Corrected";
   if (!std::all_of(name.begin(), name.end(),

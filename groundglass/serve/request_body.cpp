@@ -50,4 +50,19 @@ std::string model_word(const Api& api, const std::string& key, const std::string
   return run ? (api.runs / name).string() : name;
 }
 
+ordered_json studies_of(Api& api, const ordered_json& body) {
+  auto ids = ordered_json::array();
+  if (body.contains("studies") && !body["studies"].is_null()) {
+    if (!body["studies"].is_array()) refuse_key("studies", "a list of ids");
+    for (const auto& id : body["studies"]) {
+      if (!id.is_string()) refuse_key("studies", "a list of ids");
+      ids.push_back(api.workspace.study(id.get<std::string>()).id);
+    }
+  }
+  if (ids.empty()) {
+    for (const auto& study : api.workspace.studies()) ids.push_back(study.id);
+  }
+  return ids;
+}
+
 }  // namespace groundglass

@@ -24,4 +24,7 @@ void check_keys(const nlohmann::ordered_json& body, const std::vector<std::strin
 /// workspace. 'run:NAME' is a run in the folder of runs, whose path is returned.
 std::string model_word(const Api& api, const std::string& key, const std::string& text);
 
+/// The ids of the studies that a request names in "studies", else of all.
+nlohmann::ordered_json studies_of(Api& api, const nlohmann::ordered_json& body);
+
 }  // namespace groundglass

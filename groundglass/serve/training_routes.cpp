@@ -23,22 +23,6 @@ fs::path round_folder(const Api& api, const std::string& name) {
   return project_folder(api.workspace.folder() / "rounds", name);
 }
 
-/// Studies of a request: those that it names, else all.
-ordered_json studies_of(Api& api, const ordered_json& body) {
-  auto ids = ordered_json::array();
-  if (body.contains("studies") && !body["studies"].is_null()) {
-    if (!body["studies"].is_array()) refuse_key("studies", "a list of ids");
-    for (const auto& id : body["studies"]) {
-      if (!id.is_string()) refuse_key("studies", "a list of ids");
-      ids.push_back(api.workspace.study(id.get<std::string>()).id);
-    }
-  }
-  if (ids.empty()) {
-    for (const auto& study : api.workspace.studies()) ids.push_back(study.id);
-  }
-  return ids;
-}
-
 /// What a training would learn, to refuse it before it stands in the queue.
 Dataset dataset_of(Api& api, const std::string& round, const ordered_json& studies) {
   if (!round.empty()) {
