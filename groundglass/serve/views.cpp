@@ -55,7 +55,9 @@ ordered_json document_of(const fs::path& path) {
 
 }  // namespace
 
-ordered_json view_of_job(const JobRecord& job, const JobProgress& progress) {
+ordered_json view_of_job(const JobRecord& job, const JobProgress& known) {
+  // The queue forgets a job's progress a moment after the job has ended.
+  const JobProgress progress = job.state == "running" ? known : JobProgress{};
   ordered_json eta = nullptr;
   if (progress.done > progress.begun_at && progress.total > progress.done) {
     const double each =
@@ -65,7 +67,7 @@ ordered_json view_of_job(const JobRecord& job, const JobProgress& progress) {
   ordered_json error = nullptr;
   if (job.state == "failed") error = {{"error", job.error}, {"kind", job.error_kind}};
   ordered_json partial = nullptr;
-  if (job.state == "running" && progress.partial.is_object()) {
+  if (progress.partial.is_object()) {
     const int64_t image = progress.partial.value("image", 1);
     partial = {{"image", image},
                {"url", "/api/v1/jobs/" + std::to_string(job.id) + "/partial.nii"},

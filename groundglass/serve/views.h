@@ -7,7 +7,8 @@ namespace groundglass {
 
 // The objects of openapi.json.
 
-nlohmann::ordered_json view_of_job(const JobRecord& job, const JobProgress& progress);
+/// `known` is shown of a running job alone.
+nlohmann::ordered_json view_of_job(const JobRecord& job, const JobProgress& known);
 nlohmann::ordered_json view_of_image(Workspace& workspace, const ImageRecord& image,
                                      bool show_identity);
 nlohmann::ordered_json view_of_study(Workspace& workspace, const StudyRecord& study,

@@ -4,6 +4,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/serve/http_error.h"
 #include "groundglass/serve/multipart.h"
+#include "groundglass/serve/views.h"
 #include "groundglass/serve/workspace.h"
 #include "tests/complaint.h"
 #include "tests/scratch_folder.h"
@@ -11,6 +12,30 @@
 namespace groundglass {
 namespace {
 namespace fs = std::filesystem;
+
+TEST(Views, ShowProgressOfRunningJobsAlone) {
+  JobProgress known;
+  known.what = "epochs";
+  known.done = 3;
+  known.total = 4;
+  known.partial = {{"image", 1}, {"slices", 7}};
+  JobRecord job;
+  job.state = "running";
+  const auto running = view_of_job(job, known);
+  EXPECT_EQ(running["what"], "epochs");
+  EXPECT_EQ(running["done"], 3);
+  EXPECT_FALSE(running["eta_s"].is_null());
+  EXPECT_EQ(running["partial"]["slices"], 7);
+  for (const char* state : {"queued", "done", "failed", "cancelled"}) {
+    job.state = state;
+    const auto other = view_of_job(job, known);
+    EXPECT_EQ(other["what"], "") << state;
+    EXPECT_EQ(other["done"], 0) << state;
+    EXPECT_EQ(other["total"], 0) << state;
+    EXPECT_TRUE(other["eta_s"].is_null()) << state;
+    EXPECT_TRUE(other["partial"].is_null()) << state;
+  }
+}
 
 TEST(Workspace, GoesOnAfterAKill) {
   const ScratchFolder folder;
