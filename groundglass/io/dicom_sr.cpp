@@ -83,7 +83,7 @@ void put_observer(DcmItem& root, const DicomMaker& maker) {
            maker.weights_sha256.substr(0, 16));
 }
 
-void put_image_library(DcmItem& root, const DicomSource& source) {
+void put_image_library(DcmItem& root, const DicomSource& source, const std::vector<size_t>& shown) {
   DcmItem& library = add_container(root, dcm("111028", "Image Library"));
   DcmItem& group = add_container(library, dcm("126200", "Image Library Group"));
   const auto of = Relation::has_acquisition;
@@ -101,12 +101,22 @@ void put_image_library(DcmItem& root, const DicomSource& source) {
     add_uid(group, of, dcm("112227", "Frame of Reference UID"),
             source.text(DCM_FrameOfReferenceUID));
   }
-  for (const auto& image : source.images()) {
+  const auto add_image = [&](const SourceImage& image) {
     DcmItem& node = add_item(group, DCM_ContentSequence);
     put_text(node, DCM_RelationshipType, "CONTAINS");
     put_text(node, DCM_ValueType, "IMAGE");
     add_reference(node, DCM_ReferencedSOPSequence, image.sop_class, image.sop_instance);
-  }
+  };
+  for (const size_t k : shown) add_image(source.images().at(k));
+  if (!shown.empty()) return;
+  for (const auto& image : source.images()) add_image(image);
+}
+
+void put_algorithm(DcmItem& parent, const DicomMaker& maker) {
+  const auto of = Relation::has_modifier;
+  add_text(parent, of, dcm("111001", "Algorithm Name"), dicom_text(maker.model));
+  add_text(parent, of, dcm("111003", "Algorithm Version"),
+           dicom_text(version() + " " + maker.weights_sha256.substr(0, 16)));
 }
 
 void put_site(DcmItem& parent, const MeasuredSite& site) {
@@ -124,9 +134,8 @@ void put_quantity(DcmItem& group, const MeasuredQuantity& quantity, const DicomM
     add_concept(node, Relation::has_modifier, dcm("121401", "Derivation"), *quantity.derivation);
   }
   if (quantity.site) put_site(node, *quantity.site);
-  add_text(node, Relation::has_modifier, dcm("111001", "Algorithm Name"), dicom_text(maker.model));
-  add_text(node, Relation::has_modifier, dcm("111003", "Algorithm Version"),
-           dicom_text(version() + " " + maker.weights_sha256.substr(0, 16)));
+  // OHIF throws on numbers without children; the others are spared 270 bytes each
+  if (!quantity.derivation && !quantity.site) put_algorithm(node, maker);
 }
 
 /// The segment that was measured: of a volume as a whole (TID 1411), of an X-ray in its one frame
@@ -163,6 +172,7 @@ void put_group(DcmItem& measurements, const MeasurementGroup& group, const Dicom
           source.tracking_uid(label, maker));
   add_concept(node, Relation::contains, dcm("121071", "Finding"), group.finding);
   put_segment_reference(node, group.segment, source, segmentation);
+  put_algorithm(node, maker);
   put_site(node, {sct("39607008", "Lung"), sct("51440002", "Right and left")});
   for (const auto& quantity : group.quantities) put_quantity(node, quantity, maker);
 }
@@ -230,7 +240,7 @@ DicomFile dicom_report(const DicomSource& source, const DicomObject& segmentatio
   add_concept(data, Relation::has_modifier, dcm("121058", "Procedure reported"),
               source.is_projection() ? DicomCode{"43468-8", "LN", "XR unspecified body region"}
                                      : DicomCode{"25045-6", "LN", "CT unspecified body region"});
-  put_image_library(data, source);
+  put_image_library(data, source, report.library_images);
   DcmItem& measurements = add_container(data, dcm("126010", "Imaging Measurements"));
   for (const auto& group : report.groups) {
     put_group(measurements, group, source, segmentation, maker);

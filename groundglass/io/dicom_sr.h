@@ -39,12 +39,16 @@ struct MeasurementGroup {
 struct MeasurementReport {
   std::vector<MeasurementGroup> groups;  ///< in the order of the segments
   std::vector<std::pair<DicomCode, std::string>> remarks;
+  /// Of the source, from 0: those that the Image Library lists; empty for all. The evidence names
+  /// all in any case.
+  std::vector<size_t> library_images = {};
 };
 
 /// An Enhanced SR (1.2.840.10008.5.1.4.1.1.88.22) by template TID 1500 on a source series and its
 /// segmentation, which may be nothing (an empty DicomObject) where there are no groups: then it is
-/// said why in the remarks. Complete and unverified, always. Every number carries the name and
-/// version of the algorithm; viewers refuse numbers without children.
+/// said why in the remarks. Complete and unverified, always. Name and version of the algorithm
+/// stand in each group, and again in the numbers that have neither derivation nor site: viewers
+/// refuse numbers without children.
 DicomFile dicom_report(const DicomSource& source, const DicomObject& segmentation,
                        const MeasurementReport& report, const DicomMaker& maker);
 

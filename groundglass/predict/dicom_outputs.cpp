@@ -70,6 +70,10 @@ std::string report_pdf(const MeasurementReport& report, const std::vector<Captur
   return pdf.finish();
 }
 
+/// Images that a report's Image Library lists. References take 140 bytes and more each, twice with
+/// those of the evidence, which lists every image.
+constexpr size_t kLibraryImages = 100;
+
 /// The images of a case, and how each is shown on a screen.
 struct CaseImages {
   std::vector<fs::path> files;
@@ -103,7 +107,8 @@ class CaseOfImages final : public DicomCase {
       auto object = dicom_segmentation(source_, frames_, meanings_, outputs_.maker);
       written.push_back(save_object(object, "seg", folder, stem + "_seg.dcm"));
     }
-    const auto report = measurement_report(summary, meanings_, outputs_.maker);
+    auto report = measurement_report(summary, meanings_, outputs_.maker);
+    report.library_images = key_slices(frames_.pixels_of_slices(), kLibraryImages);
     if (outputs_.report) {
       auto object = dicom_report(source_, written.front(), report, outputs_.maker);
       written.push_back(save_object(object, "sr", folder, stem + "_sr.dcm"));
