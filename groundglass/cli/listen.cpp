@@ -1,17 +1,15 @@
 #include <sys/stat.h>
 
-#include <atomic>
-#include <chrono>
 #include <iostream>
-#include <thread>
 
-#include "groundglass/cli/site_segmenter.h"
+#include "groundglass/cli/runner_flags.h"
 #include "groundglass/cli/verbs.h"
-#include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/version.h"
 #include "groundglass/pacs/site_check.h"
+#include "groundglass/pacs/site_segmenter.h"
+#include "groundglass/pacs/site_service.h"
 
 namespace groundglass {
 namespace {
@@ -37,59 +35,6 @@ void check_site(const Site& site, const Context& context) {
   }
 }
 
-void wait_a_moment() {
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
-}
-
-/// Sends on a thread of its own, so that a slow PACS holds up no series.
-class SendingThread {
- public:
-  SendingThread(SiteWork& work, Observer& log)
-      : thread_([this, &work, &log] {
-          while (!stop_) {
-            try {
-              work.send_due();
-            } catch (const std::exception& e) {  // of the queue: a full disk, most of all
-              log.on(Warning{with_short_uids(e.what())});
-              for (int i = 0; i < 50 && !stop_; ++i) wait_a_moment();
-            }
-            wait_a_moment();
-          }
-        }) {}
-  ~SendingThread() {
-    stop_ = true;
-    thread_.join();
-  }
-  SendingThread(const SendingThread&) = delete;
-  SendingThread& operator=(const SendingThread&) = delete;
-
- private:
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
-};
-
-void work_until_stopped(SiteWork& work, Observer& log) {
-  constexpr double kBetweenTidying = 3600;
-  double tidied = -kBetweenTidying;
-  while (stop_signal() == 0) {
-    try {
-      const bool settled = work.settle();
-      const bool ran = work.run_next();
-      if (now_s() - tidied > kBetweenTidying) {
-        work.tidy();
-        tidied = now_s();
-      }
-      if (settled || ran) continue;
-    } catch (const Stopped&) {
-      return;  // the job is ready again with the next call
-    } catch (const std::exception& e) {
-      log.on(Warning{with_short_uids(e.what())});
-      for (int i = 0; i < 50 && stop_signal() == 0; ++i) wait_a_moment();
-    }
-    wait_a_moment();
-  }
-}
-
 void run_listen(const ListenArguments& a, const Context& context) {
   const Site site = read_site(a.site);
   if (a.check) return check_site(site, context);
@@ -97,16 +42,12 @@ void run_listen(const ListenArguments& a, const Context& context) {
   const std::string key = read_site_key(site.options.key);
   umask(0077);
   const auto log = console_observer(context);
-  SiteSegmenter segmenter(site, key, a.runner, context);
-  SiteWork work(site, key, segmenter.actions(), *log);
-  {
-    const SendingThread sending(work, *log);
-    const Listener listener(site.listener_options(), work);
-    std::cout << site.listener.ae << " listens at " << site.listener.bind << ":" << listener.port()
+  SiteSegmenter segmenter(site, key, settings_of_runner(context), runner_choice(a.runner, context));
+  serve_site(site, key, segmenter.actions(), *log, [&](uint16_t port) {
+    std::cout << site.listener.ae << " listens at " << site.listener.bind << ":" << port
               << ", model " << segmenter.model_name() << "\n"
               << kNotAMedicalDevice << std::endl;
-    work_until_stopped(work, *log);
-  }
+  });
   throw Stopped(stop_signal(), "listen has ended; what is in " + site.options.folder +
                                    " goes on with the next call");
 }

@@ -1,4 +1,4 @@
-#include "groundglass/cli/site_segmenter.h"
+#include "groundglass/pacs/site_segmenter.h"
 
 #include <algorithm>
 
@@ -50,8 +50,9 @@ std::string without_paths(std::string text, const fs::path& path) {
 
 class SiteSegmenter::Work {
  public:
-  Work(const Site& site, const std::string& key, const RunnerFlags& runner, const Context& context)
-      : site_(site), key_(key), runner_(runner), context_(context) {
+  Work(const Site& site, const std::string& key, const RunSettings& settings,
+       const RunnerChoice& choice)
+      : site_(site), key_(key), settings_(settings), choice_(choice) {
     volumes_ =
         loaded(site.options.model.empty() ? kDefaultModel : site.options.model, Lungs::found);
     // A wrong name is told at once; the bundled one is loaded with the first X-ray.
@@ -90,7 +91,7 @@ class SiteSegmenter::Work {
   };
 
   LoadedModel loaded(const std::string& name, Lungs lungs) {
-    const TrainedModel trained = load_runnable_model(name, context_.overrides);
+    const TrainedModel trained = load_runnable_model(name, settings_.overrides);
     LoadedModel model;
     model.pattern.dicom = parse_dicom_outputs(site_.options.objects);
     if (!model.pattern.dicom.any()) {
@@ -102,11 +103,10 @@ class SiteSegmenter::Work {
     model.pattern.weights_sha256 = trained.weights_sha256;
     model.pattern.class_names = trained.recipe.evaluate.class_names;
     model.pattern.caution = trained.recipe.evaluate.caution;
-    SegmenterOptions options = segmenter_options(trained, runner_, context_);
+    SegmenterOptions options = segmenter_options(trained, settings_, choice_);
     options.batch_size = 0;
     if (lungs == Lungs::found) {
-      options.lungs = lung_source(site_.options.lungs, trained, settings_of_runner(context_),
-                                  runner_choice(runner_, context_));
+      options.lungs = lung_source(site_.options.lungs, trained, settings_, choice_);
     }
     model.segmenter = std::make_unique<Segmenter>(std::move(options));
     return model;
@@ -177,14 +177,14 @@ class SiteSegmenter::Work {
 
   const Site& site_;
   std::string key_;
-  RunnerFlags runner_;
-  const Context& context_;
+  RunSettings settings_;
+  RunnerChoice choice_;
   LoadedModel volumes_, xrays_;
 };
 
-SiteSegmenter::SiteSegmenter(const Site& site, const std::string& key, const RunnerFlags& runner,
-                             const Context& context)
-    : work_(std::make_unique<Work>(site, key, runner, context)) {}
+SiteSegmenter::SiteSegmenter(const Site& site, const std::string& key, const RunSettings& settings,
+                             const RunnerChoice& choice)
+    : work_(std::make_unique<Work>(site, key, settings, choice)) {}
 
 SiteSegmenter::~SiteSegmenter() = default;
 
