@@ -151,16 +151,6 @@ Image xray_of(const ChosenInput& chosen, const std::string& method) {
   return read_picture(chosen.input.path);
 }
 
-/// Panels side by side with a gap.
-torch::Tensor beside(const std::vector<torch::Tensor>& panels) {
-  std::vector<torch::Tensor> row;
-  for (const auto& panel : panels) {
-    if (!row.empty()) row.push_back(torch::full({3, panel.size(1), 6}, 255, torch::kUInt8));
-    row.push_back(panel);
-  }
-  return torch::cat(row, 2);
-}
-
 /// Grad-CAM of a segmentation network, or what drives one of its layers.
 torch::Tensor layer_heat(const ExplainJob& job, SegmentationModel& model,
                          const torch::Tensor& input, const GradCamOptions& options) {
@@ -176,10 +166,16 @@ void write_pattern(const ExplainJob& job, SegmentationModel& model, const std::s
             captioned(gray_to_rgb((pattern[0] * 255).round().to(torch::kUInt8)), layer));
 }
 
-/// What `work` says of each input. Those that cannot be read do not end the others; they are told
-/// at the end.
-template <class Work>
-ordered_json of_each(const std::vector<ChosenInput>& inputs, const Work& work) {
+}  // namespace
+
+std::string to_string(CamScore score) {
+  if (score == CamScore::lesion) return "lesion";
+  return score == CamScore::all ? "all" : "peak";
+}
+
+ordered_json lines_of_each(const std::vector<ChosenInput>& inputs,
+                           const std::function<ordered_json(const ChosenInput&)>& work,
+                           const std::string& complaint) {
   auto written = ordered_json::array();
   Problems problems;
   for (const auto& chosen : inputs) {
@@ -190,16 +186,11 @@ ordered_json of_each(const std::vector<ChosenInput>& inputs, const Work& work) {
       problems.add(e.what());
     }
   }
-  problems.refuse(std::to_string(written.size()) + " of " + std::to_string(inputs.size()) +
-                  " inputs were explained; of the others");
+  problems.refuse(complaint.empty()
+                      ? std::to_string(written.size()) + " of " + std::to_string(inputs.size()) +
+                            " inputs were explained; of the others"
+                      : complaint);
   return written;
-}
-
-}  // namespace
-
-std::string to_string(CamScore score) {
-  if (score == CamScore::lesion) return "lesion";
-  return score == CamScore::all ? "all" : "peak";
 }
 
 ordered_json explain_by_gradient(Segmenter& segmenter, const std::vector<ChosenInput>& inputs,
@@ -211,7 +202,7 @@ ordered_json explain_by_gradient(Segmenter& segmenter, const std::vector<ChosenI
   options.score = job.score;
   options.layer = job.layer.empty() ? model.layer_names().back() : job.layer;
   int64_t done = 0;
-  return of_each(inputs, [&](const ChosenInput& chosen) {
+  return lines_of_each(inputs, [&](const ChosenInput& chosen) {
     const Subject subject = subject_of(chosen, job, segmenter);
     const auto result = segmenter.segment({subject.image})[0];
     const NetworkSlice on_grid = segmenter.on_network_grid(subject.image);
@@ -243,7 +234,7 @@ ordered_json explain_by_gradient(Segmenter& segmenter, const std::vector<ChosenI
 
 ordered_json explain_by_map(Segmenter& segmenter, ExplainedClassifier* classifier,
                             const std::vector<ChosenInput>& inputs, const ExplainJob& job) {
-  return of_each(inputs, [&](const ChosenInput& chosen) {
+  return lines_of_each(inputs, [&](const ChosenInput& chosen) {
     const Image image = xray_of(chosen, "infection-map");
     const auto probability = segmenter.segment({image})[0].probability.sum(0).clamp(0, 1);
     const auto gray = to_gray(image, segmenter.options().preprocess)[0];
@@ -266,21 +257,21 @@ ordered_json explain_by_map(Segmenter& segmenter, ExplainedClassifier* classifie
       panels.push_back(captioned(overlay(gray, (lung > 0).to(torch::kUInt8)), "lungs"));
     }
     write_png(stem + "_infection_map.png", map);
-    write_png(stem + "_panels.png", beside(panels));
+    write_png(stem + "_panels.png", side_by_side(panels));
     return line;
   });
 }
 
 ordered_json explain_by_classifier(ExplainedClassifier& classifier, const torch::Device& device,
                                    const std::vector<ChosenInput>& inputs, const ExplainJob& job) {
-  return of_each(inputs, [&](const ChosenInput& chosen) {
+  return lines_of_each(inputs, [&](const ChosenInput& chosen) {
     const Image image = xray_of(chosen, "grad-cam");
     const auto heat = classifier_heat(classifier, image, device);
     const auto gray = to_gray(image, classifier.preprocess)[0];
     const std::string stem = (job.output / chosen.input.stem).string();
     write_png(stem + "_gradcam.png",
-              beside({captioned(gray_to_rgb(gray), "image"),
-                      captioned(heat_overlay(gray, heat), "Grad-CAM of the classifier")}));
+              side_by_side({captioned(gray_to_rgb(gray), "image"),
+                            captioned(heat_overlay(gray, heat), "Grad-CAM of the classifier")}));
     write_png(stem + "_heat.png", jet(heat));
     return ordered_json{{"input", chosen.input.path.string()},
                         {"figure", stem + "_gradcam.png"},

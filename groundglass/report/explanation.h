@@ -44,6 +44,14 @@ struct ExplainedClassifier {
 /// The word for it: "lesion", "all" or "peak".
 std::string to_string(CamScore score);
 
+/// A list of what `work` says of each input. Inputs that it refuses with Error(data) do not end the
+/// others; they are told together at the end, by an Error(data) that begins with `complaint`, or,
+/// if that is empty, with how many inputs were explained. Other errors of `work` end the list.
+nlohmann::ordered_json lines_of_each(
+    const std::vector<ChosenInput>& inputs,
+    const std::function<nlohmann::ordered_json(const ChosenInput&)>& work,
+    const std::string& complaint = "");
+
 // Each writes figures for its inputs and returns a list with a line for each: input, figure and
 // what was measured. Throws Error(data) for what cannot be read, masks of another size, and volumes
 // where pictures are expected; Error(usage) for a slice that a volume does not have.

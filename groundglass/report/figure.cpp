@@ -101,6 +101,15 @@ torch::Tensor captioned(const torch::Tensor& rgb, const std::string& text) {
   return torch::cat({to_tensor(bar), rgb}, 1);
 }
 
+torch::Tensor side_by_side(const std::vector<torch::Tensor>& panels) {
+  std::vector<torch::Tensor> row;
+  for (const auto& panel : panels) {
+    if (!row.empty()) row.push_back(torch::full({3, panel.size(1), 6}, 255, torch::kUInt8));
+    row.push_back(panel);
+  }
+  return torch::cat(row, 2);
+}
+
 torch::Tensor four_panel_figure(const FourPanels& p) {
   const auto gap = torch::full({3, p.gray.size(0) + 26, 6}, 255, torch::kUInt8);
   std::vector<torch::Tensor> row = {captioned(gray_to_rgb(p.gray), "image"), gap};

@@ -14,6 +14,9 @@ namespace groundglass {
 /// A picture [3,H,W] with a line of text above it.
 torch::Tensor captioned(const torch::Tensor& rgb, const std::string& text);
 
+/// Pictures [3,H,W] of one height in a row, with a white gap between.
+torch::Tensor side_by_side(const std::vector<torch::Tensor>& panels);
+
 /// What the four panels show; `truth` may be undefined.
 struct FourPanels {
   torch::Tensor gray;    ///< [H,W] uint8

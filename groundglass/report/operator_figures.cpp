@@ -2,7 +2,6 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
-#include "groundglass/data/problems.h"
 #include "groundglass/io/paint.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/models/blocks/spectral_pool.h"
@@ -75,15 +74,6 @@ torch::Tensor gray_histogram(const torch::Tensor& gray, int64_t width) {
   return to_tensor(canvas);
 }
 
-torch::Tensor side_by_side(const std::vector<torch::Tensor>& panels) {
-  std::vector<torch::Tensor> row;
-  for (const auto& panel : panels) {
-    if (!row.empty()) row.push_back(torch::full({3, panel.size(1), 6}, 255, torch::kUInt8));
-    row.push_back(panel);
-  }
-  return torch::cat(row, 2);
-}
-
 /// A picture as large as the first of its row, with white where it is smaller.
 torch::Tensor padded(const torch::Tensor& gray, int64_t height, int64_t width) {
   auto out = torch::full({height, width}, 255, torch::kUInt8);
@@ -98,22 +88,7 @@ Image picture_of(const ChosenInput& chosen) {
   return read_picture(chosen.input.path);
 }
 
-/// One figure for each input; what cannot be read is told at the end.
-template <class Work>
-ordered_json figures_of(const std::vector<ChosenInput>& inputs, const Work& work) {
-  auto written = ordered_json::array();
-  Problems problems;
-  for (const auto& chosen : inputs) {
-    try {
-      written.push_back(work(chosen));
-    } catch (const Error& e) {
-      if (e.kind() != ErrorKind::data) throw;
-      problems.add(e.what());
-    }
-  }
-  problems.refuse("the figures");
-  return written;
-}
+constexpr const char* kComplaint = "the figures";
 
 std::filesystem::path figure_path(const ExplainJob& job, const ChosenInput& chosen,
                                   const std::string& ending) {
@@ -152,7 +127,7 @@ torch::Tensor contrast_figure(const torch::Tensor& before, const torch::Tensor& 
 }
 
 ordered_json explain_pooling(const std::vector<ChosenInput>& inputs, const ExplainJob& job) {
-  return figures_of(inputs, [&](const ChosenInput& chosen) {
+  const auto figure_of = [&](const ChosenInput& chosen) {
     const auto gray = to_gray(picture_of(chosen), {})[0].contiguous();
     const auto path = figure_path(job, chosen, "_pooling.png");
     write_png(path, pooling_figure(gray));
@@ -163,7 +138,8 @@ ordered_json explain_pooling(const std::vector<ChosenInput>& inputs, const Expla
     }
     return ordered_json{
         {"input", chosen.input.path.string()}, {"figure", path.string()}, {"pooling", errors}};
-  });
+  };
+  return lines_of_each(inputs, figure_of, kComplaint);
 }
 
 ordered_json explain_contrast(const PreprocessOptions& options,
@@ -173,7 +149,7 @@ ordered_json explain_contrast(const PreprocessOptions& options,
          "[preprocess] contrast is 'none', so there is nothing to show; expected "
          "'clahe', e.g. --recipe attention_unet_2026");
   }
-  return figures_of(inputs, [&](const ChosenInput& chosen) {
+  const auto figure_of = [&](const ChosenInput& chosen) {
     const Image image = picture_of(chosen);
     // The whole slice at its own size, so that contrast is all that changes.
     PreprocessOptions own = options;
@@ -193,7 +169,8 @@ ordered_json explain_contrast(const PreprocessOptions& options,
                         {"figure", path.string()},
                         {"deviation_before", spread(before)},
                         {"deviation_after", spread(after)}};
-  });
+  };
+  return lines_of_each(inputs, figure_of, kComplaint);
 }
 
 }  // namespace groundglass
