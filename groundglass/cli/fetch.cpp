@@ -1,16 +1,13 @@
 #include "groundglass/pacs/fetch.h"
 
-#include <array>
 #include <ctime>
 #include <iostream>
 
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
-#include "groundglass/pacs/queue.h"
 
 namespace groundglass {
-namespace fs = std::filesystem;
 namespace {
 
 struct FetchArguments {
@@ -19,39 +16,8 @@ struct FetchArguments {
   StudyQuery query;
 };
 
-/// --since as a StudyDate: "20260101", or days back from today, "3d".
-std::string first_date(const std::string& since) {
-  const bool digits = since.find_first_not_of("0123456789") == std::string::npos;
-  if (since.size() == 8 && digits) return since + "-";
-  int64_t days = 0;
-  const bool back = since.size() > 1 && since.size() < 6 && since.back() == 'd' &&
-                    since.find_first_not_of("0123456789") == since.size() - 1;
-  if (!back) {
-    fail(ErrorKind::usage, "--since " + in_quotes(since) +
-                               ": is no date, expected one such as 20260131, or days back, 3d");
-  }
-  for (const char c : since.substr(0, since.size() - 1)) days = 10 * days + (c - '0');
-  const std::time_t then = std::time(nullptr) - days * 86400;
-  std::tm local{};
-  localtime_r(&then, &local);
-  std::array<char, 16> text{};
-  std::strftime(text.data(), text.size(), "%Y%m%d-", &local);
-  return text.data();
-}
-
-/// Images of a series that are here already: in the folder, or in the site's queue.
-int64_t images_here(const FetchArguments& a, const Site& site, const std::string& series) {
-  if (a.output.empty()) return queued_images(site.options.folder, series);
-  int64_t images = 0;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(fs::path(a.output) / series, none)) {
-    images += entry.path().extension() == ".dcm" ? 1 : 0;
-  }
-  return images;
-}
-
 void run_fetch(FetchArguments a, const Context& context) {
-  if (!a.since.empty()) a.query.date = first_date(a.since);
+  if (!a.since.empty()) a.query.date = dates_since(a.since, std::time(nullptr));
   const Site site = read_site(a.site);
   const Destination& from = site.destination(a.from);
   check_query(a.query);
@@ -60,7 +26,7 @@ void run_fetch(FetchArguments a, const Context& context) {
   int64_t images = 0, known = 0;
   for (const auto& series : found) {
     const bool here = !a.since.empty() && !a.list && series.images > 0 &&
-                      images_here(a, site, series.series) >= series.images;
+                      images_here(site, series.series, a.output) >= series.images;
     if (here) {
       ++known;
       continue;

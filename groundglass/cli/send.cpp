@@ -1,19 +1,13 @@
 #include "groundglass/pacs/send.h"
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <iostream>
-#include <mutex>
-#include <optional>
 
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/io/dicom_slice.h"
 #include "groundglass/pacs/commitment.h"
-#include "groundglass/pacs/listener.h"
 #include "groundglass/pacs/site.h"
-#include "groundglass/pacs/site_check.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -24,61 +18,6 @@ struct SendArguments {
   std::string site, to;
   int64_t commit_seconds = 0;
 };
-
-/// Waits for what a PACS says of commitment on an association of its own; takes no images.
-class ReportTaker final : public ImageTaker {
- public:
-  uint16_t may_take() override { return kOutOfResources; }
-  fs::path new_part() override { return {}; }
-  uint16_t take(const ReceivedImage&, const Peer&, int64_t) override { return kOutOfResources; }
-  void committed(const CommitmentReport& report, const Peer&) override {
-    const std::scoped_lock lock(mutex_);
-    reports_.push_back(report);
-    arrived_.notify_all();
-  }
-
-  std::optional<CommitmentReport> wait_for(const std::string& transaction, int64_t seconds) {
-    std::unique_lock lock(mutex_);
-    std::optional<CommitmentReport> found;
-    arrived_.wait_for(lock, std::chrono::seconds(seconds), [&] {
-      for (const auto& report : reports_) {
-        if (report.transaction == transaction) found = report;
-      }
-      return found.has_value();
-    });
-    return found;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::vector<CommitmentReport> reports_;
-};
-
-/// Asks the node to promise that it keeps the files. Throws Error(data) if it does not.
-CommitmentReport commitment_of(const SendArguments& a, const Site& site, const Destination& to,
-                               const std::vector<fs::path>& files) {
-  check_bind(site);
-  ReportTaker taker;
-  std::optional<CommitmentReport> report;
-  {
-    const Listener listener(site.listener_options(), taker);
-    auto asked = ask_commitment(to, site.listener.ae, site.tls, files);
-    report = asked.report ? asked.report : taker.wait_for(asked.transaction, a.commit_seconds);
-  }
-  if (!report) {
-    fail(ErrorKind::data, to.name + ": was sent " + std::to_string(files.size()) +
-                              " files and has not said within " + std::to_string(a.commit_seconds) +
-                              " s that it keeps them (it must know " + site.listener.ae +
-                              " with host and port)");
-  }
-  if (!report->not_kept.empty()) {
-    fail(ErrorKind::data, to.name + ": does not keep " + std::to_string(report->not_kept.size()) +
-                              " of " + std::to_string(files.size()) +
-                              " files: " + report->not_kept.front().reason);
-  }
-  return *report;
-}
 
 /// The DICOM files among files and folders, sorted.
 std::vector<fs::path> dicom_files(const std::vector<std::string>& inputs) {
@@ -122,7 +61,7 @@ void run_send(const SendArguments& a, const Context& context) {
   }
   const auto taken = static_cast<int64_t>(sent.size()) - refused;
   const bool commit = a.commit_seconds > 0 && refused == 0;
-  const size_t kept = commit ? commitment_of(a, site, to, files).kept.size() : 0;
+  const size_t kept = commit ? promise_of(site, to, files, a.commit_seconds).kept.size() : 0;
   if (context.json) {
     nlohmann::ordered_json document = {
         {"to", to.name}, {"taken", taken}, {"refused", refused}, {"files", listed_files}};

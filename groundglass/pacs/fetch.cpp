@@ -1,10 +1,12 @@
 #include "groundglass/pacs/fetch.h"
 
+#include <array>
 #include <mutex>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
+#include "groundglass/pacs/queue.h"
 #include "groundglass/pacs/site_check.h"
 
 namespace groundglass {
@@ -55,6 +57,38 @@ void check_query(const StudyQuery& q) {
       fail(ErrorKind::usage, in_quotes(uid) + ": is no UID, expected digits and dots");
     }
   }
+}
+
+std::string dates_since(const std::string& since, std::time_t now) {
+  const bool digits = since.find_first_not_of("0123456789") == std::string::npos;
+  if (since.size() == 8 && digits) return since + "-";
+  int days = 0;
+  const bool back = since.size() > 1 && since.size() < 6 && since.back() == 'd' &&
+                    since.find_first_not_of("0123456789") == since.size() - 1;
+  if (!back) {
+    fail(ErrorKind::usage, "--since " + in_quotes(since) +
+                               ": is no date, expected one such as 20260131, or days back, 3d");
+  }
+  for (const char c : since.substr(0, since.size() - 1)) days = 10 * days + (c - '0');
+  std::tm day{};
+  localtime_r(&now, &day);
+  day.tm_mday -= days;
+  day.tm_hour = 12;  // days on which clocks change have 23 or 25 hours
+  day.tm_isdst = -1;
+  std::mktime(&day);
+  std::array<char, 16> text{};
+  std::strftime(text.data(), text.size(), "%Y%m%d-", &day);
+  return text.data();
+}
+
+int64_t images_here(const Site& site, const std::string& series, const fs::path& folder) {
+  if (folder.empty()) return queued_images(site.options.folder, series);
+  int64_t images = 0;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder / series, none)) {
+    images += entry.path().extension() == ".dcm" ? 1 : 0;
+  }
+  return images;
 }
 
 std::vector<FoundSeries> find_series(const Site& site, const Destination& from,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ctime>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,6 +13,16 @@ namespace groundglass {
 /// Throws Error(usage) unless a study, patient, accession number or date is named and UIDs are
 /// UIDs.
 void check_query(const StudyQuery& query);
+
+/// Study dates from a day on, "20260101-", for StudyQuery: `since` is that day, "20260101", or how
+/// many days it lies back from the day that `now` is here, "3d". Throws Error(usage) for anything
+/// else.
+std::string dates_since(const std::string& since, std::time_t now);
+
+/// How many images of a series are here already: in its folder under `folder`, as retrieve_series()
+/// writes them, or, if that is empty, in the site's queue.
+int64_t images_here(const Site& site, const std::string& series,
+                    const std::filesystem::path& folder);
 
 /// The series that match at one of a site's destinations, by C-FIND or DICOMweb. Throws Error(data)
 /// if it is not there or refuses.

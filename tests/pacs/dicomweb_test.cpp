@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "groundglass/core/files.h"
+#include "groundglass/pacs/fetch.h"
 #include "groundglass/pacs/multipart.h"
 #include "tests/cli/run_program.h"
 #include "tests/complaint.h"
@@ -122,6 +123,39 @@ TEST_F(DicomWebTest, FetchSinceADateLeavesOutWhatIsHere) {
   const auto wrong = fetch("yesterday");
   EXPECT_EQ(wrong.code, 2);
   EXPECT_TRUE(says(wrong.err, {"--since 'yesterday'", "20260131", "3d"}));
+}
+
+/// The time zone of this process, until the end of a test.
+class TimeZone {
+ public:
+  explicit TimeZone(const char* zone) {
+    setenv("TZ", zone, 1);
+    tzset();
+  }
+  ~TimeZone() {
+    unsetenv("TZ");
+    tzset();
+  }
+};
+
+TEST(DatesSince, AreCountedByTheCalendarOfThePlace) {
+  constexpr std::time_t kLateInMarch = 1772407800;   // 1 March 2026, 23:30 UTC
+  constexpr std::time_t kClocksGoBack = 1792967400;  // 25 October 2026, 22:30 UTC
+  EXPECT_EQ(dates_since("20260131", kLateInMarch), "20260131-");
+  {
+    const TimeZone tokyo("JST-9");
+    EXPECT_EQ(dates_since("0d", kLateInMarch), "20260302-");
+    EXPECT_EQ(dates_since("1d", kLateInMarch), "20260301-");
+    EXPECT_EQ(dates_since("61d", kLateInMarch), "20251231-");
+  }
+  {
+    const TimeZone new_york("EST5EDT,M3.2.0,M11.1.0");
+    EXPECT_EQ(dates_since("0d", kLateInMarch), "20260301-");
+    EXPECT_EQ(dates_since("1d", kLateInMarch), "20260228-");
+  }
+  const TimeZone berlin("CET-1CEST,M3.5.0,M10.5.0/3");
+  EXPECT_EQ(dates_since("0d", kClocksGoBack), "20261025-");
+  EXPECT_EQ(dates_since("1d", kClocksGoBack), "20261024-") << "that day had 25 hours";
 }
 
 TEST_F(DicomWebTest, FindsSeriesAndFetchesThem) {
