@@ -61,6 +61,29 @@ TEST(Curation, FindsCopiesAndOverExposedPicturesAndKeepsTheRest) {
   EXPECT_EQ(fs::weakly_canonical(kept.rows[1].image), fs::weakly_canonical(folder / "in/b.png"));
 }
 
+TEST(Curation, TakesBothLimitsExactly) {
+  const ScratchFolder folder;
+  auto half_white = shades(3);
+  half_white.narrow(0, 0, 36).fill_(252);  // of 72 rows
+  write_png(folder / "a.png", shades(2));
+  write_png(folder / "b.png",
+            (shades(2).to(torch::kFloat32) * 1.3).clamp(0, 200).to(torch::kUInt8));
+  write_png(folder / "c.png", half_white.contiguous());
+  write_file(folder / "set.csv", "image\na.png\nb.png\nc.png\n");
+  const Dataset dataset = read_dataset(folder / "set.csv");
+  const auto with = [&](int64_t bits, double white) {
+    return find_copies_and_over_exposed(dataset, {.max_bits = bits, .white_share = white}, 1);
+  };
+  const Curation alike = with(255, 0.5);
+  ASSERT_GE(alike.copies.size(), 1U);
+  const int64_t apart = alike.copies[0].bits;
+  ASSERT_GT(apart, 0);
+  EXPECT_TRUE(alike.over_exposed.empty());  // as white as may be, not more
+  EXPECT_EQ(with(apart, 0.49).copies.size(), 1U);
+  EXPECT_EQ(with(apart, 0.49).over_exposed.size(), 1U);
+  EXPECT_TRUE(with(apart - 1, 0.5).copies.empty());
+}
+
 TEST(Curation, ListsEveryPictureThatCannotBeRead) {
   const ScratchFolder folder;
   write_png(folder / "a.png", shades(1));

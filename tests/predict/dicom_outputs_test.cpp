@@ -12,6 +12,8 @@
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/described_input.h"
+#include "groundglass/predict/dicom_measurements.h"
+#include "groundglass/predict/lobe_source.h"
 #include "groundglass/predict/predict.h"
 #include "tests/complaint.h"
 #include "tests/io/dicom_object_samples.h"
@@ -102,6 +104,27 @@ TEST(DicomOutputs, HoldTheLungsOfANetworkInASeriesOfTheirOwn) {
     EXPECT_EQ(read_file(folder / "said").find("Error"), std::string::npos)
         << read_file(folder / "said");
   }
+}
+
+TEST(DicomOutputs, CallEachLobeByItsCodeAndSide) {
+  CaseSummary summary;
+  summary.size = {4, 8, 8};
+  summary.lobes_from = kLobesByShape;
+  summary.lobes = severity_of_lobes({{{1, 100}, {10, 100}, {26, 100}, {50, 100}, {90, 100}}}, "");
+  const auto report = measurement_report(summary, {lesion_meaning("")}, {});
+  std::vector<std::string> said;
+  for (const auto& q : report.groups.at(0).quantities) {
+    if (q.concept_name.value != "score-lobe") continue;
+    said.push_back(q.site->laterality.value + " " + q.site->laterality.meaning + ", " +
+                   q.site->site.value + " " + q.site->site.scheme + " " + q.site->site.meaning +
+                   ": " + std::to_string(std::lround(q.value)));
+  }
+  EXPECT_EQ(said,
+            (std::vector<std::string>{"24028007 Right, 45653009 SCT Upper lobe of lung: 1",
+                                      "24028007 Right, 72481006 SCT Middle lobe of right lung: 2",
+                                      "24028007 Right, 90572001 SCT Lower lobe of lung: 3",
+                                      "7771000 Left, 45653009 SCT Upper lobe of lung: 4",
+                                      "7771000 Left, 90572001 SCT Lower lobe of lung: 5"}));
 }
 
 TEST(DicomInputs, ChestXraysAreSegmentedAsPicturesEachByItself) {
