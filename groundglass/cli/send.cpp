@@ -6,7 +6,7 @@
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/io/dicom_slice.h"
-#include "groundglass/pacs/commitment.h"
+#include "groundglass/pacs/promise.h"
 #include "groundglass/pacs/site.h"
 
 namespace groundglass {

@@ -1,11 +1,8 @@
 #include "groundglass/pacs/commitment.h"
 
 #include <array>
-#include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <memory>
-#include <mutex>
 #include <random>
 
 #include <dcmtk/config/osconfig.h>
@@ -18,8 +15,6 @@
 #include "groundglass/io/dicom_identity.h"
 #include "groundglass/io/dicom_items.h"
 #include "groundglass/io/refuse.h"
-#include "groundglass/pacs/listener.h"
-#include "groundglass/pacs/site_check.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -67,36 +62,6 @@ void add_file(DcmItem& request, const fs::path& path) {
   add_reference(request, DCM_ReferencedSOPSequence, text_of(data, DCM_SOPClassUID),
                 text_of(data, DCM_SOPInstanceUID));
 }
-
-/// Waits for what a PACS says of commitment on an association of its own; takes no images.
-class ReportTaker final : public ImageTaker {
- public:
-  uint16_t may_take() override { return kOutOfResources; }
-  fs::path new_part() override { return {}; }
-  uint16_t take(const ReceivedImage&, const Peer&, int64_t) override { return kOutOfResources; }
-  void committed(const CommitmentReport& report, const Peer&) override {
-    const std::scoped_lock lock(mutex_);
-    reports_.push_back(report);
-    arrived_.notify_all();
-  }
-
-  std::optional<CommitmentReport> wait_for(const std::string& transaction, int64_t seconds) {
-    std::unique_lock lock(mutex_);
-    std::optional<CommitmentReport> found;
-    arrived_.wait_for(lock, std::chrono::seconds(seconds), [&] {
-      for (const auto& report : reports_) {
-        if (report.transaction == transaction) found = report;
-      }
-      return found.has_value();
-    });
-    return found;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::vector<CommitmentReport> reports_;
-};
 
 }  // namespace
 
@@ -165,30 +130,6 @@ CommitmentRequest ask_commitment(const Destination& to, const std::string& calli
   if (reported.good() && answer != nullptr) request.report = commitment_report(*answer);
   if (scu.isConnected()) scu.releaseAssociation();
   return request;
-}
-
-CommitmentReport promise_of(const Site& site, const Destination& to,
-                            const std::vector<fs::path>& files, int64_t seconds) {
-  check_bind(site);
-  ReportTaker taker;
-  std::optional<CommitmentReport> report;
-  {
-    const Listener listener(site.listener_options(), taker);
-    auto asked = ask_commitment(to, site.listener.ae, site.tls, files);
-    report = asked.report ? asked.report : taker.wait_for(asked.transaction, seconds);
-  }
-  if (!report) {
-    fail(ErrorKind::data, to.name + ": was sent " + std::to_string(files.size()) +
-                              " files and has not said within " + std::to_string(seconds) +
-                              " s that it keeps them (it must know " + site.listener.ae +
-                              " with host and port)");
-  }
-  if (!report->not_kept.empty()) {
-    fail(ErrorKind::data, to.name + ": does not keep " + std::to_string(report->not_kept.size()) +
-                              " of " + std::to_string(files.size()) +
-                              " files: " + report->not_kept.front().reason);
-  }
-  return *report;
 }
 
 }  // namespace groundglass

@@ -11,8 +11,6 @@ class DcmItem;
 
 namespace groundglass {
 
-struct Site;
-
 /// An object that a PACS does not promise to keep.
 struct NotKept {
   std::string sop_instance;
@@ -46,13 +44,5 @@ CommitmentRequest ask_commitment(const Destination& to, const std::string& calli
                                  const TlsFiles& tls,
                                  const std::vector<std::filesystem::path>& files,
                                  int wait_seconds = 3);
-
-/// The same, with the site's own port open for `seconds`, to which the node may send its report on
-/// an association of its own.
-///
-/// Throws as ask_commitment() and, for that port, check_bind() and Listener do; Error(data) if the
-/// node has not answered by then, or does not keep every file.
-CommitmentReport promise_of(const Site& site, const Destination& to,
-                            const std::vector<std::filesystem::path>& files, int64_t seconds);
 
 }  // namespace groundglass

@@ -17,6 +17,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/io/dicom_items.h"
 #include "groundglass/pacs/listener.h"
+#include "groundglass/pacs/promise.h"
 #include "tests/complaint.h"
 #include "tests/pacs/ct_files.h"
 #include "tests/pacs/peers.h"
@@ -182,6 +183,20 @@ TEST_F(Commitment, IsReportedToTheListenerLater) {
   EXPECT_EQ(taker.from, "PACS");
   EXPECT_EQ(taker.reports[0].transaction, asked.transaction);
   expect_two_of_three(taker.reports[1]);
+}
+
+TEST(AwaitedReports, AreThoseOnOneRequestHoweverOftenTheyCome) {
+  AwaitedReports reports;
+  reports.committed({"1.2.7", {"1.2.3"}, {}}, {});
+  EXPECT_FALSE(reports.wait_for("1.2.8", 0)) << "it was on another request";
+  reports.committed({"1.2.8", {"1.2.3", "1.2.4"}, {}}, {});
+  reports.committed({"1.2.8", {"1.2.3", "1.2.4"}, {}}, {});
+  reports.committed({"1.2.9", {}, {{"1.2.3", "no"}}}, {});
+  const auto found = reports.wait_for("1.2.8", 0);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->transaction, "1.2.8");
+  EXPECT_EQ(found->kept, (std::vector<std::string>{"1.2.3", "1.2.4"}));
+  EXPECT_TRUE(found->not_kept.empty());
 }
 
 TEST_F(Commitment, SaysWhyThereIsNone) {
