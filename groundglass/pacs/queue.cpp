@@ -4,7 +4,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <array>
 #include <ctime>
 #include <set>
 
@@ -15,10 +14,6 @@
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
-
-int64_t seconds_now() {
-  return static_cast<int64_t>(std::time(nullptr));
-}
 
 void sync_folder(const fs::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -54,12 +49,6 @@ void run_all(Database& database, const std::string& statements) {
 }
 
 }  // namespace
-
-std::optional<int64_t> wait_after(int64_t attempts) {
-  constexpr std::array<int64_t, 5> kWaits = {10, 60, 300, 1800, 7200};
-  if (attempts < 1 || attempts > static_cast<int64_t>(kWaits.size())) return std::nullopt;
-  return kWaits[static_cast<size_t>(attempts - 1)];
-}
 
 int64_t queued_images(const fs::path& folder, const std::string& series) {
   const fs::path path = folder / "queue.db";
@@ -141,7 +130,7 @@ Taken SiteQueue::take(const ReceivedImage& image) {
         "INSERT INTO series(uid, study, modality, state, acquisition, last) VALUES(?, ?, ?, "
         "'receiving', ?, ?) ON CONFLICT(uid) DO UPDATE SET state = 'receiving', note = '', last = "
         "excluded.last",
-        {image.series, image.study, image.modality, image.in_acquisition, seconds_now()});
+        {image.series, image.study, image.modality, image.in_acquisition, std::time(nullptr)});
     transaction.commit();
   } catch (...) {
     std::error_code ignored;
@@ -204,7 +193,7 @@ bool SiteQueue::add_job(const std::string& series) {
   database_.run(
       "INSERT OR IGNORE INTO jobs(series, digest, state, date, time, changed) VALUES(?, ?, "
       "'ready', ?, ?, ?)",
-      {series, images, now.date, now.time, seconds_now()});
+      {series, images, now.date, now.time, std::time(nullptr)});
   database_.run("UPDATE series SET state = 'taken', note = '' WHERE uid = ?", {series});
   const bool added = database_.number("SELECT COUNT(*) FROM jobs") > before;
   transaction.commit();
@@ -233,7 +222,7 @@ int64_t SiteQueue::waiting_jobs() {
 }
 
 std::optional<QueuedJob> SiteQueue::next_job() {
-  const auto due = jobs_where("state = 'ready' AND due <= ?", {seconds_now()});
+  const auto due = jobs_where("state = 'ready' AND due <= ?", {std::time(nullptr)});
   return due.empty() ? std::nullopt : std::optional(due.front());
 }
 
@@ -267,7 +256,7 @@ void SiteQueue::set_running(int64_t job) {
   const std::scoped_lock lock(mutex_);
   database_.run(
       "UPDATE jobs SET state = 'running', attempts = attempts + 1, changed = ? WHERE id = ?",
-      {seconds_now(), job});
+      {std::time(nullptr), job});
 }
 
 void SiteQueue::set_spooled(int64_t job, const std::vector<SpooledObject>& objects,
@@ -286,7 +275,7 @@ void SiteQueue::set_spooled(int64_t job, const std::vector<SpooledObject>& objec
     }
   }
   database_.run("UPDATE jobs SET state = 'spooled', problem = ?, changed = ? WHERE id = ?",
-                {problem, seconds_now(), job});
+                {problem, std::time(nullptr), job});
   end_job_if_sent(job);
   transaction.commit();
   fs::remove_all(folder_ / "jobs" / std::to_string(job));
@@ -295,7 +284,7 @@ void SiteQueue::set_spooled(int64_t job, const std::vector<SpooledObject>& objec
 void SiteQueue::set_failed(int64_t job, const std::string& problem) {
   const std::scoped_lock lock(mutex_);
   database_.run("UPDATE jobs SET state = 'failed', problem = ?, changed = ? WHERE id = ?",
-                {problem, seconds_now(), job});
+                {problem, std::time(nullptr), job});
   fs::remove_all(folder_ / "jobs" / std::to_string(job));
 }
 
@@ -305,7 +294,7 @@ void SiteQueue::try_again(int64_t id, const std::string& problem) {
   const auto wait = wait_after(found ? found->attempts : 0);
   if (!wait) return set_failed(id, problem);
   database_.run("UPDATE jobs SET state = 'ready', problem = ?, due = ?, changed = ? WHERE id = ?",
-                {problem, seconds_now() + *wait, seconds_now(), id});
+                {problem, std::time(nullptr) + *wait, std::time(nullptr), id});
 }
 
 void SiteQueue::wait_until(int64_t job, int64_t time_s, const std::string& problem) {
@@ -313,70 +302,12 @@ void SiteQueue::wait_until(int64_t job, int64_t time_s, const std::string& probl
   database_.run(
       "UPDATE jobs SET state = 'ready', problem = ?, due = ?, attempts = attempts - 1, changed = ? "
       "WHERE id = ?",
-      {problem, time_s, seconds_now(), job});
-}
-
-std::vector<Delivery> SiteQueue::deliveries_where(const std::string& condition,
-                                                  const std::vector<SqlValue>& values) {
-  const std::scoped_lock lock(mutex_);
-  std::vector<Delivery> all;
-  database_.each(
-      "SELECT id, job, attempts, file, sop, sha256, destination, state, problem FROM deliveries "
-      "WHERE " +
-          condition + " ORDER BY id",
-      values, [&](const SqlRow& row) {
-        all.push_back({row.integer(0), row.integer(1), row.integer(2), row.text(3), row.text(4),
-                       row.text(5), row.text(6), row.text(7), row.text(8)});
-      });
-  return all;
-}
-
-std::vector<Delivery> SiteQueue::due_deliveries(const std::string& destination) {
-  return deliveries_where("state = 'waiting' AND destination = ? AND due <= ?",
-                          {destination, seconds_now()});
-}
-
-std::vector<Delivery> SiteQueue::deliveries(int64_t job) {
-  return deliveries_where("job = ?", {job});
-}
-
-void SiteQueue::end_job_if_sent(int64_t job) {
-  if (database_.number("SELECT COUNT(*) FROM deliveries WHERE job = ? AND state = 'waiting'",
-                       {job}) > 0) {
-    return;
-  }
-  const bool failed =
-      database_.number("SELECT COUNT(*) FROM deliveries WHERE job = ? AND state = 'failed'",
-                       {job}) > 0;
-  if (failed) return set_failed(job, "an object could not be sent");
-  database_.run("UPDATE jobs SET state = 'sent', changed = ? WHERE id = ?", {seconds_now(), job});
-}
-
-void SiteQueue::set_sent(const Delivery& delivery) {
-  const std::scoped_lock lock(mutex_);
-  Transaction transaction(database_);
-  database_.run(
-      "UPDATE deliveries SET state = 'sent', attempts = attempts + 1, problem = '' WHERE id = ?",
-      {delivery.id});
-  end_job_if_sent(delivery.job);
-  transaction.commit();
-}
-
-void SiteQueue::delivery_problem(const Delivery& delivery, const std::string& problem) {
-  const std::scoped_lock lock(mutex_);
-  const auto wait = wait_after(delivery.attempts + 1);
-  Transaction transaction(database_);
-  database_.run(
-      "UPDATE deliveries SET state = ?, attempts = attempts + 1, due = ?, problem = ? WHERE id = ?",
-      {std::string(wait ? "waiting" : "failed"), seconds_now() + wait.value_or(0), problem,
-       delivery.id});
-  end_job_if_sent(delivery.job);
-  transaction.commit();
+      {problem, time_s, std::time(nullptr), job});
 }
 
 void SiteQueue::remove_older_than(int64_t seconds) {
   const std::scoped_lock lock(mutex_);
-  const int64_t before = seconds_now() - seconds;
+  const int64_t before = std::time(nullptr) - seconds;
   std::vector<std::string> series;
   database_.each(
       "SELECT uid FROM series WHERE last < ? AND state IN ('passed over', 'taken') AND NOT EXISTS "
