@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "groundglass/core/bf16_pays.h"
 #include "groundglass/core/json_text.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
@@ -45,6 +46,7 @@ void print_info_json(const InfoText& info) {
                                            {"processors", usable_processors()},
                                            {"cpu_features", cpu_features()},
                                            {"bf16_in_hardware", cpu_has_bf16()},
+                                           {"bf16_pays", cpu_bf16_pays()},
                                            {"verbs", info.verbs},
                                            {"note", kNotAMedicalDevice}};
   std::cout << json_text(document, 1) << std::endl;
@@ -55,7 +57,8 @@ void print_info(const InfoText& info) {
   std::cout << "groundglass " << version() << ", commit " << commit() << ", " << build_shape()
             << " build, LibTorch " << info.libtorch << "\n"
             << "processor  " << cpu_name() << ", " << usable_processors() << " usable ("
-            << joined(cpu_features(), " ") << ")\n"
+            << joined(cpu_features(), " ")
+            << "); --precision auto: " << (cpu_bf16_pays() ? "bf16" : "fp32") << "\n"
             << "OpenMP     threads spin "
             << (spin.rounds.is_null() ? "as libgomp likes"
                                       : spin.rounds.get<std::string>() + " rounds at a barrier")

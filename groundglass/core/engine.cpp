@@ -4,9 +4,9 @@
 
 #include <torch/cuda.h>
 
+#include "groundglass/core/bf16_pays.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/number_text.h"
-#include "groundglass/core/process.h"
 #include "groundglass/core/text.h"
 
 namespace groundglass {
@@ -41,7 +41,7 @@ Engine engine_named(const std::string& device, const std::string& precision) {
   Engine engine;
   engine.device = device_of(device);
   if (precision == "auto") {
-    const bool fast = engine.device.is_cuda() || cpu_has_bf16();
+    const bool fast = engine.device.is_cuda() || cpu_bf16_pays();
     engine.precision = fast ? torch::kBFloat16 : torch::kFloat32;
   } else if (precision == "bf16") {
     engine.precision = torch::kBFloat16;

@@ -21,7 +21,7 @@ inline const char* precision_name(torch::ScalarType precision) {
 /// The engine that words ask for.
 ///
 /// device     "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:n"
-/// precision  "auto" (bf16 where the hardware multiplies it), "fp32" or "bf16"
+/// precision  "auto" (bf16 on CUDA and where bf16_pays()), "fp32" or "bf16"
 ///
 /// Throws Error(device) if the device is not there, Error(usage) for another word.
 Engine engine_named(const std::string& device, const std::string& precision);

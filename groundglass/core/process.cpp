@@ -10,6 +10,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "groundglass/core/bf16_pays.h"
+
 namespace groundglass {
 namespace {
 
@@ -100,6 +102,17 @@ bool cpu_has_bf16() {
   const auto features = cpu_features();
   return std::find(features.begin(), features.end(), "avx512_bf16") != features.end() ||
          std::find(features.begin(), features.end(), "amx_bf16") != features.end();
+}
+
+bool bf16_pays(const std::string& maker, const std::vector<std::string>& features) {
+  const auto has = [&](const char* feature) {
+    return std::find(features.begin(), features.end(), feature) != features.end();
+  };
+  return has("amx_bf16") || (has("avx512_bf16") && maker != "GenuineIntel");
+}
+
+bool cpu_bf16_pays() {
+  return bf16_pays(cpuinfo("vendor_id"), cpu_features());
 }
 
 void catch_stop_signals() {

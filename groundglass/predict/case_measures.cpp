@@ -11,18 +11,20 @@
 namespace groundglass {
 namespace {
 
-constexpr int64_t kFrameCells = 8;  // wider than what LungEstimator closes
+/// Pixels of a slice that belong to lungs or lesions, and lesions outside the lungs.
+struct LungPixels {
+  int64_t lung_or_lesion = 0, lesion_outside = 0;
+};
 
-/// With a frame of zeros: LungEstimator leaves out what reaches the border of a slice, as lungs in
-/// a cropped picture do.
-torch::Tensor framed(const torch::Tensor& slice) {
-  constexpr int64_t kFrame = kFrameCells * LungEstimator::kCoarseness;
-  return torch::constant_pad_nd(slice, {kFrame, kFrame, kFrame, kFrame}, 0);
-}
-
-/// A mask as LungEstimator takes it: air in tissue.
-torch::Tensor as_air(const torch::Tensor& mask) {
-  return framed(mask.to(torch::kFloat32) * -1000);
+LungPixels lung_pixels(const torch::Tensor& lungs, const torch::Tensor& labels) {
+  const auto in_lungs = lungs.contiguous(), ill = labels.contiguous();
+  const uint8_t *lung = in_lungs.data_ptr<uint8_t>(), *label = ill.data_ptr<uint8_t>();
+  LungPixels counts;
+  for (int64_t at = 0; at < in_lungs.numel(); ++at) {
+    counts.lung_or_lesion += lung[at] != 0 || label[at] != 0 ? 1 : 0;
+    counts.lesion_outside += lung[at] == 0 && label[at] != 0 ? 1 : 0;
+  }
+  return counts;
 }
 
 std::unique_ptr<AxialSource> opened_lungs(const std::filesystem::path& file,
@@ -101,10 +103,10 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const MeasureOptions& options
   }
 }
 
-/// Lungs of the next slice, [H,W]; undefined where nobody but the threshold says.
+/// Lungs of the next slice, [H,W] uint8; undefined where nobody but the threshold says.
 torch::Tensor CaseMeasures::lungs_of(const SliceResult& result) {
   if (!lung_file_) return result.lungs;
-  return lung_file_->read(slices_).pixels[0];
+  return (lung_file_->read(slices_).pixels[0] != 0).to(torch::kUInt8);
 }
 
 void CaseMeasures::take(const Image& slice, const SliceResult& result) {
@@ -122,10 +124,9 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
       const auto lungs = lungs_of(result);
       if (lobes_) lobes_->take(slice.pixels[0], result.labels, lungs);
       if (lungs.defined()) {
-        const auto lung = lungs != 0, ill = result.labels != 0;
-        const auto count = [](const torch::Tensor& where) { return where.sum().item<int64_t>(); };
-        lung_or_lesion_ += count(lung | ill);
-        lesion_outside_ += count(ill & ~lung);
+        const LungPixels counts = lung_pixels(lungs, result.labels);
+        lung_or_lesion_ += counts.lung_or_lesion;
+        lesion_outside_ += counts.lesion_outside;
         if (!lung_file_) add_to_network_lungs(lungs, slice.pixels[0], result);
       }
     }
@@ -139,11 +140,10 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
 
 void CaseMeasures::add_to_network_lungs(const torch::Tensor& lungs, const torch::Tensor& hu,
                                         const SliceResult& result) {
-  network_lungs_.add_slice(as_air(lungs != 0), framed(result.labels), framed(hu));
+  network_lungs_.add_lungs(lungs, LungEstimator::kAnyLabel, result.labels, hu);
   if (lung_sides_) {
-    const auto no_lesion = framed(torch::zeros_like(result.labels));
-    right_lung_.add_slice(as_air(lungs == 1), no_lesion);
-    left_lung_.add_slice(as_air(lungs == 2), no_lesion);
+    right_lung_.add_lungs(lungs, 1, {}, {});
+    left_lung_.add_lungs(lungs, 2, {}, {});
   }
   lung_typicalities_.push_back(result.lung_typicality);
 }
@@ -231,9 +231,9 @@ void CaseMeasures::share_by_network(const Geometry& upright) {
     const LungEstimate right = right_lung_.finish(upright), left = left_lung_.finish(upright);
     summary_.right_lung_ml = right.lung_ml;
     summary_.left_lung_ml = left.lung_ml;
-    lobes_of({cells, &right.cells, &left.cells, kFrameCells});
+    lobes_of({cells, &right.cells, &left.cells, LungEstimator::kFrameCells});
   } else {
-    lobes_of({.cells = cells, .frame = kFrameCells});
+    lobes_of({.cells = cells, .frame = LungEstimator::kFrameCells});
   }
   if (lungs.lung_ml > 0) {
     summary_.lesion_fraction_of_lung = std::min(1.0, *summary_.lesion_ml / lungs.lung_ml);

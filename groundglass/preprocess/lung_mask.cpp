@@ -10,25 +10,47 @@
 namespace groundglass {
 namespace {
 
-constexpr double kAirHu = -320;
+constexpr float kAirHu = -320;
 constexpr double kCloseMm = 8;
 
-torch::Tensor coarse(const torch::Tensor& slice) {
-  const int64_t c = LungEstimator::kCoarseness;
-  return torch::avg_pool2d(slice.to(torch::kFloat32).unsqueeze(0).unsqueeze(0), {c, c}, {c, c},
-                           {0, 0}, true, false)
-      .squeeze(0)
-      .squeeze(0);
+constexpr int64_t kSide = LungEstimator::kCoarseness;
+
+/// Voxels of a cell: fewer at the far edges of a slice, where the frame begins inside the cell all
+/// of them count.
+struct Cell {
+  int64_t top, left, rows, columns;
+  float voxels;
+};
+
+/// The cells of a slice, row by row, each with its number on the coarse grid with its frame.
+template <class F>
+void each_cell(int64_t height, int64_t width, int64_t frame, int64_t coarse_width, const F& f) {
+  for (int64_t y = 0; y < height; y += kSide) {
+    for (int64_t x = 0; x < width; x += kSide) {
+      const int64_t rows = std::min(kSide, height - y), columns = std::min(kSide, width - x);
+      const auto voxels = static_cast<float>(frame > 0 ? kSide * kSide : rows * columns);
+      f(Cell{y, x, rows, columns, voxels}, (y / kSide + frame) * coarse_width + x / kSide + frame);
+    }
+  }
 }
 
-void append(const torch::Tensor& mask, std::vector<bool>& bits) {
-  const auto flat = mask.contiguous();
-  const bool* first = flat.data_ptr<bool>();
-  bits.insert(bits.end(), first, first + flat.numel());
+/// Sum of value(y * width + x) over a cell's voxels.
+template <class F>
+float sum_over(const Cell& cell, int64_t width, const F& value) {
+  float sum = 0;
+  for (int64_t y = cell.top; y < cell.top + cell.rows; ++y) {
+    for (int64_t x = cell.left; x < cell.left + cell.columns; ++x) sum += value(y * width + x);
+  }
+  return sum;
+}
+
+int64_t cells_along(int64_t voxels) {
+  return (voxels + kSide - 1) / kSide;
 }
 
 /// Connected pieces of air in one slice, numbered from 1; the same slice gives the same numbers.
-cv::Mat numbered_pieces(std::vector<bool>::const_iterator air, int64_t height, int64_t width) {
+template <class Bits>
+cv::Mat numbered_pieces(Bits air, int64_t height, int64_t width) {
   cv::Mat mask(static_cast<int>(height), static_cast<int>(width), CV_8U), pieces;
   std::copy_n(air, height * width, mask.ptr<uint8_t>());
   cv::connectedComponents(mask, pieces, 4, CV_32S);
@@ -65,53 +87,106 @@ void LungEstimator::join(size_t a, size_t b) {
   pieces_[a].at_border = pieces_[a].at_border || pieces_[b].at_border;
 }
 
-void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesions,
-                              const torch::Tensor& lesion_hu) {
-  const auto air = coarse(hu) < kAirHu;
-  height_ = air.size(0);
-  width_ = air.size(1);
-  append(air, air_);
-  const auto ill = lesions != 0;
-  const auto lesion_share = coarse(ill);
-  append(lesion_share >= 0.5, lesions_);
-  const auto measured = (lesion_hu.defined() ? lesion_hu : hu).to(torch::kFloat32);
-  count_lesions(lesion_share, coarse(measured.masked_fill(ill.logical_not(), 0)));
+void LungEstimator::add_slice(const torch::Tensor& hu, const torch::Tensor& lesions) {
+  Cells cells;
+  const auto values = hu.to(torch::kFloat32).contiguous();
+  const int64_t height = hu.size(0), width = hu.size(1);
+  cells.height = cells_along(height);
+  cells.width = cells_along(width);
+  cells.air.resize(static_cast<size_t>(cells.height * cells.width));
+  const float* first = values.data_ptr<float>();
+  each_cell(height, width, 0, cells.width, [&](const Cell& cell, int64_t number) {
+    const float sum = sum_over(cell, width, [&](int64_t at) { return first[at]; });
+    cells.air[static_cast<size_t>(number)] = sum / cell.voxels < kAirHu ? 1 : 0;
+  });
+  sum_lesions(lesions, values, 0, cells);
+  add_cells(cells);
+}
 
-  const cv::Mat pieces = numbered_pieces(air_.end() - height_ * width_, height_, width_);
+void LungEstimator::add_lungs(const torch::Tensor& lungs, int label, const torch::Tensor& lesions,
+                              const torch::Tensor& hu) {
+  Cells cells;
+  const auto labels = lungs.to(torch::kUInt8).contiguous();
+  const int64_t height = lungs.size(0), width = lungs.size(1);
+  cells.height = cells_along(height + 2 * kFrameCells * kSide);
+  cells.width = cells_along(width + 2 * kFrameCells * kSide);
+  cells.air.resize(static_cast<size_t>(cells.height * cells.width));
+  const uint8_t* first = labels.data_ptr<uint8_t>();
+  each_cell(height, width, kFrameCells, cells.width, [&](const Cell& cell, int64_t number) {
+    const float count = sum_over(cell, width, [&](int64_t at) {
+      return (label == kAnyLabel ? first[at] != 0 : first[at] == label) ? 1.0F : 0.0F;
+    });
+    // As if lungs were air of -1000 HU and everything else 0.
+    cells.air[static_cast<size_t>(number)] = -1000 * count / cell.voxels < kAirHu ? 1 : 0;
+  });
+  if (lesions.defined()) sum_lesions(lesions, hu, kFrameCells, cells);
+  add_cells(cells);
+}
+
+/// What a cell holds of lesions, in a slice that has any.
+void LungEstimator::sum_lesions(const torch::Tensor& lesions, const torch::Tensor& hu,
+                                int64_t frame, Cells& cells) {
+  const auto ill = lesions.to(torch::kUInt8).contiguous();
+  const uint8_t* marked = ill.data_ptr<uint8_t>();
+  if (std::all_of(marked, marked + ill.numel(), [](uint8_t label) { return label == 0; })) return;
+  const auto values = hu.to(torch::kFloat32).contiguous();
+  const float* first = values.data_ptr<float>();
+  cells.lesion_share.resize(cells.air.size());
+  cells.lesion_hu.resize(cells.air.size());
+  const int64_t width = lesions.size(1);
+  each_cell(lesions.size(0), width, frame, cells.width, [&](const Cell& cell, int64_t number) {
+    const float count =
+        sum_over(cell, width, [&](int64_t at) { return marked[at] != 0 ? 1.0F : 0.0F; });
+    if (count == 0) return;
+    const auto at = static_cast<size_t>(number);
+    cells.lesion_share[at] = count / cell.voxels;
+    cells.lesion_hu[at] =
+        sum_over(cell, width, [&](int64_t i) { return marked[i] != 0 ? first[i] : 0.0F; }) /
+        cell.voxels;
+  });
+}
+
+void LungEstimator::add_cells(const Cells& cells) {
+  height_ = cells.height;
+  width_ = cells.width;
+  air_.insert(air_.end(), cells.air.begin(), cells.air.end());
+  if (cells.lesion_share.empty()) {
+    lesions_.resize(lesions_.size() + cells.air.size());
+  } else {
+    for (const float share : cells.lesion_share) lesions_.push_back(share >= 0.5F);
+    count_lesions(cells);
+  }
+  const cv::Mat pieces = numbered_pieces(cells.air.begin(), height_, width_);
   const size_t first = pieces_.size();
   const size_t first_below = first_piece_.empty() ? 0 : first_piece_.back();
-  const int32_t* below = below_.defined() ? below_.data_ptr<int32_t>() : nullptr;
-  auto numbers = torch::empty({height_, width_}, torch::kInt32);
-  int32_t* number = numbers.data_ptr<int32_t>();
+  std::vector<int32_t> numbers(cells.air.size());
   for (int64_t y = 0; y < height_; ++y) {
     for (int64_t x = 0; x < width_; ++x) {
-      const int64_t at = y * width_ + x;
-      number[at] = pieces.at<int32_t>(static_cast<int>(y), static_cast<int>(x));
-      if (number[at] == 0) continue;
-      const size_t piece = first + static_cast<size_t>(number[at]) - 1;
+      const auto at = static_cast<size_t>(y * width_ + x);
+      numbers[at] = pieces.at<int32_t>(static_cast<int>(y), static_cast<int>(x));
+      if (numbers[at] == 0) continue;
+      const size_t piece = first + static_cast<size_t>(numbers[at]) - 1;
       while (pieces_.size() <= piece) pieces_.push_back({pieces_.size(), 0, false});
       Piece& root = pieces_[root_of(piece)];
       ++root.voxels;
       if (x == 0 || y == 0 || x == width_ - 1 || y == height_ - 1) root.at_border = true;
-      if (below != nullptr && below[at] != 0) {
-        join(piece, first_below + static_cast<size_t>(below[at]) - 1);
+      if (!below_.empty() && below_[at] != 0) {
+        join(piece, first_below + static_cast<size_t>(below_[at]) - 1);
       }
     }
   }
   first_piece_.push_back(first);
-  below_ = numbers;
+  below_ = std::move(numbers);
 }
 
-void LungEstimator::count_lesions(const torch::Tensor& share, const torch::Tensor& hu) {
-  const auto flat = share.contiguous(), flat_hu = hu.contiguous();
-  const float* first = flat.data_ptr<float>();
-  const int64_t begin = static_cast<int64_t>(lesions_.size()) - flat.numel();
-  for (int64_t at = 0; at < flat.numel(); ++at) {
-    if (first[at] == 0) continue;
-    lesion_cells_.push_back(begin + at);
-    lesion_voxels_.push_back(
-        static_cast<uint8_t>(std::lround(first[at] * kCoarseness * kCoarseness)));
-    lesion_hu_.push_back(flat_hu.data_ptr<float>()[at] / first[at]);
+void LungEstimator::count_lesions(const Cells& cells) {
+  const size_t begin = lesions_.size() - cells.lesion_share.size();
+  for (size_t at = 0; at < cells.lesion_share.size(); ++at) {
+    const float share = cells.lesion_share[at];
+    if (share == 0) continue;
+    lesion_cells_.push_back(static_cast<int64_t>(begin + at));
+    lesion_voxels_.push_back(static_cast<uint8_t>(std::lround(share * kCoarseness * kCoarseness)));
+    lesion_hu_.push_back(cells.lesion_hu[at] / share);
   }
 }
 

@@ -28,12 +28,21 @@ struct LungEstimate {
 class LungEstimator {
  public:
   static constexpr int64_t kCoarseness = 4;
+  /// Of add_lungs(), on each side of the coarse grid: wider than what is closed.
+  static constexpr int64_t kFrameCells = 8;
 
   /// slice [H,W] in HU, lesions [H,W] uint8 (0 is none), upright or not.
+  void add_slice(const torch::Tensor& hu, const torch::Tensor& lesions);
+
+  /// The same for a slice whose lungs are known, in a frame of kFrameCells cells without lung: what
+  /// reaches the border of a slice is left out, as lungs in a cropped picture do.
   ///
-  /// lesion_hu  of the lesions, where `hu` only says what is air; undefined: `hu` itself.
-  void add_slice(const torch::Tensor& hu, const torch::Tensor& lesions,
-                 const torch::Tensor& lesion_hu = {});
+  /// lungs  [H,W] uint8
+  /// label  of `lungs` that is meant; kAnyLabel: all but 0
+  /// hu     [H,W], of the lesions
+  void add_lungs(const torch::Tensor& lungs, int label, const torch::Tensor& lesions,
+                 const torch::Tensor& hu);
+  static constexpr int kAnyLabel = -1;
 
   /// geometry  of the full grid, turned as the slices are.
   LungEstimate finish(const Geometry& geometry);
@@ -46,12 +55,20 @@ class LungEstimator {
     bool at_border = false;
   };
 
+  /// One slice on the coarse grid.
+  struct Cells {
+    int64_t height = 0, width = 0;
+    std::vector<uint8_t> air;
+    std::vector<float> lesion_share;  ///< of a cell's voxels; empty: no lesion in the slice
+    std::vector<float> lesion_hu;     ///< sum over its lesions, divided by the number of its voxels
+  };
+
   size_t root_of(size_t piece);
   void join(size_t a, size_t b);
-
-  /// share  of each cell that is lesion; hu  its lesions' sum over its voxels, divided by their
-  ///        number as the share is.
-  void count_lesions(const torch::Tensor& share, const torch::Tensor& hu);
+  void add_cells(const Cells& cells);
+  void count_lesions(const Cells& cells);
+  static void sum_lesions(const torch::Tensor& lesions, const torch::Tensor& hu, int64_t frame,
+                          Cells& cells);
 
   int64_t height_ = 0, width_ = 0;     // of the coarse grid
   std::vector<bool> air_, lesions_;    // slice after slice: small blocks of their own would keep
@@ -61,7 +78,7 @@ class LungEstimator {
   std::vector<float> lesion_hu_;     // their mean
   std::vector<size_t> first_piece_;  // of each slice, in pieces_
   std::vector<Piece> pieces_;
-  torch::Tensor below_;  // [h,w] int32: pieces of the latest slice, 0 is no air
+  std::vector<int32_t> below_;  // pieces of the latest slice, 0 is no air
 };
 
 }  // namespace groundglass

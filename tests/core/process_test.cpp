@@ -7,6 +7,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include "groundglass/core/bf16_pays.h"
 #include "groundglass/core/events.h"
 #include "groundglass/core/version.h"
 
@@ -42,6 +43,17 @@ TEST(Process, MeasuresItsMemory) {
 TEST(Process, NamesItsProcessor) {
   EXPECT_FALSE(cpu_name().empty());
   for (const auto& feature : cpu_features()) EXPECT_FALSE(feature.empty());
+}
+
+TEST(Bf16, PaysWithTilesOrOnOtherMakersThanIntel) {
+  const std::vector<std::string> plain = {"avx2", "avx512f"}, products = {"avx512f", "avx512_bf16"},
+                                 tiles = {"avx512f", "avx512_bf16", "amx_bf16"};
+  for (const char* maker : {"GenuineIntel", "AuthenticAMD", ""}) {
+    EXPECT_FALSE(bf16_pays(maker, plain)) << maker;
+    EXPECT_TRUE(bf16_pays(maker, tiles)) << maker;
+  }
+  EXPECT_TRUE(bf16_pays("AuthenticAMD", products));
+  EXPECT_FALSE(bf16_pays("GenuineIntel", products));
 }
 
 TEST(Process, IsAskedToStopByASignal) {

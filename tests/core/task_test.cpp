@@ -1,6 +1,7 @@
 #include "groundglass/core/task.h"
 
 #include <cmath>
+#include <limits>
 
 #include "tests/complaint.h"
 
@@ -38,6 +39,20 @@ TEST(Probabilities, OfTwoLogitsAreTheSigmoidOfTheirDifference) {
 
 TEST(Probabilities, StayFiniteForLargeLogits) {
   EXPECT_TRUE(torch::isfinite(probabilities(torch::full({1, 3, 2, 2}, 1e4F))).all().item<bool>());
+}
+
+TEST(Labels, AreTheMostProbableClassAsLibTorchFindsIt) {
+  torch::manual_seed(2);
+  for (const int64_t classes : {2, 3, 5}) {
+    // Coarse numbers, so that many pixels have ties.
+    auto p = torch::randint(0, 4, {2, classes, 9, 7}).to(torch::kFloat32) / 8;
+    p[0][1][2][3] = std::numeric_limits<float>::quiet_NaN();
+    const auto all = torch::cat({1 - p.sum(1, true), p}, 1);
+    EXPECT_TRUE(torch::equal(labels(p, 0.5), all.argmax(1).to(torch::kUInt8))) << classes;
+    EXPECT_TRUE(torch::equal(labels(p.transpose(2, 3), 0.5),
+                             all.transpose(2, 3).argmax(1).to(torch::kUInt8)));
+    EXPECT_EQ(labels(p.to(kDouble), 0.5).scalar_type(), torch::kUInt8);
+  }
 }
 
 TEST(Probabilities, NeedFourAxes) {

@@ -85,7 +85,7 @@ TEST(LungEstimator, KeepsTheMeanHuOfLesionsOfEachCell) {
   hu[127][127] = 20;
   LungEstimator own, others;
   own.add_slice(hu, lesion);
-  others.add_slice(torch::zeros({128, 128}), lesion, hu);
+  others.add_lungs(torch::zeros({128, 128}, torch::kUInt8), LungEstimator::kAnyLabel, lesion, hu);
   for (auto* estimator : {&own, &others}) {
     const auto cells = estimator->finish({}).cells;
     EXPECT_EQ(cells.lesion_voxels, (std::vector<uint8_t>{2, 1}));
@@ -93,6 +93,28 @@ TEST(LungEstimator, KeepsTheMeanHuOfLesionsOfEachCell) {
     EXPECT_NEAR(cells.lesion_hu[0], -400, 1e-3);
     EXPECT_NEAR(cells.lesion_hu[1], 20, 1e-3);
   }
+}
+
+TEST(LungEstimator, TakesLungsThatReachTheBorder) {
+  Geometry geometry;
+  geometry.spacing_mm = {2, 2, 5};
+  // 130 is no multiple of a cell: the frame begins inside the last one.
+  auto lungs = torch::zeros({130, 130}, torch::kUInt8);
+  lungs.narrow(1, 0, 40).fill_(1);
+  lungs.narrow(1, 90, 40).fill_(2);
+  const auto none = torch::zeros({130, 130}, torch::kUInt8);
+  const auto ml = [&](int label) {
+    LungEstimator estimator;
+    for (int k = 0; k < 8; ++k) estimator.add_lungs(lungs, label, none, none);
+    return estimator.finish(geometry).lung_ml;
+  };
+  const double side_ml = 40 * 130 * 8 * 20 / 1000.0;
+  EXPECT_NEAR(ml(1), side_ml, 0.04 * side_ml);
+  EXPECT_NEAR(ml(2), side_ml, 0.04 * side_ml);
+  EXPECT_NEAR(ml(LungEstimator::kAnyLabel), ml(1) + ml(2), 1e-9);
+  LungEstimator as_air;
+  for (int k = 0; k < 8; ++k) as_air.add_slice((lungs == 1).to(torch::kFloat32) * -1000, none);
+  EXPECT_FALSE(as_air.finish(geometry).found);
 }
 
 }  // namespace
