@@ -1,11 +1,11 @@
-"""What bfloat16 costs on real slices: the same model in both precisions, on validation patients.
+"""What bfloat16 or 8 bits cost on real slices: the same model in several precisions.
 
     /usr/bin/python3 bench/precision.py --data ../shared/data/ct/cases.csv --model RUN
-        [--split RUN/split.json] [--list val]
+        [--split RUN/split.json] [--list val] [--precisions fp32,bf16,int8]
 
-Every slice of the list is segmented twice through the plan, then both sets of masks are scored by
-`groundglass evaluate`. Prints pooled Dice by source in both precisions and their difference (wanted: 0.001
-at the most).
+Every slice of the list (`--list all`: of the table) is segmented through the plan in each precision, then
+the masks are scored by `groundglass evaluate`. Prints pooled Dice by source in each precision and their
+difference to the first (wanted: 0.001 at the most). int8 needs the ranges that `groundglass quantise` finds.
 """
 import csv
 import json
@@ -18,10 +18,12 @@ import common
 def rows_of(args):
     """The table's rows in the list of the split, with absolute paths."""
     folder = os.path.dirname(os.path.abspath(args.data))
-    with open(args.split or os.path.join(args.model, "split.json")) as file:
-        wanted = set(json.load(file)[args.list])
     with open(args.data, newline="") as file:
-        rows = [row for row in csv.DictReader(file) if os.path.splitext(row["image"])[0] in wanted]
+        rows = list(csv.DictReader(file))
+    if args.list != "all":
+        with open(args.split or os.path.join(args.model, "split.json")) as file:
+            wanted = set(json.load(file)[args.list])
+        rows = [row for row in rows if os.path.splitext(row["image"])[0] in wanted]
     for row in rows:
         for column in ("image", "infection", "mask", "lung"):
             if row.get(column):
@@ -30,7 +32,8 @@ def rows_of(args):
 
 
 def main():
-    args = common.arguments(__doc__, data="", model="", split="", list="val")
+    args = common.arguments(__doc__, data="", model="", split="", list="val", precisions="fp32,bf16")
+    precisions = args.precisions.split(",")
     rows = rows_of(args)
     with tempfile.TemporaryDirectory() as out:
         table = os.path.join(out, "rows.csv")
@@ -39,7 +42,7 @@ def main():
             writer.writeheader()
             writer.writerows(rows)
         scores = {}
-        for precision in ("fp32", "bf16"):
+        for precision in precisions:
             masks = os.path.join(out, precision)
             common.program(args, "predict", table, "-o", masks, "--model", args.model, "--precision", precision,
                            "--engine", "plan", "--plans", "none", "-q")
@@ -48,9 +51,10 @@ def main():
                                  **{name: d["pooled"]["dice"] for name, d in document["domains"].items()}}
     print(f"{common.machine()}; {common.commit(args)}; {args.model}, {len(rows)} slices of "
           f"{len({(row.get('domain'), row.get('patient')) for row in rows})} patients ({args.list})")
-    for name, dice in scores["fp32"].items():
-        print(f"{name}: fp32 {dice:.4f}, bf16 {scores['bf16'][name]:.4f}, "
-              f"difference {scores['bf16'][name] - dice:+.5f}")
+    first = scores[precisions[0]]
+    for name, dice in first.items():
+        others = (f"{p} {scores[p][name]:.4f}, difference {scores[p][name] - dice:+.5f}" for p in precisions[1:])
+        print(f"{name}: {precisions[0]} {dice:.4f}; {'; '.join(others)}")
 
 
 if __name__ == "__main__":

@@ -85,6 +85,14 @@ TEST_F(QuantiseProgram, LeavesRangesThatPredictRunsIn) {
                    {"32 images spread over the set", "no image is left to compare on"}));
 }
 
+TEST_F(QuantiseProgram, TheBundledCtModelComesWithItsRanges) {
+  run("groundglass phantom ct --format nifti --cases 1 --slices 3 --side 128 -q");
+  run("groundglass predict ct/imagesTr -o bundled -q --precision int8 --lungs none");
+  const json done = summary("bundled");
+  EXPECT_EQ(done["model"], "ct_infection");
+  EXPECT_EQ(done["precision"], "int8") << done.dump(1);
+}
+
 TEST_F(QuantiseProgram, WithoutAVX512RunsWithoutBytesAndSaysSo) {
   quantise("--model run --images 2");
   const std::string less = "ONEDNN_MAX_CPU_ISA=AVX2 ";

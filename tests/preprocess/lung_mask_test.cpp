@@ -109,8 +109,8 @@ TEST(LungEstimator, TakesLungsThatReachTheBorder) {
     return estimator.finish(geometry).lung_ml;
   };
   const double side_ml = 40 * 130 * 8 * 20 / 1000.0;
-  EXPECT_NEAR(ml(1), side_ml, 0.04 * side_ml);
-  EXPECT_NEAR(ml(2), side_ml, 0.04 * side_ml);
+  EXPECT_NEAR(ml(1), side_ml, 0.12 * side_ml);  // cells that are half lung count
+  EXPECT_NEAR(ml(2), side_ml, 0.12 * side_ml);
   EXPECT_NEAR(ml(LungEstimator::kAnyLabel), ml(1) + ml(2), 1e-9);
   LungEstimator as_air;
   for (int k = 0; k < 8; ++k) as_air.add_slice((lungs == 1).to(torch::kFloat32) * -1000, none);
