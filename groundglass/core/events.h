@@ -45,6 +45,7 @@ struct EpochDone {
   double images_per_s = 0;
   double loader_images_per_s = 0;  ///< what the loader alone could deliver
   double waited_s = 0;             ///< time the step stood still for want of data
+  double exchange_wait_s = 0;      ///< time it stood still for gradients of other processes
   double rss_mib = 0;
   std::vector<double> class_dice;  ///< as hard_dice, of classes 1, 2, ..; empty for one class
 };

@@ -1,12 +1,14 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
 
 #include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
+#include "groundglass/distributed/bf16_sums.h"
 #include "groundglass/distributed/c10d.h"
 #include "groundglass/distributed/meeting_notes.h"
 #include "groundglass/distributed/own_address.h"
@@ -136,12 +138,16 @@ class TorchTeam final : public Team {
   std::unique_ptr<PendingSum> begin_sum(torch::Tensor tensor) override {
     note("gradients", tensor, Way::begun);
     std::unique_ptr<PendingSum> pending;
+    const auto lose = [this](const std::string& what, const std::string& why) { lost(what, why); };
     guarded("adding up gradients", [&] {
+      if (tensor.scalar_type() == torch::kBFloat16 && !tensor.is_cuda()) {
+        if (!bf16_sums_) bf16_sums_ = std::make_unique<Bf16Sums>(gloo_group("bf16 gradients"));
+        pending = bf16_sums_->begin(std::move(tensor), lose);
+        return;
+      }
       std::vector<at::Tensor> list = {std::move(tensor)};
       auto work = all_reduce(list, Use::gradients);
-      pending = std::make_unique<PendingWork>(
-          std::move(work), std::move(list),
-          [this](const std::string& what, const std::string& why) { lost(what, why); });
+      pending = std::make_unique<PendingWork>(std::move(work), std::move(list), lose);
     });
     return pending;
   }
@@ -253,6 +259,11 @@ class TorchTeam final : public Team {
   c10d::ProcessGroupNCCL& nccl(Use use) {
     auto& group = use == Use::sums ? nccl_sums_ : nccl_gradients_;
     if (!group) {
+      // Otherwise wait() returns at once, and a lost rank is told to nobody before NCCL's watchdog
+      // aborts the process. The first name is LibTorch's up to 2.1.
+      for (const char* name : {"NCCL_BLOCKING_WAIT", "TORCH_NCCL_BLOCKING_WAIT"}) {
+        setenv(name, "1", /*overwrite=*/0);
+      }
       auto options = c10d::ProcessGroupNCCL::Options::create();
       options->timeout = milliseconds(options_.timeout_s);
       group = c10::make_intrusive<c10d::ProcessGroupNCCL>(
@@ -333,6 +344,7 @@ class TorchTeam final : public Team {
   void abandon() {
     (void)sums_.release();
     (void)gradients_.release();
+    if (bf16_sums_) bf16_sums_->abandon();
 #ifdef USE_C10D_NCCL
     (void)nccl_sums_.release();
     (void)nccl_gradients_.release();
@@ -345,6 +357,7 @@ class TorchTeam final : public Team {
   MeetingNotes notes_;
   std::shared_ptr< ::gloo::transport::Device> device_;
   GlooGroup sums_, gradients_;
+  std::unique_ptr<Bf16Sums> bf16_sums_;  ///< once there is one to begin
 #ifdef USE_C10D_NCCL
   NcclGroup nccl_sums_, nccl_gradients_;
 #endif

@@ -11,6 +11,10 @@ namespace groundglass {
 struct GradientBucketOptions {
   int64_t first_mib = 1;  ///< the first bucket is small, so that something is on its way early
   int64_t bucket_mib = 25;
+  int64_t last_mib = 1;  ///< and so is the last one, which nothing is left to hide
+  /// float32 gradients travel as this kind: kBFloat16 halves the bytes, and rounds each rank's
+  /// gradient to 8 bits and the sum as well. Other kinds travel as they are.
+  torch::ScalarType float_travels_as = torch::kFloat32;
 };
 
 /// Adds the gradients of parameters up over the ranks while the backward pass goes on. Parameters
@@ -31,8 +35,8 @@ class GradientBuckets {
   /// Before the backward pass.
   void begin();
 
-  /// After it: sends what is left, waits, and leaves the sums as the parameters' gradients, which
-  /// lie in the buckets until the next begin().
+  /// After it: sends what is left, waits, and leaves the sums as the parameters' gradients. They
+  /// lie in the buckets until the next begin(), unless they travelled as another kind.
   void finish();
 
   /// Seconds that finish() stood still, all calls together: what was not hidden.
@@ -43,7 +47,8 @@ class GradientBuckets {
  private:
   struct Slot;
   struct Bucket;
-  void arrive(size_t slot, const torch::Tensor& gradient);
+  void part_the_last(int64_t most_numbers);
+  torch::Tensor arrive(size_t slot, const torch::Tensor& gradient);
   void send_ready();
 
   Team& ranks_;

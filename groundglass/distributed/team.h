@@ -37,6 +37,7 @@ class Team {
   virtual void sum(torch::Tensor& tensor, const std::string& what) = 0;
 
   /// The same, not waited for. Several may be on their way, beside calls of the other methods.
+  /// bfloat16 numbers on the CPU are added up in float32, in the order of ranks, and rounded once.
   virtual std::unique_ptr<PendingSum> begin_sum(torch::Tensor tensor) = 0;
 
   /// The tensors of all ranks, [size, ...], by rank.

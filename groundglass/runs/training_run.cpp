@@ -62,6 +62,7 @@ class EventLog final : public Observer {
                          {"images_per_s", e.images_per_s},
                          {"waited_s", e.waited_s},
                          {"rss_mib", e.rss_mib}};
+    if (e.exchange_wait_s > 0) line["exchange_wait_s"] = e.exchange_wait_s;
     if (!e.class_dice.empty()) line["class_dice"] = e.class_dice;
     out_ << line.dump() << std::endl;
   }

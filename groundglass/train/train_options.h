@@ -43,6 +43,12 @@ inline Words<BatchNormOver> words_of(BatchNormOver) {
           {"local", BatchNormOver::local}};
 }
 
+/// As what gradients travel where several processes train one network.
+enum class SentGradients { fp32, bf16 };
+inline Words<SentGradients> words_of(SentGradients) {
+  return {{"fp32", SentGradients::fp32}, {"bf16", SentGradients::bf16}};
+}
+
 /// What has to get better for a training to go on.
 enum class PatienceOn { monitor, validation_loss };
 inline Words<PatienceOn> words_of(PatienceOn) {
@@ -83,6 +89,7 @@ struct TrainOptions {
   int64_t loader_threads = 1;
   int64_t seed = 20260101;
   BatchNormOver batch_norm = BatchNormOver::automatic;
+  SentGradients sent_gradients = SentGradients::fp32;
   ScoredNorms norm_statistics = ScoredNorms::moving;
   int64_t norm_slices = 512;
 
@@ -151,6 +158,10 @@ struct TrainOptions {
          "several processes: batch norm over the images of all ('global'), of each ('local') or "
          "'auto': global up to 8 processes"},
         batch_norm, words_of(batch_norm));
+    v.choice({"sent_gradients",
+              "several processes: gradients travel as 'fp32', or as 'bf16' in half the bytes, each "
+              "process's rounded to 8 bits and their sum as well"},
+             sent_gradients, words_of(sent_gradients));
     v.choice({"norm_statistics",
               "batch norm judges an epoch by its 'moving' mean and variance, or by 're-estimated' "
               "ones: exact over norm_slices training slices, without augmentation, and kept with "

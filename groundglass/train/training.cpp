@@ -66,7 +66,13 @@ class Training {
     if (state_exists(job_.run)) {
       state_ = load_state(job_.run, network_, *optimizer_, average_, task_.state_name());
     }
-    if (ranks_.size() > 1) meet_the_others();
+    if (ranks_.size() > 1) {
+      meet_the_others();
+    } else if (job_.options.sent_gradients != SentGradients::fp32) {
+      observer_.on(
+          Warning{"[train] sent_gradients is 'bf16', and one process sends none: they stay "
+                  "float32"});
+    }
     last_save_s_ = now_s();
   }
 
@@ -97,9 +103,13 @@ class Training {
     ranks_.check_same("the training state",
                       std::to_string(state_.epoch) + "/" + std::to_string(state_.step) + "/" +
                           shortest(state_.loss_sum) + "/" + std::to_string(state_.best_epoch));
-    ranks_.check_same("the arithmetic", precision_name(engine_.precision));
+    const bool narrow = job_.options.sent_gradients == SentGradients::bf16;
+    ranks_.check_same("the arithmetic", std::string(precision_name(engine_.precision)) +
+                                            (narrow ? ", gradients sent as bf16" : ""));
     share_weights();
-    buckets_ = std::make_unique<GradientBuckets>(parameters_, ranks_);
+    GradientBucketOptions options;
+    if (narrow) options.float_travels_as = torch::kBFloat16;
+    buckets_ = std::make_unique<GradientBuckets>(parameters_, ranks_, options);
   }
 
   /// Gives all ranks the weights of rank 0.
@@ -160,6 +170,7 @@ class Training {
     const auto steps = static_cast<int64_t>((order.size() + batch - 1) / batch);
     loader_.epoch = static_cast<uint64_t>(state_.epoch);
     const double begin = now_s();
+    const double waited_before_s = buckets_ ? buckets_->waited_s() : 0;
     int64_t images = 0;
     EpochDone done;
     {
@@ -181,6 +192,7 @@ class Training {
       done.loader_images_per_s = loader.images_per_s();
     }
     const double trained_s = now_s() - begin;
+    if (buckets_) done.exchange_wait_s = buckets_->waited_s() - waited_before_s;
     done.images_per_s = trained_s > 0 ? static_cast<double>(images) / trained_s : 0;
     done.loss = state_.loss_sum / static_cast<double>(std::max<int64_t>(steps, 1));
     done.training_dice = soft_dice(state_.soft).value_or(-1);

@@ -1,5 +1,7 @@
 #include "groundglass/distributed/team.h"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "groundglass/core/error.h"
@@ -134,6 +136,143 @@ TEST(GradientBuckets, AddUpWhatRanksHaveAndLeaveTheUnusedAlone) {
       }
     });
   }
+}
+
+/// As bytes, since all ranks have to hold the same ones.
+void expect_same_bytes_on_all(Team& ranks, const torch::Tensor& numbers) {
+  const auto all = ranks.gather(numbers.view(torch::kUInt8), "a test");
+  for (int64_t r = 1; r < ranks.size(); ++r) EXPECT_TRUE(torch::equal(all[r], all[0]));
+}
+
+TEST(Team, AddsBfloat16UpInFloat32AndRoundsOnce) {
+  for (const int64_t size : {2, 3}) {
+    on_ranks(size, [&](Team& ranks) {
+      // 256 + 1 + 1 is 258 in float32; rounded after each addition it would stay 256.
+      auto small = torch::full({5}, ranks.rank() == 0 ? 256.0 : 2.0 / (size - 1), torch::kBFloat16);
+      at::manual_seed(5);
+      const auto numbers = torch::randn({size, 10000}).to(torch::kBFloat16);
+      auto large = numbers[ranks.rank()].clone();
+      auto other = torch::ones({7});
+      // beside sums of float32, in one order on all ranks
+      std::vector<std::unique_ptr<PendingSum>> pending;
+      pending.push_back(ranks.begin_sum(large));
+      pending.push_back(ranks.begin_sum(other));
+      pending.push_back(ranks.begin_sum(small));
+      for (const auto& sum : pending) sum->wait();
+      EXPECT_TRUE(torch::equal(small, torch::full({5}, 258.0, torch::kBFloat16)));
+      EXPECT_TRUE(torch::equal(other, torch::full({7}, size)));
+      auto expected = torch::zeros({10000});
+      for (int64_t r = 0; r < size; ++r) expected += numbers[r];
+      EXPECT_TRUE(torch::equal(large, expected.to(torch::kBFloat16)));
+      expect_same_bytes_on_all(ranks, large);
+      EXPECT_EQ(ranks.largest(1, "a test"), 1);
+    });
+  }
+}
+
+TEST(Team, NamesTheRankThatHangsInASumOfBfloat16) {
+  std::string said;
+  on_ranks(
+      2,
+      [&](Team& ranks) {
+        auto x = torch::ones({3}, torch::kBFloat16);
+        ranks.begin_sum(x)->wait();
+        if (ranks.rank() == 1) {
+          std::this_thread::sleep_for(std::chrono::seconds(4));
+          return;
+        }
+        const auto first = ranks.begin_sum(x), second = ranks.begin_sum(x);
+        said = complaint(ErrorKind::device, [&] { first->wait(); });
+      },
+      2);
+  EXPECT_NE(said.find("rank 1 of 2 is missing while adding up gradients"), std::string::npos)
+      << said;
+}
+
+TEST(GradientBuckets, SendFloatsAsBfloat16AndOthersAsTheyAre) {
+  for (const int64_t bucket_mib : {0, 25}) {
+    on_ranks(3, [&](Team& ranks) {
+      const auto r = static_cast<double>(ranks.rank());
+      const double fine = 1 + std::pow(2.0, -20);  // 1 in bfloat16
+      auto a = torch::ones({4, 3, 2, 2}).contiguous(at::MemoryFormat::ChannelsLast),
+           b = torch::ones({3}, torch::kFloat64), c = torch::ones({4});
+      for (auto* x : {&a, &b, &c}) x->set_requires_grad(true);
+      GradientBuckets buckets({a, b, c}, ranks,
+                              {.first_mib = bucket_mib,
+                               .bucket_mib = bucket_mib,
+                               .float_travels_as = torch::kBFloat16});
+      EXPECT_EQ(buckets.bytes(), 2 * (48 + 1) + 8 * (3 + 1) + 2 * (4 + 1));
+      for (int64_t step = 0; step < 2; ++step) {
+        buckets.begin();
+        auto loss = (a * (r + fine)).sum();
+        if (ranks.rank() == 1) loss = loss + (b * fine).sum();
+        loss.backward();
+        buckets.finish();
+        EXPECT_TRUE(torch::equal(a.grad(), torch::full({4, 3, 2, 2}, 6.0F)));
+        EXPECT_EQ(a.grad().strides(), a.strides());
+        EXPECT_TRUE(torch::equal(b.grad(), torch::full({3}, fine, torch::kFloat64)));
+        EXPECT_FALSE(c.grad().defined());
+      }
+    });
+  }
+}
+
+// A second copy of all gradients would be memory that a single process does not need.
+TEST(GradientBuckets, HoldTheGradientsOnce) {
+  on_ranks(2, [](Team& ranks) {
+    const auto a =
+        torch::ones({4, 3, 2, 2}).contiguous(at::MemoryFormat::ChannelsLast).requires_grad_(true);
+    GradientBuckets buckets({a}, ranks);
+    buckets.begin();
+    (a * 2).sum().backward();
+    const void* kept = a.grad().data_ptr();
+    buckets.finish();
+    EXPECT_EQ(a.grad().data_ptr(), kept);
+    EXPECT_TRUE(torch::equal(a.grad(), torch::full({4, 3, 2, 2}, 4.0F)));
+  });
+}
+
+/// One of two ranks that adds nothing up and keeps what it was to add.
+class NotingTeam final : public Team {
+ public:
+  NotingTeam() : Team(0, 2) {}
+  void sum(torch::Tensor&, const std::string&) override {}
+  std::unique_ptr<PendingSum> begin_sum(torch::Tensor tensor) override {
+    class Done final : public PendingSum {
+      void wait() override {}
+    };
+    sent.push_back(tensor.numel());
+    return std::make_unique<Done>();
+  }
+  torch::Tensor gather(const torch::Tensor& mine, const std::string&) override {
+    return torch::stack({mine, mine});
+  }
+  void broadcast(torch::Tensor&, const std::string&) override {}
+  void barrier(const std::string&) override {}
+  void leader_first(const std::function<void()>& work) override { work(); }
+  bool leave_early(const std::string&, int) override { return true; }
+  void leave() override {}
+  std::vector<int64_t> sent;  ///< numbers of each sum
+};
+
+// What is sent after the backward pass is hidden behind nothing: it has to be little.
+TEST(GradientBuckets, SendLittleFirstAndLast) {
+  NotingTeam ranks;
+  std::vector<torch::Tensor> parameters;
+  for (const int64_t n : {100, 200, 1 << 20, 1 << 20, 300}) {  // from the input to the output
+    parameters.push_back(torch::ones({n}, torch::requires_grad()));
+  }
+  GradientBuckets buckets(parameters, ranks);
+  for (int64_t step = 0; step < 2; ++step) {
+    ranks.sent.clear();
+    buckets.begin();
+    torch::cat(parameters).square().sum().backward();
+    buckets.finish();
+    EXPECT_EQ(ranks.sent, (std::vector<int64_t>{300 + 1, 2 * (1 << 20) + 2, 300 + 2}));
+    for (const auto& p : parameters) EXPECT_TRUE(torch::equal(p.grad(), torch::full_like(p, 2)));
+  }
+  GradientBuckets few({parameters[0], parameters[1]}, ranks);
+  EXPECT_EQ(few.bytes(), 4 * (300 + 2));
 }
 
 TEST(OverRanks, HandsTheGradientThrough) {
