@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what GroundGlass is built from, on Debian 12 (Ubuntu has most of it under the same names).
 # Does nothing where everything is there. With "core", only what the core preset needs; with
-# "package", besides everything, what makes Debian packages of it.
+# "package", besides everything, what makes Debian packages of it; with "all", the Slurm that
+# ./check --all tries.
 set -euo pipefail
 
 core=(cmake g++ git ninja-build libtorch-dev libgloo-dev libopenblas0-openmp nlohmann-json3-dev
@@ -13,6 +14,9 @@ full=(libdnnl-dev libinsighttoolkit5-dev libgdcm-dev libdcmtk-dev libniftiio-dev
 # What tests hold DICOM objects against; without them these tests say that they are skipped.
 peers=(dicom3tools dcmtk openssl orthanc orthanc-dicomweb poppler-utils python3-pydicom
   python3-numpy sqlite3)
+# Launchers of several processes: mpirun, torchrun, and for ./check --all Slurm.
+launchers=(openmpi-bin python3-torch)
+clusters=(slurm-wlm munge)
 # The pages of `serve`: npm brings NiiVue, and chromium is what their tests look at them with. Node from
 # elsewhere brings an npm of its own, which Debian's package would fight with.
 pages=()
@@ -20,8 +24,9 @@ command -v npm >/dev/null || pages+=(nodejs npm)
 command -v chromium >/dev/null || pages+=(chromium)
 
 wanted=("${core[@]}")
-if [ "${1:-full}" != core ]; then wanted+=("${full[@]}" "${peers[@]}" "${pages[@]}"); fi
+if [ "${1:-full}" != core ]; then wanted+=("${full[@]}" "${peers[@]}" "${launchers[@]}" "${pages[@]}"); fi
 if [ "${1:-full}" = package ]; then wanted+=(dpkg-dev file gzip); fi
+if [ "${1:-full}" = all ]; then wanted+=("${clusters[@]}"); fi
 
 missing=()
 for package in "${wanted[@]}"; do
