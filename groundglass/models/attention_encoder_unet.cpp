@@ -39,7 +39,9 @@ AttentionEncoderUNetImpl::AttentionEncoderUNetImpl(const AttentionEncoderUNetOpt
                                 " maps, expected five or more: choose another encoder");
   }
   for (size_t i = kEncoderScales - 1; i > 0; --i) {
-    gate->push_back(AdditiveAttentionGate(w[i - 1], w[i], options.gate_align));
+    if (options.gates == SkipGates::additive) {
+      gate->push_back(AdditiveAttentionGate(w[i - 1], w[i], options.gate_align));
+    }
     dec->push_back(ConvBlock(w[i] + w[i - 1], w[i - 1]));
   }
   register_module("gate", gate);
@@ -64,7 +66,8 @@ Prediction AttentionEncoderUNetImpl::decode(const Features& f) {
   for (size_t i = 0; i < dec->size(); ++i) {
     const size_t scale = f.maps.size() - 2 - i;
     const auto& skip = f.maps[scale];
-    const auto kept = gate[i]->as<AdditiveAttentionGate>()->forward(skip, x);
+    const auto kept =
+        gate->is_empty() ? skip : gate[i]->as<AdditiveAttentionGate>()->forward(skip, x);
     x = torch::upsample_nearest2d(x, {skip.size(2), skip.size(3)});
     x = dec[i]->as<ConvBlock>()->forward(torch::cat({x, kept}, 1));  // skip's channels and size
     x = watched("dec" + std::to_string(scale + 1), x);

@@ -6,10 +6,13 @@
 
 namespace groundglass {
 
+enum class SkipGates { additive, none };
+
 struct AttentionEncoderUNetOptions {
   int64_t in_channels = 3;
   int64_t out_channels = 1;  ///< K; 1 means sigmoid, 2 or more means softmax
   EncoderOptions encoder = {.encoder = EncoderKind::vgg16};
+  SkipGates gates = SkipGates::additive;
   GateAlign gate_align = GateAlign::stride_x;
 
   template <class V>
@@ -18,6 +21,8 @@ struct AttentionEncoderUNetOptions {
     v.field({"out_channels", "1 for a sigmoid, K for a softmax with background", 1, 64},
             out_channels);
     encoder.fields(v);
+    v.choice({"gates", "what a skip connection passes through"}, gates,
+             {{"additive", SkipGates::additive}, {"none", SkipGates::none}});
     v.choice({"gate_align", "where the gate's inputs meet"}, gate_align,
              {{"stride_x", GateAlign::stride_x}, {"up_g", GateAlign::up_g}});
   }
@@ -31,10 +36,10 @@ struct AttentionEncoderUNetOptions {
 /// "AU-Net+VGG16" of Punn, Agarwal, "CHS-Net", https://arxiv.org/abs/2012.07079, Table 3, which
 /// states 22 M parameters and no layout.
 /// Differs: the layout is ours. With VGG-16 down to conv5_3 (14,714,688 parameters) it has
-/// 22,542,917 and, without gates, 21,757,697, which fits the 21.7 M that the table prints for
-/// "U-Net+VGG16"; two convolutions at each scale would give 24.9 M. Nearest neighbours double the
-/// maps; the logits are stretched bilinearly where the encoder's finest map is coarser than the
-/// image. Decoder: He's normal start; gates and head: Glorot's.
+/// 22,542,917 and, without gates (`unet_vgg16_full`), 21,757,697, which fits the 21.7 M that the
+/// table prints for "U-Net+VGG16"; two convolutions at each scale would give 24.9 M. Nearest
+/// neighbours double the maps; the logits are stretched bilinearly where the encoder's finest map
+/// is coarser than the image. Decoder: He's normal start; gates and head: Glorot's.
 ///
 /// encode: [N,C,H,W] -> the encoder's five finest maps (of VGG-16, those down to conv5_3).
 /// decode: those -> logits [N,K,H,W].
@@ -53,7 +58,8 @@ class AttentionEncoderUNetImpl final : public SegmentationModel {
  private:
   AttentionEncoderUNetOptions options_;
   EncoderPtr encoder;
-  torch::nn::ModuleList gate, dec;  // coarsest scale first; names are checkpoint keys
+  // Coarsest scale first; names are checkpoint keys. No gates: `gate` is empty.
+  torch::nn::ModuleList gate, dec;
   torch::nn::Conv2d head{nullptr};
 };
 TORCH_MODULE(AttentionEncoderUNet);

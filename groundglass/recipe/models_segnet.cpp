@@ -26,6 +26,13 @@ void add_segnet_models(std::vector<CatalogModel>& all) {
                  {3, 256, 256},
                  preset<AttentionEncoderUNet>(AttentionEncoderUNetOptions{})});
   all.push_back(
+      {"unet_vgg16_full",
+       "U-Net",
+       "vgg16",
+       "001",
+       {3, 256, 256},
+       preset<AttentionEncoderUNet>(AttentionEncoderUNetOptions{.gates = SkipGates::none})});
+  all.push_back(
       {"inf_net", "Inf-Net", "res2net50", "001", {3, 352, 352}, preset<InfNet>(InfNetOptions{})});
 }
 

@@ -50,6 +50,7 @@ inline const std::map<std::string, std::pair<int64_t, int64_t>> kCounts = {
     {"dla", {13'145'185, 88'448}},
     {"unet_resnet34", {24'436'369, 19'008}},
     {"unet_resnet50", {32'521'105, 55'104}},
+    {"unet_vgg16_full", {21'757'697, 1'920}},
     {"unet_vgg16", {19'036'817, 1'984}},
     {"unet_plus_plus_resnet50_transpose", {37'648'292, 50'374}},
 };

@@ -3,8 +3,8 @@ float64. Gate and concatenation are written with blocks.py's elementary operatio
 
     python3 tools/reference/attention_encoder_unet.py
 
-It asserts the parameter count, shows which layouts the table's 21.7 M (without gates) and 22 M
-allow, and writes tests/golden/attention_unet_vgg16*.json.
+It asserts the parameter counts, shows which layouts the table's 21.7 M (without gates) and 22 M
+allow, and writes tests/golden/attention_unet_vgg16*.json and unet_vgg16_full.json.
 """
 import torch
 
@@ -59,13 +59,13 @@ def doubled(x):
     return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
 
 
-def network(classes=1, align="stride_x"):
+def network(classes=1, align="stride_x", gates="additive"):
     def net(x, book):
         maps = vgg16(x, book, "encoder")
         x = maps[-1]
         for i in range(4):
             skip = maps[3 - i]
-            kept = gate(skip, x, book, f"gate.{i}", align)
+            kept = skip if gates == "none" else gate(skip, x, book, f"gate.{i}", align)
             x = torch.cat([doubled(x), kept], 1)
             x = book.conv(x, f"dec.{i}.conv", skip.shape[1], 3, padding=1, bias=False)
             x = relu(book.norm(x, f"dec.{i}.norm"))
@@ -95,6 +95,12 @@ def main():
     whole = counts(network(), 3, 16)
     print("attention_unet_vgg16", whole)
     assert int(whole[0] / 1e6) == 22  # the table's 22 M
+    plain = counts(network(gates="none"), 3, 16)
+    print("unet_vgg16_full", plain)
+    assert plain[0] == encoder + decoder(1, False)
+    write("unet_vgg16_full", "unet_vgg16_full", "in_channels = 1", network(gates="none"), image=(2, 1, 32, 32),
+          gradients=["encoder.features.0.weight", "encoder.features.28.weight", "dec.0.conv.weight",
+                     "dec.3.norm.weight", "head.bias"])
     write("attention_unet_vgg16", "attention_unet_vgg16", "", network(), image=(2, 3, 32, 32))
     write("attention_unet_vgg16_up_g", "attention_unet_vgg16",
           'in_channels = 1\nout_channels = 3\ngate_align = "up_g"',
