@@ -6,9 +6,12 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME runtime)
 
-# The first stage, and the program behind it.
+# The first stage, and the programs behind it.
 install(TARGETS groundglass RUNTIME COMPONENT runtime)
 install(TARGETS groundglass_program RUNTIME DESTINATION libexec COMPONENT runtime)
+if(GROUNDGLASS_IO)
+  install(TARGETS groundglass_serve_program RUNTIME DESTINATION libexec COMPONENT runtime)
+endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/groundglass
   COMPONENT runtime FILES_MATCHING PATTERN "*.toml")
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/models DESTINATION ${CMAKE_INSTALL_DATADIR}/groundglass

@@ -31,7 +31,7 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 step() { echo "== $*"; }
 
 step "every part is there"
-for file in bin/groundglass libexec/groundglass-program share/groundglass/models/ct_infection.safetensors \
+for file in bin/groundglass libexec/groundglass-program libexec/groundglass-serve share/groundglass/models/ct_infection.safetensors \
   share/groundglass/models/ct_infection.md share/groundglass/recipes/ct_infection.toml \
   share/groundglass/recipes/studies/losses.toml share/doc/groundglass/copyright \
   share/man/man1/groundglass.1.gz share/bash-completion/completions/groundglass \
@@ -46,7 +46,7 @@ library=$(find "$prefix" -name 'libgroundglass.so')
 [ -f "$config" ] && [ -f "$library" ] || fail "the library or its CMake file is missing"
 
 step "nothing names the source tree or the build folder"
-for binary in "$prefix/libexec/groundglass-program" "$library"; do
+for binary in "$prefix"/libexec/* "$library"; do
   readelf -d "$binary" | grep -E 'R(UN)?PATH' | grep -F "$sources" && fail "$binary has it in its RPATH"
 done
 grep -rlF "$sources" "$prefix" --include='*.cmake' --include='*.h' && fail "these files name $sources"

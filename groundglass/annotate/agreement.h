@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "groundglass/annotate/store.h"
-#include "groundglass/metrics/proportion_interval.h"
+#include "groundglass/metrics/wilson_interval.h"
 
 namespace groundglass {
 

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <set>
 
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
@@ -20,17 +21,6 @@ std::string size_text(int64_t height, int64_t width) {
 }
 
 }  // namespace
-
-std::string file_word(const std::string& name) {
-  std::string word = name;
-  for (char& c : word) {
-    const bool plain =
-        std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_';
-    if (!plain) c = '_';
-  }
-  if (!word.empty() && word.front() == '.') word.front() = '_';  // no hidden files
-  return word;
-}
 
 std::vector<AnnotationCase> cases_of(const Dataset& dataset, const DataOptions& data,
                                      int64_t threads, Observer& observer) {

@@ -25,10 +25,6 @@ AnnotationStore begin_project(const std::string& dataset, const std::filesystem:
                               const DataOptions& data, int64_t threads, Observer& observer,
                               const UncertainOptions& uncertain = {});
 
-/// The word with everything but letters, digits, '.', '-' and '_' turned into '_', so that it can
-/// be part of a file's name.
-std::string file_word(const std::string& name);
-
 /// A mask of a case: class numbers [H,W] uint8 at the image's size. Throws Error(data) if it cannot
 /// be read, has another size, or holds unknown labels.
 torch::Tensor read_case_mask(const std::filesystem::path& path, const AnnotationCase& of,

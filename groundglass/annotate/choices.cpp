@@ -5,6 +5,7 @@
 #include <set>
 
 #include "groundglass/annotate/cases.h"
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/core/csv.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "groundglass/annotate/agreement.h"
-#include "groundglass/annotate/panels.h"
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 
@@ -122,6 +122,25 @@ Dataset masked_cases(AnnotationStore& store) {
     set.rows.push_back({c.name, c.study, c.patient, c.domain, "", c.image, mask.file});
   }
   return set;
+}
+
+std::vector<AnnotationCase> cases_of_stage(AnnotationStore& store, int64_t stage) {
+  std::set<int64_t> settled;
+  if (stage == 2) {
+    for (const auto& mask : final_masks(store).masks) settled.insert(mask.case_id);
+  }
+  std::vector<AnnotationCase> cases;
+  for (const auto& c : store.cases()) {
+    if ((stage == 1) == !c.manual.empty() && settled.count(c.id) == 0) cases.push_back(c);
+  }
+  if (cases.empty()) {
+    fail(ErrorKind::data,
+         store.project().string() +
+             (stage == 1 ? ": no case has a manual mask, so stage 1 has nothing to cross-validate; "
+                           "begin with --stage 2 and trained networks"
+                         : ": every case has a mask, so nothing is left for stage 2"));
+  }
+  return cases;
 }
 
 }  // namespace groundglass

@@ -43,4 +43,8 @@ FinalMasks final_masks(AnnotationStore& store, const std::string& annotator = ""
 /// data set to train on; without rows if there is none.
 Dataset masked_cases(AnnotationStore& store);
 
+/// The cases that a stage is about: those with manual masks (1), or those without any settled mask
+/// (2). Throws Error(data) if there are none.
+std::vector<AnnotationCase> cases_of_stage(AnnotationStore& store, int64_t stage);
+
 }  // namespace groundglass

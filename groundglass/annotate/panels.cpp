@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "groundglass/annotate/cases.h"
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/core/csv.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -121,22 +122,6 @@ torch::Tensor panel_picture(const torch::Tensor& gray,
     rows.push_back(torch::cat(row, 2));
   }
   return torch::cat(rows, 1);
-}
-
-fs::path handout_folder(const AnnotationStore& store, int64_t round) {
-  return store.project() / ("round_" + std::to_string(round));
-}
-
-fs::path key_path(const AnnotationStore& store, int64_t round) {
-  return store.project() / ("key_round_" + std::to_string(round) + ".csv");
-}
-
-fs::path mask_path(const AnnotationStore& store, const Candidate& candidate,
-                   const std::vector<Proposal>& proposals) {
-  if (candidate.proposal == 0) return store.case_of(candidate.case_id).manual;
-  const auto found = std::find_if(proposals.begin(), proposals.end(),
-                                  [&](const Proposal& p) { return p.id == candidate.proposal; });
-  return store.project() / found->file;
 }
 
 void write_handout(AnnotationStore& store, const Round& round, const PanelOptions& options,

@@ -32,14 +32,6 @@ torch::Tensor panel_picture(const torch::Tensor& gray,
                             const std::vector<std::pair<char, torch::Tensor>>& candidates,
                             const PanelOptions& options = {});
 
-/// PROJECT/round_<n>: what annotators are handed. The key lies beside, not inside.
-std::filesystem::path handout_folder(const AnnotationStore& store, int64_t round);
-std::filesystem::path key_path(const AnnotationStore& store, int64_t round);
-
-/// The mask behind a candidate.
-std::filesystem::path mask_path(const AnnotationStore& store, const Candidate& candidate,
-                                const std::vector<Proposal>& proposals);
-
 /// Writes a finished round for the annotators: panels/<case>.png, page_001.html .., choices.csv to
 /// fill in (an existing one is left alone), and the key beside the folder. Pictures that are there
 /// are not drawn again. Throws Stopped after a stop signal.

@@ -35,8 +35,4 @@ void propose_cases(AnnotationStore& store, const Round& round, const Proposer& p
                    const std::vector<AnnotationCase>& cases,
                    Observer& observer = silent_observer());
 
-/// The cases that a stage is about: those with manual masks (1), or those without any settled mask
-/// (2). Throws Error(data) if there are none.
-std::vector<AnnotationCase> cases_of_stage(AnnotationStore& store, int64_t stage);
-
 }  // namespace groundglass

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "groundglass/annotate/cases.h"
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/annotate/schema.h"
 #include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"

@@ -1,6 +1,6 @@
 #include <iostream>
 
-#include "groundglass/annotate/panels.h"
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/cli/annotate.h"
 
 namespace groundglass {

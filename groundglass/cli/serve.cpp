@@ -1,15 +1,14 @@
 #include "groundglass/serve/serve.h"
 
-#include <chrono>
 #include <iostream>
-#include <thread>
+#include <memory>
+#include <string>
 
 #include "groundglass/cli/verbs.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/json_text.h"
-#include "groundglass/core/process.h"
-#include "groundglass/core/version.h"
 #include "groundglass/serve/http_error.h"
+#include "groundglass/serve/questions.h"
 #include "groundglass/serve/work.h"
 
 namespace groundglass {
@@ -17,51 +16,16 @@ namespace {
 
 constexpr const char* kJobVerb = "serve-job";
 
-/// A number that cannot be given, where an option has no default to show.
+/// What the line may say; cli/serve_main.cpp reads it.
 struct ServeArguments {
   ServeOptions options;
-  std::string folder, runs, certificate, key, proxy, site;
+  std::string folder = "groundglass-workspace", runs, certificate, key, proxy, site;
 };
 
-void run_serve(const ServeArguments& a, const Context& context) {
-  ServeOptions options = a.options;
-  options.folder = a.folder;
-  options.runs = a.runs;
-  options.site = a.site;
-  options.tls_certificate = a.certificate;
-  options.tls_key = a.key;
-  options.proxy_host = a.proxy;
-  // This program itself: jobs are what its hidden verb does.
-  options.job_command = {std::filesystem::canonical("/proc/self/exe").string(),
-                         kJobVerb,
-                         "--device",
-                         context.device,
-                         "--precision",
-                         context.precision,
-                         "--threads",
-                         std::to_string(context.threads)};
-  ServeSession session(std::move(options));
-  session.start();
-  if (context.json) {
-    print_json({{"address", session.address()},
-                {"port", session.port()},
-                {"token", session.token()},
-                {"note", kNotAMedicalDevice}});
-  } else {
-    std::cout << session.address() << std::endl;
-  }
-  if (const auto exposed = session.what_it_exposes(); !exposed.empty()) {
-    std::cerr << "warning: " << exposed << std::endl;
-  }
-  if (!context.quiet) std::cerr << kNotAMedicalDevice << " Ctrl-C ends the server." << std::endl;
-  give_back_freed_memory();
-  while (stop_signal() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  session.stop();
-  throw Stopped(stop_signal(), "stopped; the same call goes on with what is in the queue");
-}
-
-/// One object a line on standard output, for the server that reads along.
+/// One object a line on standard output, for the server that reads along. "-" are the questions of
+/// its assistant.
 void run_job(const std::string& order, const Context& context) {
+  if (order == "-") return answer_questions(std::cin, std::cout);
   const Teller tell = [](const nlohmann::ordered_json& line) {
     std::cout << json_text(line) << std::endl;
   };
@@ -77,10 +41,12 @@ void run_job(const std::string& order, const Context& context) {
 
 void add_serve(CLI::App& app, Context& context) {
   auto a = std::make_shared<ServeArguments>();
-  a->folder = "groundglass-workspace";
   auto* verb = add_verb(app, context, "serve",
-                        "a page in the browser: drop studies, see, correct and export masks",
-                        [a, &context] { run_serve(*a, context); });
+                        "a page in the browser: drop studies, see, correct and export masks", [a] {
+                          fail(ErrorKind::usage,
+                               "serve: is done by groundglass-serve, a program without LibTorch; "
+                               "call `groundglass serve`");
+                        });
   verb->add_option("folder", a->folder,
                    "the workspace, made if it is missing (./groundglass-workspace)");
   verb->add_option("--port", a->options.port,

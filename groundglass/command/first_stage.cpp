@@ -56,16 +56,16 @@ void limit_spinning() {
   setenv("GROUNDGLASS_SPINCOUNT", kSpinCount, 1);  // tells `info` who has set it
 }
 
-/// PREFIX/libexec/<name>-program for PREFIX/bin/<name>.
-fs::path second_stage() {
+/// PREFIX/libexec/<name>-program for PREFIX/bin/<name>; the server is a program without LibTorch.
+fs::path second_stage(const std::string& verb) {
   const fs::path own = fs::read_symlink("/proc/self/exe");
-  return own.parent_path().parent_path() / "libexec" / (own.filename().string() + "-program");
+  const char* stage = verb == "serve" ? "-serve" : "-program";
+  return own.parent_path().parent_path() / "libexec" / (own.filename().string() + stage);
 }
 
 /// The exit code of what needs no LibTorch: help, version, lines that are wrong, and `info` where
-/// LibTorch knows no device but the processor.
-std::optional<int> answer(int count, char** words) {
-  CLI::App app;
+/// LibTorch knows no device but the processor. Else nothing, and `app` knows the verb.
+std::optional<int> answer(CLI::App& app, int count, char** words) {
   groundglass::describe_program(app);
   groundglass::add_from_table(app, nlohmann::json::parse(kOptionTable));
   if (const auto code = groundglass::answer_from_line(app, count, words)) return code;
@@ -88,7 +88,8 @@ std::optional<int> answer(int count, char** words) {
 
 int run(int count, char** words) {
   limit_spinning();
-  if (const auto code = answer(count, words)) return groundglass::after_flush(*code);
+  CLI::App app;
+  if (const auto code = answer(app, count, words)) return groundglass::after_flush(*code);
   rlimit limit = {};
   if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
       limit.rlim_cur >> 20 < kLeastMib) {
@@ -97,7 +98,7 @@ int run(int count, char** words) {
                       " MiB (ulimit -v), expected " + std::to_string(kLeastMib) +
                       " MiB or more, which libraries reserve before any work; raise the limit");
   }
-  const fs::path program = second_stage();
+  const fs::path program = second_stage(app.get_subcommands().front()->get_name());
   execv(program.c_str(), words);
   return refuse(ErrorKind::internal, program.string() + ": cannot be run (" + std::strerror(errno) +
                                          "); install GroundGlass again");

@@ -7,8 +7,6 @@
 namespace groundglass {
 namespace {
 
-constexpr double kZ = 1.96;
-
 std::optional<double> half_width(const std::optional<double>& share, int64_t n) {
   return share ? normal_half_width(*share, n) : std::nullopt;
 }
@@ -17,17 +15,7 @@ std::optional<double> half_width(const std::optional<double>& share, int64_t n) 
 
 std::optional<double> normal_half_width(double share, int64_t n) {
   if (n <= 0) return std::nullopt;
-  return kZ * std::sqrt(share * (1 - share) / static_cast<double>(n));
-}
-
-std::optional<Interval> wilson_interval(int64_t hits, int64_t n) {
-  if (n <= 0) return std::nullopt;
-  const auto count = static_cast<double>(n);
-  const double share = static_cast<double>(hits) / count, z2 = kZ * kZ;
-  const double centre = (share + z2 / (2 * count)) / (1 + z2 / count);
-  const double half =
-      kZ / (1 + z2 / count) * std::sqrt(share * (1 - share) / count + z2 / (4 * count * count));
-  return Interval{std::max(0.0, centre - half), std::min(1.0, centre + half)};
+  return kZ95 * std::sqrt(share * (1 - share) / static_cast<double>(n));
 }
 
 PrintedHalfWidths printed_half_widths(const Counts& c) {

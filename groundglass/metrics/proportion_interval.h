@@ -2,20 +2,14 @@
 
 #include <optional>
 
-#include "groundglass/metrics/bootstrap.h"
 #include "groundglass/metrics/counts.h"
+#include "groundglass/metrics/wilson_interval.h"
 
 namespace groundglass {
 
 /// r = 1.96 sqrt(m (1 - m) / n): half the width of the textbook interval of a share. It ends in a
 /// point at 0 and 1, and takes n draws for independent. Empty for n = 0.
 std::optional<double> normal_half_width(double share, int64_t n);
-
-/// Wilson's interval of k hits among n, which stays inside [0,1] and has a width at k = 0 and n.
-/// Empty for n = 0.
-///
-/// Wilson, J. Am. Stat. Assoc. 22 (1927) 209; z = 1.96.
-std::optional<Interval> wilson_interval(int64_t hits, int64_t n);
 
 /// The half-widths that Degerli et al. print beside their scores.
 struct PrintedHalfWidths {

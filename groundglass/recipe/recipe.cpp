@@ -197,19 +197,6 @@ std::string written_expect(const ExpectOptions& expect) {
 
 }  // namespace
 
-std::string toml_string(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 LossFunction Recipe::loss_function() const {
   const auto terms = loss;
   return [terms](const torch::Tensor& logits, const torch::Tensor& target) {

@@ -16,14 +16,6 @@ namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-int64_t patients_with_masks(const Dataset& dataset) {
-  std::set<std::pair<std::string, std::string>> patients;
-  for (const auto& row : dataset.rows) {
-    if (!row.mask.empty()) patients.insert({row.domain, row.patient});
-  }
-  return static_cast<int64_t>(patients.size());
-}
-
 /// Domains that are too small to have a patient in each fold are no use to a split that deals out
 /// each by itself: then all are taken as one, and patients keep apart by the name of their domain.
 Dataset with_even_domains(Dataset dataset, int64_t folds, Observer& observer) {
@@ -44,18 +36,6 @@ Dataset with_even_domains(Dataset dataset, int64_t folds, Observer& observer) {
 }
 
 }  // namespace
-
-void check_enough_cases(const Dataset& dataset) {
-  const int64_t patients = patients_with_masks(dataset);
-  if (patients >= kFewestPatients) return;
-  const auto images = std::count_if(dataset.rows.begin(), dataset.rows.end(),
-                                    [](const DataRow& row) { return !row.mask.empty(); });
-  fail(ErrorKind::data, std::to_string(images) + " images of " + std::to_string(patients) +
-                            " patients have a mask, expected at least " +
-                            std::to_string(kFewestPatients) +
-                            " patients: one to learn, one to choose the epoch and one to test; "
-                            "annotate or correct more first");
-}
 
 Recipe fine_tuning_recipe(const TrainedModel& base, const FineTuning& job) {
   if (base.recipe.cascade) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "groundglass/data/dataset.h"
+#include "groundglass/runs/fine_tuning_cases.h"
 #include "groundglass/runs/fold_job.h"
 #include "groundglass/runs/run_settings.h"
 
@@ -14,19 +15,12 @@ struct FineTuning {
   Dataset dataset;    ///< images with masks
   DataOptions data;   ///< what the masks mean
   RunFolder run;      ///< of the new network; its prepared set lies there, too
-  int64_t epochs = 8;
+  int64_t epochs = kFineTuningEpochs;
   RunSettings settings = {};
 };
 
-/// One patient is tested on, one chooses the epoch, one is learned.
-constexpr int64_t kFewestPatients = 3;
-
 /// How the step size of a fine-tuning relates to that of the training it goes on from.
 constexpr double kFineTuningStep = 0.1;
-
-/// Throws Error(data), in one line, if the images with masks are of too few patients to keep some
-/// apart for the choice of the epoch and for the test.
-void check_enough_cases(const Dataset& dataset);
 
 /// The recipe of a fine-tuning: the model's own, but for its first weights, kFineTuningStep times
 /// its step size, the epochs, what the masks mean, and at most as many folds as there are patients,

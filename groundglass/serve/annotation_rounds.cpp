@@ -1,7 +1,7 @@
 #include "groundglass/serve/annotation_rounds.h"
 
-#include "groundglass/annotate/cases.h"
-#include "groundglass/annotate/panels.h"
+#include <algorithm>
+
 #include "groundglass/core/text.h"
 #include "groundglass/serve/http_error.h"
 
@@ -66,28 +66,6 @@ fs::path project_folder(const fs::path& rounds, const std::string& name) {
   }
   throw HttpError(404, ErrorKind::usage,
                   "annotation project " + in_quotes(name.substr(0, 60)) + ": there is none");
-}
-
-double disagreement(AnnotationStore& store, int64_t case_id,
-                    const std::vector<Candidate>& candidates,
-                    const std::vector<Proposal>& proposals) {
-  std::vector<torch::Tensor> masks;
-  for (const auto& c : candidates) {
-    if (c.case_id != case_id) continue;
-    masks.push_back(read_case_mask(mask_path(store, c, proposals), store.case_of(case_id),
-                                   store.notes().data) != 0);
-  }
-  double sum = 0;
-  int64_t pairs = 0;
-  for (size_t i = 0; i < masks.size(); ++i) {
-    for (size_t j = i + 1; j < masks.size(); ++j) {
-      const auto both = (masks[i] & masks[j]).sum().item<double>();
-      const auto all = masks[i].sum().item<double>() + masks[j].sum().item<double>();
-      sum += all > 0 ? 2 * both / all : 1;
-      ++pairs;
-    }
-  }
-  return pairs == 0 ? 0 : 1 - sum / static_cast<double>(pairs);
 }
 
 }  // namespace groundglass

@@ -41,10 +41,4 @@ std::vector<std::string> project_names(const std::filesystem::path& rounds);
 /// The folder of one of them. Throws HttpError(404) if there is none of that name.
 std::filesystem::path project_folder(const std::filesystem::path& rounds, const std::string& name);
 
-/// How much the candidates of a case differ: 1 - the mean Dice of all pairs, 0 where all are the
-/// same or empty.
-double disagreement(AnnotationStore& store, int64_t case_id,
-                    const std::vector<Candidate>& candidates,
-                    const std::vector<Proposal>& proposals);
-
 }  // namespace groundglass

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "groundglass/serve/access.h"
+#include "groundglass/serve/assistant.h"
 #include "groundglass/serve/events_hub.h"
 #include "groundglass/serve/job_queue.h"
 #include "groundglass/serve/limits.h"
@@ -23,6 +24,7 @@ struct Api {
   Workspace& workspace;
   EventHub& events;
   JobQueue& queue;
+  Assistant& assistant;
   ServeLimits limits;
   std::filesystem::path runs;  ///< folder of trainings, shown read-only
   bool show_identity = false;

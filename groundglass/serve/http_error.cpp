@@ -39,6 +39,13 @@ const char* word_of(ErrorKind kind) {
   return "internal";
 }
 
+ErrorKind kind_of_word(const std::string& word) {
+  for (int code = 2; code <= 6; ++code) {
+    if (word == word_of(kind_of_exit_code(code))) return kind_of_exit_code(code);
+  }
+  return ErrorKind::internal;
+}
+
 ErrorKind kind_of_exit_code(int code) {
   return code >= 2 && code <= 6 ? static_cast<ErrorKind>(code) : ErrorKind::internal;
 }

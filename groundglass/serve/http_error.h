@@ -23,6 +23,9 @@ int http_status(ErrorKind kind);
 /// "usage", "data", ..: the words of the exit codes.
 const char* word_of(ErrorKind kind);
 
+/// The kind of such a word; internal for any other.
+ErrorKind kind_of_word(const std::string& word);
+
 /// The kind of an exit code of the program; internal for any other number.
 ErrorKind kind_of_exit_code(int code);
 

@@ -6,17 +6,15 @@
 
 #include "groundglass/annotate/agreement.h"
 #include "groundglass/annotate/annotators.h"
-#include "groundglass/annotate/cases.h"
-#include "groundglass/annotate/choices.h"
 #include "groundglass/annotate/final_masks.h"
-#include "groundglass/annotate/panels.h"
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/core/csv.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
-#include "groundglass/io/picture.h"
 #include "groundglass/serve/annotation_rounds.h"
 #include "groundglass/serve/api.h"
 #include "groundglass/serve/http_error.h"
+#include "groundglass/serve/round_images.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -160,8 +158,8 @@ class RoundDesk {
 
   void image(Call& call) {
     AnnotationStore store(folder() / name_of(call));
-    const Round round = open_round(store);
-    reply_png(call, read_gray(store.case_of(case_of(call, store, round))));
+    const int64_t id = case_of(call, store, open_round(store));
+    reply_png(call, case_image_png(api_.assistant, store.project(), id));
   }
 
   void candidate(Call& call) {
@@ -172,7 +170,7 @@ class RoundDesk {
     for (const auto& c : store.candidates(round.id)) {
       if (c.case_id != id || letter != std::string(1, c.letter)) continue;
       const auto path = mask_path(store, c, store.proposals(round.id));
-      return reply_png(call, read_case_mask(path, store.case_of(id), store.notes().data));
+      return reply_png(call, case_mask_png(api_.assistant, store.project(), id, path));
     }
     throw HttpError(404, ErrorKind::usage,
                     "candidate " + in_quotes(letter.substr(0, 10)) + ": the case has none such");
@@ -253,7 +251,7 @@ class RoundDesk {
                  csv_line({"round", "case", "choice", "mask", "seconds", "note"}) +
                      csv_line({std::to_string(round.id), store.case_of(choice.case_id).name,
                                "reject", "drawn.png", seconds, note}));
-      read_choices(store, sent / "choices.csv", choice.annotator, Earlier::replace);
+      take_choices(api_.assistant, store.project(), sent / "choices.csv", choice.annotator);
     } catch (...) {
       fs::remove_all(sent);
       throw;
@@ -347,8 +345,7 @@ class RoundDesk {
     const auto key = std::make_tuple(name, round.id, id);
     const auto known = uncertainties_.find(key);
     if (known != uncertainties_.end()) return known->second;
-    const double value =
-        disagreement(store, id, store.candidates(round.id), store.proposals(round.id));
+    const double value = disagreement(api_.assistant, store.project(), round.id, id);
     uncertainties_[key] = value;
     return value;
   }
@@ -408,9 +405,9 @@ class RoundDesk {
     call.reply(case_view(store, name, round, choice.case_id, choice.annotator));
   }
 
-  static void reply_png(Call& call, const torch::Tensor& pixels) {
+  static void reply_png(Call& call, const std::string& png) {
     call.response.status = 200;
-    call.response.set_content(encode_png(pixels.contiguous()), "image/png");
+    call.response.set_content(png, "image/png");
   }
 
   Api& api_;

@@ -65,6 +65,12 @@ void raise_handle_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// A job whose order is "-" answers questions.
+std::vector<std::string> assistant_command(std::vector<std::string> job_command) {
+  job_command.emplace_back("-");
+  return job_command;
+}
+
 }  // namespace
 
 struct ServeSession::State {
@@ -72,9 +78,11 @@ struct ServeSession::State {
       : options(std::move(wanted)),
         workspace(options.folder),
         queue(workspace, events, {options.job_command, options.show_identity}),
+        assistant({assistant_command(options.job_command), workspace.folder() / "assistant.log"}),
         api{workspace,
             events,
             queue,
+            assistant,
             options.limits,
             options.runs.empty() ? workspace.folder() / "runs" : options.runs,
             options.show_identity},
@@ -91,6 +99,7 @@ struct ServeSession::State {
   Workspace workspace;
   EventHub events;
   JobQueue queue;
+  Assistant assistant;
   Api api;
   std::vector<Route> routes;
   HttpServer server;
@@ -258,6 +267,7 @@ void ServeSession::start() {
 
 void ServeSession::stop() {
   state_->events.close();
+  state_->assistant.stop();
   state_->server.end();
   if (state_->listening.joinable()) state_->listening.join();
   state_->queue.stop();

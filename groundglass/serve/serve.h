@@ -19,7 +19,7 @@ struct ServeOptions {
   std::filesystem::path site = {};  ///< TOML file of a site whose destinations may be used
   bool show_identity = false;
   std::vector<std::string> job_command =
-      {};  ///< program and words that the path of an order follows
+      {};  ///< program and words that the path of an order follows, or "-" (answer_questions())
   ServeLimits limits = {};
 };
 

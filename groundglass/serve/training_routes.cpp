@@ -1,11 +1,10 @@
 #include <algorithm>
 
-#include "groundglass/annotate/cases.h"
 #include "groundglass/annotate/final_masks.h"
-#include "groundglass/annotate/propose.h"
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
-#include "groundglass/runs/fine_tuning.h"
+#include "groundglass/runs/fine_tuning_cases.h"
 #include "groundglass/serve/annotation_rounds.h"
 #include "groundglass/serve/api.h"
 #include "groundglass/serve/http_error.h"
@@ -63,7 +62,7 @@ void create_training(Api& api, Call& call) {
   job.order = {{"round", round},
                {"studies", studies},
                {"model", model_word(api, "model", text_of(body, "model", 100))},
-               {"epochs", FineTuning().epochs}};
+               {"epochs", kFineTuningEpochs}};
   if (body.contains("epochs") && !body["epochs"].is_null()) {
     job.order["epochs"] = number_of(body, "epochs");
     if (job.order["epochs"] > kMostEpochs) {

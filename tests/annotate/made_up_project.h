@@ -1,7 +1,9 @@
 #pragma once
 
 #include "groundglass/annotate/cases.h"
+#include "groundglass/annotate/final_masks.h"
 #include "groundglass/annotate/panels.h"
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/annotate/propose.h"
 #include "groundglass/core/csv.h"
 #include "groundglass/core/files.h"

@@ -33,6 +33,22 @@ TEST_F(FirstStage, HandsTheLimitOnToTheProgramBehindIt) {
             "1000: models --json\n");
 }
 
+TEST_F(FirstStage, ServesWithAProgramWithoutLibTorch) {
+  const auto needed =
+      run("ldd $(dirname $(command -v groundglass))/../libexec/groundglass-serve").out;
+  for (const char* library : {"torch", "libc10", "blas", "opencv", "ITK", "hdf5"}) {
+    EXPECT_EQ(needed.find(library), std::string::npos) << needed;
+  }
+  run("mkdir bin libexec && cp $(command -v groundglass) bin/ && "
+      "echo '#!/bin/sh\necho \"here: $*\"' > libexec/groundglass-serve && "
+      "chmod +x libexec/groundglass-serve");
+  EXPECT_EQ(run("bin/groundglass serve there --port 0").out, "here: serve there --port 0\n");
+  EXPECT_TRUE(says(run("bin/groundglass serve --port x", 2).err, {"error: ", "--port"}));
+  EXPECT_TRUE(says(
+      run("$(dirname $(command -v groundglass))/../libexec/groundglass-program serve w", 2).err,
+      {"error: serve: is done by groundglass-serve", "call `groundglass serve`"}));
+}
+
 TEST_F(FirstStage, LeavesWhatTheUserHasSet) {
   const auto count = spinning("GOMP_SPINCOUNT=77");
   EXPECT_EQ(count["openmp_spin_count"], "77");

@@ -267,6 +267,32 @@ TEST_F(Serve, TakesPicturesAndArchivesFromCurl) {
   api.post("/studies/" + id + "/jobs", {{"kind", "predict"}, {"model", "../x"}}, 400);
 }
 
+/// Of all pages that a process holds, what is shared with others included.
+double resident_mb(pid_t process) {
+  std::ifstream in("/proc/" + std::to_string(process) + "/smaps_rollup");
+  for (std::string word; in >> word;) {
+    double kib = 0;
+    if (word == "Rss:" && in >> kib) return kib * 1024 / 1e6;
+  }
+  return 0;
+}
+
+TEST_F(Serve, TakesLittleMemoryWhileNobodyUsesIt) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer keeps memory of its own";
+#endif
+  Program program(folder / "w");
+  Api api(program);
+  const double begun = resident_mb(program.process());
+  small_study(api);
+  for (int i = 0; i < 50; ++i) api.get("/studies");
+  const double used = resident_mb(program.process());
+  std::cout << "resident: " << begun << " MB, after a study " << used << " MB\n";
+  EXPECT_GT(begun, 1);
+  EXPECT_LT(begun, 60);
+  EXPECT_LT(used, 60);
+}
+
 TEST_F(Serve, RefusesInOneLine) {
   const Outcome outcome = run_shell("groundglass serve w --listen 0.0.0.0", folder.path());
   EXPECT_EQ(outcome.code, 2);

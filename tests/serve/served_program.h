@@ -61,6 +61,7 @@ class Program {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
 
+  pid_t process() const { return process_; }
   const std::string& address() const { return address_; }
   int port() const { return std::stoi(address_.substr(17)); }
   std::string token() const { return address_.substr(address_.find('=') + 1); }

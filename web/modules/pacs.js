@@ -23,10 +23,13 @@ export async function sendToPacs({ study, ...order }) {
   say(done.notes.at(-1) ?? `sent to ${order.to}`);
 }
 
-/** @param {{from: string, study_uid: string | null, accession: string | null}} order */
+/**
+ * @param {{from: string, study_uid: string | null, accession: string | null}} order
+ * @returns {Promise<string>} the study, once it is imported
+ */
 export async function fetchFromPacs(order) {
   const job = await send("POST", "/fetches", order);
   say(`fetching from ${order.from}`, "working");
-  await finished(job.id);
-  say(`fetched from ${order.from}`);
+  const { study } = await finished(job.id);
+  return study ?? job.study;
 }

@@ -164,10 +164,13 @@ function listen() {
   byId("try-dicom", HTMLButtonElement).onclick = () => tryPhantom("dicom");
   byId("try-xray", HTMLButtonElement).onclick = () => tryPhantom("xray");
   byId("training-set", HTMLButtonElement).onclick = exportAll;
-  byId("fetch", HTMLButtonElement).onclick = () => attempt(() => fetchFromPacs({
-    from: byId("fetch-from", HTMLSelectElement).value, study_uid: byId("fetch-uid", HTMLInputElement).value.trim() || null,
-    accession: byId("fetch-accession", HTMLInputElement).value.trim() || null,
-  }));
+  byId("fetch-form", HTMLFormElement).onsubmit = (event) => {
+    event.preventDefault();
+    attempt(async () => segmentAndOpen(await fetchFromPacs({
+      from: byId("fetch-from", HTMLSelectElement).value, study_uid: byId("fetch-uid", HTMLInputElement).value.trim() || null,
+      accession: byId("fetch-accession", HTMLInputElement).value.trim() || null,
+    }), null));
+  };
   byId("train", HTMLButtonElement).onclick = () => train({
     studies: [], model: byId("train-model", HTMLSelectElement).value, epochs: Number(byId("train-epochs", HTMLInputElement).value),
   });

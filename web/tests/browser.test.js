@@ -9,11 +9,12 @@ import { fileURLToPath } from "node:url";
 
 import { trainAndProposeAgain } from "./networks.js";
 import { checkOrientations } from "./orientations.js";
+import { fetchAndSend } from "./pacs.js";
 import { surviveAKill } from "./reconnect.js";
 import { voxelMl } from "../modules/measures.js";
 import { readNifti } from "../modules/nifti.js";
 import {
-  folder, namelessControls, painted, ready, removeFolder, run, shownNumber, startBrowser, startServer, visitor, wordsOf, workspace,
+  endServers, folder, namelessControls, painted, ready, removeFolder, run, shownNumber, startBrowser, startServer, visitor, wordsOf, workspace,
 } from "./desk.js";
 
 /** @type {Awaited<ReturnType<typeof startServer>>} */
@@ -64,7 +65,7 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  server?.child.kill("SIGTERM");
+  await endServers();
   if (process.env.KEEP_FOLDER) cpSync(folder, process.env.KEEP_FOLDER, { recursive: true });
   removeFolder();
 });
@@ -173,7 +174,7 @@ test("what was drawn comes back after the browser has died", async () => {
   await page.locator('canvas[data-plane="axial"]').focus();
   await page.keyboard.press(" ");
   const erased = await shownNumber(page, "ml");
-  await page.waitForFunction(() => document.getElementById("draft-state")?.textContent?.startsWith("Draft kept"), null, { timeout: 10000 });
+  await page.waitForFunction(() => document.getElementById("draft-state")?.textContent?.startsWith("Draft kept"), null, { timeout: 60000 });
   await page.close();
   await anna.page.reload();
   await anna.page.waitForSelector("#draft-found:not([hidden])");
@@ -257,7 +258,7 @@ test("Grad-CAM is a layer of the slices that are asked for", async () => {
 test("lungs and infection are drawn in space", async () => {
   const { page } = anna;
   await page.keyboard.press("3");
-  await page.waitForSelector("canvas.space[data-spacing]", { timeout: 30000 });
+  await page.waitForSelector("canvas.space[data-spacing]", { timeout: 60000 });
   assert.equal(await page.locator("#status").innerText(), "");
   const picture = await page.locator("canvas.space").screenshot();
   assert.ok(picture.length > 3000, `${picture.length} bytes: the picture in space looks empty`);
@@ -394,6 +395,8 @@ test("a training is followed by its curves, folds and worst images", async () =>
 test("a network is trained on a round, and proposes in the next", () => trainAndProposeAgain(anna.page, anna.origin));
 
 test("left and right, front and head are right however a volume is stored", () => checkOrientations(anna.page, anna.origin));
+
+test("a study is fetched from a PACS, and its corrected mask sent back", () => fetchAndSend(browser, compareText));
 
 test("a server that is killed under an open page loses no stroke", async () => {
   server = await surviveAKill(server, anna, study);

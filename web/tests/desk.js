@@ -10,6 +10,9 @@ export const program = process.env.GROUNDGLASS_BINARY ?? "groundglass";
 export const folder = mkdtempSync(join(tmpdir(), "groundglass-browser-"));
 export const workspace = join(folder, "workspace");
 
+/** Servers that were started, to be ended even where a test fails in between. @type {import("node:child_process").ChildProcess[]} */
+const servers = [];
+
 /**
  * Runs the program and gives its output.
  * @param {...string} words
@@ -23,9 +26,12 @@ export function run(...words) {
 /**
  * Starts `serve` and waits for the address that it prints.
  * @param {string} [port]
+ * @param {string} [where] its workspace
+ * @param {string[]} [more] options
  */
-export async function startServer(port = "0") {
-  const child = spawn(program, ["serve", workspace, "--port", port], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+export async function startServer(port = "0", where = workspace, more = []) {
+  const child = spawn(program, ["serve", where, "--port", port, ...more], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  servers.push(child);
   const address = await new Promise((resolve, reject) => {
     let said = "";
     const hear = (bytes) => {
@@ -36,7 +42,7 @@ export async function startServer(port = "0") {
     child.stdout.on("data", hear);
     child.stderr.on("data", hear);
     child.on("exit", (code) => reject(new Error(`serve ended with ${code}: ${said}`)));
-    setTimeout(() => reject(new Error(`serve printed no address: ${said}`)), 30000).unref();
+    setTimeout(() => reject(new Error(`serve printed no address: ${said}`)), 120000).unref();
   });
   return { child, address };
 }
@@ -55,6 +61,7 @@ export function startBrowser() {
  */
 export async function visitor(browser, address) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, acceptDownloads: true });
+  context.setDefaultTimeout(120000);  // on a machine that does other things at the same time
   /** @type {string[]} */
   const complaints = [];
   const origin = new URL(address).origin;
@@ -119,6 +126,14 @@ export function namelessControls(page) {
     const name = element.getAttribute("aria-label") || picture || element.textContent.trim() || labels.map((label) => label.textContent.trim()).join("");
     return !name;
   }).map((element) => element.outerHTML));
+}
+
+/** Ends all servers and waits for it. */
+export function endServers() {
+  return Promise.all(servers.filter((child) => child.exitCode === null && child.signalCode === null).map((child) => new Promise((resolve) => {
+    child.on("exit", resolve);
+    child.kill("SIGTERM");
+  })));
 }
 
 export function removeFolder() {
