@@ -10,6 +10,7 @@
 #include "groundglass/core/process.h"
 #include "groundglass/distributed/bf16_sums.h"
 #include "groundglass/distributed/c10d.h"
+#include "groundglass/distributed/exchange.h"
 #include "groundglass/distributed/meeting_notes.h"
 #include "groundglass/distributed/own_address.h"
 #include "groundglass/distributed/team.h"
@@ -103,6 +104,7 @@ class TorchTeam final : public Team {
       device_ = listening_device(world);
       sums_ = gloo_group("sums");
       gradients_ = gloo_group("gradients");
+      exchange_ = std::make_unique<Exchange>(sums_);
     } catch (const Error&) {
       abandon();
       throw;
@@ -129,6 +131,13 @@ class TorchTeam final : public Team {
     note(what, tensor);
     guarded(what, [&] {
       auto dense = tensor.is_contiguous() ? tensor : tensor.contiguous();
+      if (exchange_->takes(dense)) {
+        const auto all = exchange_->of_all(dense);
+        auto sum = all[0].clone();
+        for (size_t r = 1; r < all.size(); ++r) sum.add_(all[r]);
+        tensor.copy_(sum);
+        return;
+      }
       std::vector<at::Tensor> list = {dense};
       all_reduce(list, Use::sums)->wait();
       if (!dense.is_same(tensor)) tensor.copy_(dense);
@@ -157,6 +166,10 @@ class TorchTeam final : public Team {
     torch::Tensor all;
     guarded(what, [&] {
       std::vector<at::Tensor> in = {mine.contiguous()};
+      if (exchange_->takes(in[0])) {
+        all = torch::stack(exchange_->of_all(in[0]));
+        return;
+      }
       std::vector<std::vector<at::Tensor> > out(1);
       for (int64_t r = 0; r < size(); ++r) out[0].push_back(torch::empty_like(in[0]));
 #ifdef USE_C10D_NCCL
@@ -357,6 +370,7 @@ class TorchTeam final : public Team {
   MeetingNotes notes_;
   std::shared_ptr< ::gloo::transport::Device> device_;
   GlooGroup sums_, gradients_;
+  std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Bf16Sums> bf16_sums_;  ///< once there is one to begin
 #ifdef USE_C10D_NCCL
   NcclGroup nccl_sums_, nccl_gradients_;

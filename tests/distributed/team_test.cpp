@@ -36,6 +36,30 @@ TEST(Team, AddsGathersAndShares) {
   }
 }
 
+// Small sums go from rank to rank directly, large ones around a ring; nothing may mix them up.
+TEST(Team, AddsSmallAndLargeTensorsOfEachKindInTurns) {
+  for (const int64_t size : {2, 4}) {
+    on_ranks(size, [&](Team& ranks) {
+      const auto mine = static_cast<double>(ranks.rank());
+      const double sum = static_cast<double>(size * (size - 1)) / 2;
+      for (int64_t step = 0; step < 50; ++step) {
+        for (const int64_t n : {1, 1000, 2048, 2049, 5000}) {
+          auto x = torch::full({n}, mine + static_cast<double>(step), torch::kFloat64);
+          ranks.sum(x, "a test");
+          EXPECT_TRUE(torch::equal(
+              x, torch::full({n}, sum + static_cast<double>(size * step), torch::kFloat64)));
+        }
+        const auto all = ranks.gather(torch::full({2, 3}, ranks.rank(), torch::kInt64), "a test");
+        EXPECT_EQ(all.sizes(), (std::vector<int64_t>{size, 2, 3}));
+        EXPECT_EQ(all.select(1, 1).select(1, 2).sum().item<int64_t>(), size * (size - 1) / 2);
+        auto one = torch::ones({}, torch::kFloat32);  // no dimensions
+        ranks.sum(one, "a test");
+        EXPECT_EQ(one.item<double>(), size);
+      }
+    });
+  }
+}
+
 TEST(Team, StopsTogetherOnASignalThatOneRankHasSeen) {
   on_ranks(3, [](Team& ranks) {
     EXPECT_EQ(ranks.agreed_stop(0), 0);

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "groundglass/distributed/c10d.h"
+
+#ifdef GROUNDGLASS_GLOO
+
+#include <torch/types.h>
+
+namespace groundglass {
+
+/// Hands few numbers from every rank to every rank, as global batch norm does in each layer. What
+/// such messages cost is the handing from thread to thread: a sum or gather of Gloo's passes
+/// through its worker threads, and a message to a rank that does not wait for it yet takes a round
+/// trip. Here ranks send directly, and what is to be received next is waited for all the time, so
+/// that the rank that comes last finds everything there.
+class Exchange {
+ public:
+  using Group = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
+
+  static constexpr int64_t kMostRanks = 8;  ///< more are better served by a ring
+  static constexpr int64_t kMostBytes = 16384;
+
+  /// Nothing else sends from rank to rank in this group.
+  explicit Exchange(Group group);
+
+  /// True for CPU tensors that are small enough, in a small enough world.
+  bool takes(const torch::Tensor& numbers) const;
+
+  /// The tensors of all ranks, by rank; of one shape and kind, which is not checked here. Throws
+  /// std::exception where a rank is lost.
+  std::vector<torch::Tensor> of_all(const torch::Tensor& mine);
+
+ private:
+  using Work = decltype(std::declval<c10d::ProcessGroupGloo&>().recv(
+      std::declval<std::vector<at::Tensor>&>(), 0, 0));
+  /// What is received from each rank, by rank; nothing from this one.
+  struct Received {
+    std::vector<torch::Tensor> bytes;
+    std::vector<Work> pending;
+  };
+  void expect(Received& received, int64_t number);
+
+  Group group_;
+  int64_t number_ = 0;  ///< of the next exchange
+  torch::Tensor sent_;
+  std::array<Received, 2> received_;  ///< of even and of odd exchanges
+};
+
+}  // namespace groundglass
+
+#endif
