@@ -358,6 +358,7 @@ class TorchTeam final : public Team {
     (void)sums_.release();
     (void)gradients_.release();
     if (bf16_sums_) bf16_sums_->abandon();
+    (void)exchange_.release();  // it waits for messages, which may come as long as a group lives
 #ifdef USE_C10D_NCCL
     (void)nccl_sums_.release();
     (void)nccl_gradients_.release();
