@@ -1,5 +1,6 @@
 #include "groundglass/annotate/store.h"
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <map>
@@ -10,6 +11,7 @@
 #include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/number_text.h"
 #include "groundglass/core/text.h"
 
 namespace groundglass {
@@ -75,6 +77,14 @@ void check_networks(const std::vector<std::string>& networks) {
   }
 }
 
+int64_t classes_noted(const std::string& value, const fs::path& store) {
+  const double number = number_in(value).value_or(0);
+  const auto classes = static_cast<int64_t>(std::clamp(number, 0.0, 65.0));
+  if (classes >= 2 && classes <= 64 && static_cast<double>(classes) == number) return classes;
+  fail(ErrorKind::data, store.string() + ": its note 'classes' is " + in_quotes(value) +
+                            ", expected a whole number from 2 to 64; the project is damaged");
+}
+
 }  // namespace
 
 bool Choice::same_as(const Choice& o) const {
@@ -136,7 +146,7 @@ void AnnotationStore::load() {
     if (name == "source") notes_.source = value;
     if (name == "mask") notes_.data.mask = value;
     if (name == "labels") notes_.data.labels = value_of<MaskLabels>("data", "labels", value);
-    if (name == "classes") notes_.data.classes = std::stoll(value);
+    if (name == "classes") notes_.data.classes = classes_noted(value, store_path(project_));
   });
   database_->each(
       "SELECT id, name, file, study, patient, domain, image, manual, height, width "

@@ -8,6 +8,7 @@
 #include "groundglass/core/shared_files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/infer/graph/torchscript_file.h"
+#include "groundglass/runs/noted_numbers.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -49,9 +50,7 @@ TrainedModel read_exported(const fs::path& path) {
   }
   TrainedModel trained;
   trained.recipe = parse_recipe(note("recipe"), path.string() + " (recipe)");
-  trained.threshold = std::stod(note("threshold"));
-  if (!note("temperature").empty()) trained.temperature = std::stod(note("temperature"));
-  if (!note("image_cutoff").empty()) trained.image_cutoff = std::stod(note("image_cutoff"));
+  take_numbers(trained, file.notes, path);
   trained.model = TorchScriptModel::exported(file, path);
   trained.weights_sha256 = sha256_of_file(path);
   trained.path = path;

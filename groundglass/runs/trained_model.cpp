@@ -2,8 +2,10 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/number_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/runs/noted_numbers.h"
 #include "groundglass/runs/run_folder.h"
 #include "groundglass/train/weights.h"
 
@@ -27,7 +29,27 @@ std::map<std::string, torch::Tensor> widened(std::map<std::string, torch::Tensor
                           : "; choose one of " + listed(folds)));
 }
 
+/// A note as a number from 0 to `most`; nothing if it is not there.
+std::optional<double> number_noted(const WeightsNotes& notes, const std::string& key, double most,
+                                   const fs::path& file) {
+  const auto found = notes.find(key);
+  const bool may_be_empty = key != "threshold";
+  if (found == notes.end() || (found->second.empty() && may_be_empty)) return std::nullopt;
+  const auto number = number_in(found->second);
+  if (number && *number >= 0 && *number <= most) return number;
+  fail(ErrorKind::checkpoint, file.string() + ": its note " + in_quotes(key) + " is " +
+                                  in_quotes(found->second) + ", expected a number from 0 to " +
+                                  shortest(most) + "; export or train the network again");
+}
+
 }  // namespace
+
+void take_numbers(TrainedModel& trained, const WeightsNotes& notes, const fs::path& file) {
+  constexpr double kHottest = 1e6;
+  trained.threshold = number_noted(notes, "threshold", 1, file).value_or(trained.threshold);
+  trained.temperature = number_noted(notes, "temperature", kHottest, file).value_or(1);
+  trained.image_cutoff = number_noted(notes, "image_cutoff", 1, file);
+}
 
 TrainedModel load_trained_model(const fs::path& run_or_file) {
   const fs::path file = weights_file(run_or_file);
@@ -44,14 +66,9 @@ TrainedModel load_trained_model(const fs::path& run_or_file) {
   TrainedModel trained;
   trained.name = run_or_file.string();
   trained.recipe = parse_recipe(note("recipe"), file.string() + " (recipe)");
-  trained.threshold = std::stod(note("threshold"));
+  note("threshold");
+  take_numbers(trained, archive.metadata, file);
   trained.path = run_or_file;
-  if (archive.metadata.count("temperature") > 0) {
-    trained.temperature = std::stod(note("temperature"));
-  }
-  if (archive.metadata.count("image_cutoff") > 0) {
-    trained.image_cutoff = std::stod(note("image_cutoff"));
-  }
   if (archive.metadata.count("typicality") > 0) {
     trained.typicality = Typicality::from_json(note("typicality"), file.string());
   }

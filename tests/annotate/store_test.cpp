@@ -57,6 +57,18 @@ TEST(Database, TakesBackWhatWasNotCommitted) {
   EXPECT_EQ(database.number("SELECT count(*) FROM t"), 1);
 }
 
+TEST(AnnotationStore, RefusesANumberOfClassesThatIsNone) {
+  MadeUpProject made;
+  const fs::path project = made.store.project();
+  for (const char* classes : {"", "many", "2.5", "1", "2 and more", "1e300"}) {
+    Database(project / "annotation.sqlite", Database::Opening::existing)
+        .run("UPDATE notes SET value = ? WHERE name = 'classes'", {classes});
+    EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { AnnotationStore store(project); }),
+                     {"annotation.sqlite: its note 'classes' is '", classes,
+                      "expected a whole number from 2 to 64"}));
+  }
+}
+
 TEST(AnnotationStore, KeepsHowUndecidedANetworkWas) {
   MadeUpProject made;  // as programs leave it that did not keep it
   for (const auto& p : made.store.proposals(made.round.id)) EXPECT_FALSE(p.entropy);

@@ -4,6 +4,7 @@
 
 #include "groundglass/core/files.h"
 #include "groundglass/io/safetensors.h"
+#include "groundglass/runs/run_folder.h"
 #include "groundglass/runs/trained_model.h"
 #include "groundglass/train/weights.h"
 #include "tests/complaint.h"
@@ -66,6 +67,22 @@ class CombinedRun : public testing::Test {
     return PreparedSet(folder / "set.ggset");
   }();
 };
+
+TEST_F(CombinedRun, IsNotMadeOfWeightsWhoseNotesHoldNoNumbers) {
+  train("a", {});
+  const fs::path file = weights_file(folder / "a");
+  const auto refused = [&](const char* key, const char* value) {
+    change_weights_notes(file, {{"threshold", "0.5"}, {"temperature", ""}});
+    change_weights_notes(file, {{key, value}});
+    return complaint(ErrorKind::checkpoint, [&] { load_trained_model(folder / "a"); });
+  };
+  EXPECT_TRUE(says(refused("threshold", "0,5"),
+                   {"weights.safetensors: its note 'threshold' is '0,5'", "from 0 to 1;"}));
+  EXPECT_TRUE(says(refused("threshold", ""), {"'threshold' is ''"}));
+  EXPECT_TRUE(says(refused("threshold", "1.5"), {"'threshold' is '1.5'"}));
+  EXPECT_TRUE(says(refused("temperature", "2 K"), {"'temperature' is '2 K'"}));
+  EXPECT_TRUE(says(refused("image_cutoff", "nan"), {"'image_cutoff' is 'nan'"}));
+}
 
 TEST_F(CombinedRun, IsTheMeanOfRunsThatDifferInSeedAndSideOutputs) {
   train("a", {});
