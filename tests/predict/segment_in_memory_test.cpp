@@ -1,5 +1,6 @@
 #include "groundglass/predict/segment_in_memory.h"
 
+#include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -9,6 +10,7 @@
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/predict.h"
+#include "groundglass/preprocess/axial_source.h"
 #include "tests/complaint.h"
 #include "tests/predict/bright_is_lesion.h"
 #include "tests/scratch_folder.h"
@@ -74,6 +76,38 @@ TEST(SegmentInMemory, GivesTheMaskThatPredictWritesOnEveryGrid) {
     volume.geometry.direction = direction;
     write_volume(folder / "v.nii.gz", volume);
     expect_same_answer(folder / "v.nii.gz", 64);
+  }
+}
+
+TEST(AxialSource, TellsWhereEachVoxelOfATurnedVolumeLies) {
+  const ScratchFolder folder;
+  Volume volume{torch::arange(0, 3 * 4 * 5, torch::kInt16).view({3, 4, 5}), {}, Units::hu, 255, {}};
+  volume.geometry.spacing_mm = {0.8, 0.9, 2.5};
+  volume.geometry.origin_mm = {7, -20, 31};
+  const std::array<std::array<double, 9>, 3> directions = {{
+      {-1, 0, 0, 0, -1, 0, 0, 0, 1},  // the usual NIfTI
+      {0, 0, 1, 0, -1, 0, 1, 0, 0},   // sagittal slices, a flip
+      {1, 0, 0, 0, 0, 1, 0, -1, 0},   // coronal slices
+  }};
+  for (const auto& direction : directions) {
+    volume.geometry.direction = direction;
+    write_volume(folder / "v.nii.gz", volume);
+    AxialSource source(folder / "v.nii.gz", UnitsAsked::hu);
+    const Geometry upright = source.geometry();
+    for (int64_t k = 0; k < source.depth(); ++k) {
+      const auto slice = source.read(k).pixels[0].contiguous();
+      for (int64_t j = 0; j < slice.size(0); ++j) {
+        for (int64_t i = 0; i < slice.size(1); ++i) {
+          const auto at = static_cast<int64_t>(std::lround(slice[j][i].item<double>()));
+          const auto stored = to_patient_mm(
+              volume.geometry, {static_cast<double>(at % 5), static_cast<double>(at / 5 % 4),
+                                static_cast<double>(at / 20)});
+          const auto shown = to_patient_mm(
+              upright, {static_cast<double>(i), static_cast<double>(j), static_cast<double>(k)});
+          for (size_t axis = 0; axis < 3; ++axis) ASSERT_NEAR(shown[axis], stored[axis], 1e-4);
+        }
+      }
+    }
   }
 }
 

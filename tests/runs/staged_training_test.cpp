@@ -7,6 +7,7 @@
 #include "groundglass/preprocess/normalise.h"
 #include "groundglass/runs/staged_training.h"
 #include "groundglass/runs/trained_model.h"
+#include "groundglass/train/norm_statistics.h"
 #include "groundglass/train/weights.h"
 #include "tests/complaint.h"
 #include "tests/scratch_folder.h"
@@ -100,6 +101,35 @@ TEST_F(StagedTraining, JoinsTwoRunsInOneNetworkThatScoresAlike) {
   }
   EXPECT_EQ(read_fold_scores(folder / "run/lung/test.json").best_epoch <= 3, true);
   EXPECT_EQ(load_trained_model(folder / "run/lung").recipe.train.epochs, 3);
+}
+
+TEST_F(StagedTraining, ReEstimatesTheNormsOfTheSecondNetworkOnItsOwnImages) {
+  recipe = parse_recipe(kStagedRecipe, "r.toml", {"train.norm_statistics=re-estimated"});
+  train(folder / "run");
+  const PreparedSet set(folder / "set.ggset"), gated(folder / "run/gated.ggset");
+  const Split split = make_splits(set.rows(), recipe.split, 0).front();
+  // No norm comes before the first one: what it sees depends on no order of the images.
+  std::string first;
+  const auto mean_over = [&](const PreparedSet& images) {
+    const TrainedModel stage = load_trained_model(folder / "run/infection");
+    NormPass pass;
+    pass.loader.batch_size = 4;
+    pass.loader.normalise = stage.recipe.preprocess.normalise;
+    reestimate_norms(
+        *stage.model, [&](const torch::Tensor& x) { return stage.model->forward(x).logits; },
+        images, split.train, pass);
+    for (const auto& buffer : stage.model->named_buffers()) {
+      if (!buffer.key().ends_with("running_mean")) continue;
+      first = buffer.key();
+      return buffer.value().clone();
+    }
+    return torch::Tensor();
+  };
+  const auto exact = mean_over(gated), of_whole_images = mean_over(set);
+  const TrainedModel whole = load_trained_model(folder / "run");
+  const auto kept = named_weights(*whole.model).at("infection." + first);
+  EXPECT_TRUE(kept.allclose(exact, 1e-4, 1e-5)) << kept << exact;
+  EXPECT_FALSE(kept.allclose(of_whole_images, 1e-4, 1e-5)) << kept;
 }
 
 TEST_F(StagedTraining, CutsAwayWhatTheFirstNetworkLeavesOut) {
