@@ -15,7 +15,7 @@ export function frame(page) {
     ["rounds", "/round.html", "Annotation"], ["runs", "/runs.html", "Trainings"],
   ]);
   const theme = make("select", { "aria-label": "Colours of the page", onchange: () => setTheme(theme.value) },
-    ...themes.map((name) => make("option", { value: name }, { system: "as the system", light: "light", dark: "dark" }[name])));
+    ...themes.map((name) => make("option", { value: name }, { system: "system colours", light: "light", dark: "dark" }[name])));
   theme.value = localStorage.getItem("groundglass theme") ?? "system";
   setTheme(theme.value);
   fill(byId("header", HTMLElement),

@@ -4,6 +4,7 @@ import { finished, getJson, jobFileUrl, send } from "../modules/api.js";
 import { follow } from "../modules/connection.js";
 import { bytesText, byId, download, fill, make, timeText } from "../modules/dom.js";
 import { attempt, footer, frame, say } from "../modules/frame.js";
+import { jobWord } from "../modules/job_words.js";
 import { listNetworkJobs, offerModels, train } from "../modules/network_jobs.js";
 import { fetchFromPacs, offerDestinations } from "../modules/pacs.js";
 import { thumbnail } from "../modules/study_image.js";
@@ -68,7 +69,7 @@ function stateText(study) {
   const job = jobs.get(study.id);
   if (job && (job.state === "running" || job.state === "queued")) {
     const share = job.total > 0 ? ` ${Math.round((100 * job.done) / job.total)} %` : "";
-    return `${job.kind}: ${job.state}${share}`;
+    return `${jobWord(job.kind)}: ${job.state}${share}`;
   }
   if (study.state === "failed") return `failed: ${study.problem ?? ""}`;
   if (study.state !== "ready") return study.state;
@@ -191,7 +192,7 @@ attempt(async () => {
   await read();
   await offerDestinations(byId("fetch-from", HTMLSelectElement), byId("fetch-section", HTMLElement));
   limits = (await footer()).limits;
-  byId("limits", HTMLElement).textContent = `At most ${bytesText(limits.upload_bytes)} and ${limits.files} files.`;
+  byId("limits", HTMLElement).textContent = `At most ${bytesText(limits.upload_bytes)} and ${limits.files.toLocaleString("en")} files.`;
   follow({
     study: (study) => { studies.set(study.id, study); show(); },
     gone: ({ id }) => { studies.delete(id); show(); },

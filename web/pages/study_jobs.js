@@ -3,6 +3,7 @@
 import { getJson, send } from "../modules/api.js";
 import { byId, durationText } from "../modules/dom.js";
 import { attempt, say } from "../modules/frame.js";
+import { jobWord } from "../modules/job_words.js";
 import { readLabels } from "../modules/study_image.js";
 import { showMask } from "./study_layers.js";
 import { openGradCam, openStudy, openVersion } from "./study_open.js";
@@ -20,24 +21,31 @@ export async function onJob(job) {
   const running = job.state === "running" || job.state === "queued";
   byId("job", HTMLElement).hidden = !running;
   const left = job.eta_s === null ? "" : `, ${durationText(job.eta_s)} left`;
-  byId("job-text", HTMLElement).textContent = `${job.kind}: ${job.state} ${job.what}${left}`;
+  byId("job-text", HTMLElement).textContent = `${jobWord(job.kind)}: ${job.state} ${job.what}${left}`;
   const bar = byId("job-progress", HTMLProgressElement);
   if (job.total > 0) [bar.max, bar.value] = [job.total, job.done];
   else bar.removeAttribute("value");
   byId("job-cancel", HTMLButtonElement).onclick = () => attempt(() => send("DELETE", `/jobs/${job.id}`));
   byId("segment", HTMLButtonElement).disabled = running && job.kind === "predict";
-  if (job.state === "failed") say(`error: ${job.error?.error ?? `${job.kind} failed`}`, "wrong");
+  if (job.state === "cancelled") say(`${jobWord(job.kind)}: cancelled`);
+  if (job.state === "failed") say(`error: ${job.error?.error ?? `${jobWord(job.kind)} failed`}`, "wrong");
   if (job.partial && job.partial.image === state.image?.id && running) await attempt(() => showPartial(job));
   if (job.state !== "done" || !state.image) return;
   if (job.kind === "import") await attempt(openStudy);
   if (job.kind === "explain" && job.image === state.image.id && job.version === state.detail?.version) {
-    await attempt(() => openGradCam({ show: true }));
+    await attempt(async () => {
+      await openGradCam({ show: true });
+      say("");
+    });
   }
   if (job.kind === "predict") {
     await attempt(async () => {
       state.versions = await getJson(`${thePath()}/versions`);
       if (state.desk?.editor) say("a new version is there; it is in the list when you have saved or discarded");
-      else await openVersion(state.versions.at(-1)?.version ?? null);
+      else {
+        say("");
+        await openVersion(state.versions.at(-1)?.version ?? null);
+      }
     });
   }
 }
@@ -69,7 +77,7 @@ export function startJob(kind) {
         image: state.image?.id, version, voxel: state.image?.kind === "volume" ? state.viewer?.scene.cross : null,
       } : {}),
     });
-    say(`${kind} is queued`);
+    say(`${jobWord(kind)}: queued`, "working");
     await onJob(job);
   });
 }

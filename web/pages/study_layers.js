@@ -42,7 +42,7 @@ export function showAmount() {
     note = "counted here; the program's measures follow";
   }
   const output = byId("ml", HTMLElement);
-  output.textContent = amount === null ? "–" : amount.ml === null ? `${amount.voxels} px` : mlText(amount.ml);
+  output.textContent = amount === null ? "–" : amount.ml === null ? `${amount.voxels} pixels` : mlText(amount.ml);
   output.dataset.value = String(amount?.ml ?? amount?.voxels ?? "");
   const share = byId("share", HTMLElement);
   share.textContent = amount === null || amount.share === null ? "" : percentText(amount.share);
@@ -86,6 +86,9 @@ export function showPanels() {
   ]);
   showLesions(byId("lesions", HTMLElement), detail, jumpTo);
   showMeasures(byId("measures", HTMLElement), detail);
+  const isPicture = image?.kind === "picture";
+  byId("gradcam", HTMLElement).textContent = isPicture ? "of this image" : "of this slice";
+  byId("gradcam-of", HTMLElement).textContent = isPicture ? "Image, mask and map" : "The slice that was asked for last";
   const hasMap = Boolean(detail?.has.includes("gradcam"));
   const picture = byId("gradcam-picture", HTMLImageElement);
   byId("gradcam-figure", HTMLElement).hidden = !hasMap;
@@ -127,8 +130,9 @@ export function showCamNote() {
     return;
   }
   const shown = slices.slice(0, 8).map((slice) => slice + 1).join(", ");
-  byId("cam-note", HTMLElement).textContent = slices.length === 0 ? ""
-    : `There is one of axial slice${slices.length > 1 ? "s" : ""} ${shown}${slices.length > 8 ? ", .." : ""}. The mask covers it: show the mask as outline.`;
+  const covered = "The mask covers it: show the mask as outline.";
+  byId("cam-note", HTMLElement).textContent = !cam ? "" : slices.length === 0 ? covered
+    : `There is one of axial slice${slices.length > 1 ? "s" : ""} ${shown}${slices.length > 8 ? ", .." : ""}. ${covered}`;
 }
 
 /** @param {import("../modules/api.js").Lesion} lesion */

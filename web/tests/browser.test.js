@@ -11,6 +11,7 @@ import { trainAndProposeAgain } from "./networks.js";
 import { checkOrientations } from "./orientations.js";
 import { fetchAndSend } from "./pacs.js";
 import { surviveAKill } from "./reconnect.js";
+import { explainAnXray } from "./xray.js";
 import { voxelMl } from "../modules/measures.js";
 import { readNifti } from "../modules/nifti.js";
 import {
@@ -174,7 +175,7 @@ test("what was drawn comes back after the browser has died", async () => {
   await page.locator('canvas[data-plane="axial"]').focus();
   await page.keyboard.press(" ");
   const erased = await shownNumber(page, "ml");
-  await page.waitForFunction(() => document.getElementById("draft-state")?.textContent?.startsWith("Draft kept"), null, { timeout: 60000 });
+  await page.waitForFunction(() => document.getElementById("draft-state")?.textContent?.startsWith("Draft kept"), null, { timeout: 180000 });
   await page.close();
   await anna.page.reload();
   await anna.page.waitForSelector("#draft-found:not([hidden])");
@@ -242,7 +243,7 @@ test("Grad-CAM is a layer of the slices that are asked for", async () => {
   await ready(page, 1);
   await page.selectOption("#mask-style", "outline");
   await page.click("#gradcam");
-  await page.waitForSelector('body[data-explained="1"]', { timeout: 60000 });
+  await page.waitForSelector('body[data-explained="1"]', { timeout: 180000 });
   assert.ok(await page.locator("#cam-shown").isChecked());
   assert.match(await page.locator("#cam-note").innerText(), /There is one of axial slice \d+\./);
   assert.match(await page.locator("#place").innerText(), /Grad-CAM \d\.\d\d/);
@@ -258,7 +259,7 @@ test("Grad-CAM is a layer of the slices that are asked for", async () => {
 test("lungs and infection are drawn in space", async () => {
   const { page } = anna;
   await page.keyboard.press("3");
-  await page.waitForSelector("canvas.space[data-spacing]", { timeout: 60000 });
+  await page.waitForSelector("canvas.space[data-spacing]", { timeout: 180000 });
   assert.equal(await page.locator("#status").innerText(), "");
   const picture = await page.locator("canvas.space").screenshot();
   assert.ok(picture.length > 3000, `${picture.length} bytes: the picture in space looks empty`);
@@ -279,13 +280,15 @@ test("a chest X-ray is a picture with window and inversion", async () => {
   await page.selectOption("#mask-style", "outline");
   const plain = await page.locator("canvas").screenshot();
   await page.click("#gradcam");
-  await page.waitForSelector('body[data-explained="1"]', { timeout: 60000 });
+  await page.waitForSelector('body[data-explained="1"]', { timeout: 180000 });
   await painted(page);
   // Where the network finds nothing in the phantom, nothing speaks for it, and the page says so.
   const empty = (await page.locator("#cam-note").innerText()).startsWith("The map is empty");
   assert.equal((await page.locator("canvas").screenshot()).equals(plain), empty);
   assert.match(await page.locator("#place").innerText(), /Grad-CAM \d\.\d\d/);
 });
+
+test("the Grad-CAM of a chest X-ray lies over the picture", () => explainAnXray(anna.page, anna.origin));
 
 test("two studies are compared, and scroll together", async () => {
   const { page, origin } = anna;

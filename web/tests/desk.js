@@ -87,7 +87,7 @@ export async function visitor(browser, address) {
  * @param {number} version
  */
 export async function ready(page, version) {
-  await page.waitForSelector(`body[data-ready="${version}"]`, { timeout: 60000 });
+  await page.waitForSelector(`body[data-ready="${version}"]`, { timeout: 180000 });
 }
 
 /**

@@ -22,7 +22,7 @@ export async function trainAndProposeAgain(page, origin) {
   for (const box of await page.locator("#propose-models input:checked").all()) await box.uncheck();
   await page.check('#propose-models input[value="run:tuned_proposals_1"]');
   await page.click("#propose");
-  await page.waitForFunction(() => document.getElementById("status")?.textContent === "proposals for 'proposals': done", null, { timeout: 60000 });
+  await page.waitForFunction(() => document.getElementById("status")?.textContent === "proposals for 'proposals': done", null, { timeout: 180000 });
   // By hand: the case that is left has an entropy.
   await page.fill("#annotator", "Anna");
   await page.selectOption("#order", "hand");

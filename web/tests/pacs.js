@@ -76,7 +76,7 @@ export async function fetchAndSend(browser, compareText) {
     const server = await startServer("0", join(folder, "with_pacs"), ["--site", join(folder, "site.toml")]);
     const { page, context, complaints } = await visitor(browser, server.address);
     const says = (/** @type {RegExp} */ words) => page.waitForFunction(
-      (source) => new RegExp(source).test(document.getElementById("status")?.textContent ?? ""), words.source, { timeout: 60000 });
+      (source) => new RegExp(source).test(document.getElementById("status")?.textContent ?? ""), words.source, { timeout: 180000 });
     await page.waitForSelector("#fetch-section:not([hidden])");
     await compareText("start_with_pacs", page);
     await page.click("#fetch");
@@ -87,7 +87,7 @@ export async function fetchAndSend(browser, compareText) {
     await shot(page, "pacs_refused");
     await page.fill("#fetch-accession", "A7");
     await page.click("#fetch");
-    await page.waitForURL(/study\.html/, { timeout: 60000 });
+    await page.waitForURL(/study\.html/, { timeout: 180000 });
     await ready(page, 1);
     assert.match(await page.locator("#title").innerText(), /From pacs/);
     await page.locator("#lesions button").first().click();

@@ -27,28 +27,28 @@ export async function surviveAKill(server, { page, context, origin }, study) {
   const last = Number(await page.locator("body").getAttribute("data-ready"));
   await page.keyboard.press("b");
   await stroke(page, 0.4);
-  await page.waitForFunction(() => document.getElementById("draft-state")?.textContent?.startsWith("Draft kept"), null, { timeout: 60000 });
+  await page.waitForFunction(() => document.getElementById("draft-state")?.textContent?.startsWith("Draft kept"), null, { timeout: 180000 });
   const kept = await page.locator("#draft-state").innerText();
   const gone = new Promise((resolve) => { server.child.on("exit", resolve); });
   server.child.kill("SIGKILL");
   await gone;
-  await page.waitForSelector("body[data-server=gone]", { timeout: 60000 });
+  await page.waitForSelector("body[data-server=gone]", { timeout: 180000 });
   assert.match(await page.locator("#status").innerText(), /the server does not answer; start `groundglass serve` again/);
   // What is drawn meanwhile stays in the page.
   await stroke(page, 0.6);
   const drawn = await shownNumber(page, "ml");
   const again = await startServer(new URL(origin).port);
-  await page.waitForFunction(() => document.getElementById("status")?.textContent?.includes("was started anew"), null, { timeout: 60000 });
+  await page.waitForFunction(() => document.getElementById("status")?.textContent?.includes("was started anew"), null, { timeout: 180000 });
   const other = await context.newPage();
   await other.goto(again.address);
-  await page.waitForSelector("body:not([data-server])", { timeout: 60000 });
+  await page.waitForSelector("body:not([data-server])", { timeout: 180000 });
   await page.waitForFunction((before) => {
     const text = document.getElementById("draft-state")?.textContent ?? "";
     return text.startsWith("Draft kept") && text !== before;
-  }, kept, { timeout: 60000 });
+  }, kept, { timeout: 180000 });
   assert.equal(await shownNumber(page, "ml"), drawn);
   await other.goto(`${origin}/study.html?study=${study}`);
-  await other.waitForSelector("#draft-found:not([hidden])", { timeout: 60000 });
+  await other.waitForSelector("#draft-found:not([hidden])", { timeout: 180000 });
   await other.close();
   await page.keyboard.press("Control+s");
   await ready(page, last + 1);
