@@ -42,8 +42,12 @@ toml::table parsed_toml(const std::string& text, const std::string& name) {
     return toml::parse(text, name);
   } catch (const toml::parse_error& e) {
     const auto where = e.source().begin;
+    std::string what(e.description());  // which quotes the text as far as it was read
+    for (size_t at = 0; (at = what.find_first_of("\r\n", at)) != std::string::npos;) {
+      what.replace(at, 1, what[at] == '\n' ? "\\n" : "\\r");
+    }
     fail(ErrorKind::recipe, name + ":" + std::to_string(where.line) + ":" +
-                                std::to_string(where.column) + ": " + std::string(e.description()));
+                                std::to_string(where.column) + ": " + what);
   }
 }
 

@@ -166,6 +166,12 @@ TEST(Recipe, PointsAtTheLineAndSaysWhatItWanted) {
   EXPECT_TRUE(says(refusal_of_recipe("train = 3\n" + s), {"r.toml:1:9", "'train' is no section"}));
 }
 
+TEST(Recipe, IsRefusedInOneLineWhereALineEndsTooEarly) {
+  EXPECT_EQ(refusal_of_recipe("a = n\n"),
+            "r.toml:1:6: Error while parsing floating-point: expected 'nan', saw 'n\\n'");
+  EXPECT_EQ(refusal_of_recipe("a = tr\r\n").find('\n'), std::string::npos);
+}
+
 TEST(Recipe, RefusesWordsThatStandForNothingAndListsThoseThatDo) {
   const std::vector<std::vector<std::string>> wrong = {
       {"preprocess", "units", "HU", "hu"},
