@@ -19,17 +19,19 @@ Assistant::~Assistant() {
 }
 
 Assistant::Answer Assistant::ask(const ordered_json& question) {
-  std::future<Answer> answer;
+  std::future<Outcome> asked;
   {
     const std::lock_guard lock(mutex_);
     if (ending_) fail(ErrorKind::internal, "the server ends");
     // The process ends with the thread that started it, so it is not one that waits for a client.
     if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
     asked_.push_back({json_text(question), {}});
-    answer = asked_.back().answer.get_future();
+    asked = asked_.back().outcome.get_future();
   }
   changed_.notify_one();
-  return answer.get();
+  Outcome outcome = asked.get();
+  if (outcome.error) throw Error(outcome.error->kind(), outcome.error->what());
+  return std::move(outcome.answer);
 }
 
 void Assistant::stop() {
@@ -65,18 +67,20 @@ void Assistant::work() {
       awake_ = false;
       continue;
     }
+    Outcome outcome;
     try {
       if (!child) child.emplace(options_.command, options_.log, ChildInput::lines);
       awake_ = true;
-      asked->answer.set_value(answer_of(*child, asked->line));
-      continue;
+      outcome.answer = answer_of(*child, asked->line);
     } catch (const Error& e) {
       if (e.kind() == ErrorKind::internal) child.reset();
-      awake_ = child.has_value();
-      asked->answer.set_exception(std::current_exception());
-    } catch (...) {
-      asked->answer.set_exception(std::current_exception());
+      outcome.error.emplace(e.kind(), e.what());
+    } catch (const std::exception& e) {
+      child.reset();
+      outcome.error.emplace(ErrorKind::internal, e.what());
     }
+    awake_ = child.has_value();
+    asked->outcome.set_value(std::move(outcome));
   }
   awake_ = false;
 }

@@ -6,11 +6,14 @@
 #include <filesystem>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include "groundglass/core/error.h"
 
 namespace groundglass {
 
@@ -53,9 +56,15 @@ class Assistant {
   bool awake() const { return awake_; }
 
  private:
+  /// An answer or an error: a future's own exceptions are shared between threads in a way that the
+  /// thread sanitizer takes for a race.
+  struct Outcome {
+    Answer answer;
+    std::optional<Error> error;
+  };
   struct Asked {
     std::string line;
-    std::promise<Answer> answer;
+    std::promise<Outcome> outcome;
   };
   void work();
   Answer answer_of(Child& child, const std::string& line);
