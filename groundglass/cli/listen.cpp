@@ -10,6 +10,7 @@
 #include "groundglass/pacs/site_check.h"
 #include "groundglass/pacs/site_segmenter.h"
 #include "groundglass/pacs/site_service.h"
+#include "groundglass/predict/dicom_outputs.h"
 
 namespace groundglass {
 namespace {
@@ -21,7 +22,12 @@ struct ListenArguments {
 };
 
 void check_site(const Site& site, const Context& context) {
-  const auto problems = site_problems(site);
+  auto problems = site_problems(site);
+  try {
+    parse_dicom_outputs(site.options.objects);
+  } catch (const Error& e) {
+    problems.push_back(site.file.string() + ": objects: " + e.what());
+  }
   if (context.json) {
     print_json({{"site", site.file.string()}, {"problems", problems}});
   } else {

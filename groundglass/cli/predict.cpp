@@ -33,12 +33,14 @@ void check_threshold(const PredictArguments& a, const TrainedModel& trained) {
                              " classes apart, of which the likeliest wins; no threshold applies");
 }
 
-/// Shares are those of volumes: nothing is loaded for pictures.
+/// Those of volumes: nothing is loaded for pictures.
 LungSource lungs_of(const PredictArguments& a, const TrainedModel& trained,
-                    const std::vector<ChosenInput>& inputs, const Context& context) {
+                    const std::vector<ChosenInput>& inputs, const Context& context,
+                    const LungSource& xray_lungs) {
+  const bool of_xrays = xray_lungs.from != LungsFrom::none;
   const bool volumes = std::any_of(inputs.begin(), inputs.end(),
                                    [](const ChosenInput& c) { return c.input.volume; });
-  if (a.lungs.empty() && a.lobes.empty() && !volumes) return {};
+  if (a.lobes.empty() && !volumes && (a.lungs.empty() || of_xrays)) return {};
   LungSource lungs =
       lung_source(a.lungs, trained, settings_of_runner(context), runner_choice(a.runner, context));
   if (!a.lobes.empty()) lungs.lobes = lobe_source(a.lobes);
@@ -96,7 +98,14 @@ void run_predict(const PredictArguments& a, const Context& context) {
   if (a.threshold >= 0) options.threshold = a.threshold;
   if (a.temperature > 0) options.temperature = a.temperature;
   options.batch_size = 0;  // what the job's pace hands over
-  options.lungs = lungs_of(a, trained, chosen.inputs, context);
+  options.xray_lungs = xray_lung_source(a.lungs, trained, job.inputs, settings_of_runner(context),
+                                        runner_choice(a.runner, context));
+  if (options.xray_lungs.from == LungsFrom::file && job.inputs.size() > 1) {
+    fail(ErrorKind::usage, "--lungs " + a.lungs + ": a file of lungs is for one X-ray, but " +
+                               a.input + " holds " + std::to_string(job.inputs.size()) +
+                               " inputs; name a model or none");
+  }
+  options.lungs = lungs_of(a, trained, chosen.inputs, context, options.xray_lungs);
   Segmenter segmenter(std::move(options));
   name_maker(job, segmenter);
   const PredictSummary summary = predict(segmenter, job, *observer);
@@ -146,8 +155,9 @@ void add_predict(CLI::App& app, Context& context) {
                    "of the saved probabilities (calibration.json of the run, else 1); masks stay")
       ->check(CLI::Range(0.01, 100.0));
   verb->add_option("--lungs", a->lungs,
-                   "who finds the lungs of volumes, for shares: threshold, a file of class numbers "
-                   "(one volume), a model, or none (the bundled ct_lungs)");
+                   "who finds the lungs of volumes and chest X-rays, for shares and scores: a "
+                   "model, none, a file of class numbers (one input), or, of volumes, threshold "
+                   "(the bundled ct_lungs or xray_lungs_whole)");
   verb->add_option("--lobes", a->lobes,
                    "where the lobes of volumes lie: shape (by the lungs' shape, not by fissures), "
                    "none, or a file of lungmask's or TotalSegmentator's labels (one volume)");
@@ -161,8 +171,10 @@ void add_predict(CLI::App& app, Context& context) {
                  "_probability.png (16 bit) or _probability.nii.gz beside the masks, and one for "
                  "each class of a network of several (_probability_1, ..)");
   verb->add_flag("--overlay", a->overlay, "_overlay.png beside the masks, a colour for each class");
-  verb->add_flag("--save-lungs", a->save_lungs,
-                 "volumes: _lungs.nii.gz, the lungs that a network found for the shares");
+  verb->add_flag(
+      "--save-lungs", a->save_lungs,
+      "_lungs.nii.gz of volumes and _lungs.png of X-rays, the lungs that a network found "
+      "for the shares");
   verb->add_flag(
       "--save-lobes", a->save_lobes,
       "volumes in HU: _lobes.nii.gz, the lobes by shape, numbered as lungmask's LTRCLobes");

@@ -61,4 +61,10 @@ Acquisition read_acquisition(const std::filesystem::path& file) {
   return a;
 }
 
+std::string read_patient_orientation(const std::filesystem::path& file) {
+  DcmFileFormat dicom;
+  read_until(file, DCM_PixelData, dicom);
+  return all_text_of(*dicom.getDataset(), DCM_PatientOrientation);
+}
+
 }  // namespace groundglass

@@ -31,4 +31,8 @@ struct Acquisition {
 /// is no DICOM file.
 Acquisition read_acquisition(const std::filesystem::path& file);
 
+/// PatientOrientation of an X-ray, "L\\F"; "" where the header has none. Throws Error(data) if it
+/// is no DICOM file.
+std::string read_patient_orientation(const std::filesystem::path& file);
+
 }  // namespace groundglass

@@ -134,6 +134,15 @@ bool is_sideways(DcmItem& data) {
          meaning.find("oblique") != std::string::npos;
 }
 
+/// Whether a fault is of where and how large the picture is in the patient, which changes no gray
+/// value. Digitised films have a PixelSpacing of 0.
+bool is_of_place(const std::string& fault) {
+  constexpr std::array<const char*, 4> kPlaces = {"PixelSpacing", "ImagePositionPatient",
+                                                  "ImageOrientationPatient", "SliceThickness"};
+  return std::any_of(kPlaces.begin(), kPlaces.end(),
+                     [&](auto* tag) { return fault.starts_with(tag); });
+}
+
 /// Throws where the picture is none that a network for frontal chest X-rays was
 /// made for.
 void check_is_chest(DcmItem& data, const DicomSlice& header, const fs::path& path) {
@@ -162,7 +171,9 @@ void check_is_chest(DcmItem& data, const DicomSlice& header, const fs::path& pat
   if (header.samples != 1 || (meaning != "MONOCHROME1" && meaning != "MONOCHROME2")) {
     refuse(path, "its pixels are " + in_quotes(meaning) + ", expected MONOCHROME1 or MONOCHROME2");
   }
-  if (!header.faults.empty()) refuse(path, header.faults.front());
+  for (const auto& fault : header.faults) {
+    if (!is_of_place(fault)) refuse(path, fault);
+  }
 }
 
 }  // namespace
@@ -201,6 +212,7 @@ Image read_dicom_xray(const fs::path& path) {
   }
   Image image;
   image.white = 1;
+  for (const auto& fault : header->faults) image.warnings.push_back(path.string() + ": " + fault);
   const Curve curve = shown_values(data, pixels, signed_values, path, image.warnings);
   const bool turned = dicom_text(data, DCM_PhotometricInterpretation) == "MONOCHROME1";
   image.pixels = torch::empty({1, header->rows, header->columns}, torch::kFloat32);

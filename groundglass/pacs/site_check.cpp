@@ -49,6 +49,11 @@ std::vector<std::string> site_problems(const Site& site) {
                          std::to_string(site.options.free_mib) + ": every image is refused");
     }
   });
+  if (site.options.capture == "single" && site.options.objects.find("sc") == std::string::npos) {
+    problems.push_back(site.file.string() +
+                       ": capture = \"single\" is of key slices, but objects = \"" +
+                       site.options.objects + "\" has no sc among them");
+  }
   if (site.callers.empty()) {
     problems.push_back(site.file.string() +
                        ": no [[caller]] stands there, so nobody may send; name AE title and host");

@@ -15,8 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kXrayModel = "xray_infection";
-
 bool takes_xrays(const SeriesRule& rule) {
   return std::any_of(rule.modalities.begin(), rule.modalities.end(),
                      [](const std::string& m) { return m == "CR" || m == "DX"; });
@@ -54,10 +52,10 @@ class SiteSegmenter::Work {
        const RunnerChoice& choice)
       : site_(site), key_(key), settings_(settings), choice_(choice) {
     volumes_ =
-        loaded(site.options.model.empty() ? kDefaultModel : site.options.model, Lungs::found);
+        loaded(site.options.model.empty() ? kDefaultModel : site.options.model, Lungs::of_volumes);
     // A wrong name is told at once; the bundled one is loaded with the first X-ray.
     if (takes_xrays(site.rule) && !site.options.xray_model.empty()) {
-      xrays_ = loaded(site.options.xray_model, Lungs::none);
+      xrays_ = loaded(site.options.xray_model, Lungs::of_xrays);
     }
   }
 
@@ -82,7 +80,7 @@ class SiteSegmenter::Work {
   }
 
  private:
-  enum class Lungs { found, none };
+  enum class Lungs { of_volumes, of_xrays };
 
   /// A network with what predict needs to know of it.
   struct LoadedModel {
@@ -99,13 +97,17 @@ class SiteSegmenter::Work {
                                  ": [site] objects is empty, expected seg, sr, sc "
                                  "or pdf, with commas between");
     }
+    if (site_.options.capture == "single") model.pattern.dicom.capture_as = CaptureAs::single;
     model.pattern.model_name = trained.name;
     model.pattern.weights_sha256 = trained.weights_sha256;
     model.pattern.class_names = trained.recipe.evaluate.class_names;
     model.pattern.caution = trained.recipe.evaluate.caution;
     SegmenterOptions options = segmenter_options(trained, settings_, choice_);
     options.batch_size = 0;
-    if (lungs == Lungs::found) {
+    if (lungs == Lungs::of_xrays) {
+      options.xray_lungs = xray_lung_source(site_.options.lungs == "none" ? "none" : "", trained,
+                                            {{"x", "x"}}, settings_, choice_);
+    } else {
       options.lungs = lung_source(site_.options.lungs, trained, settings_, choice_);
     }
     model.segmenter = std::make_unique<Segmenter>(std::move(options));
@@ -118,7 +120,7 @@ class SiteSegmenter::Work {
       fail(ErrorKind::data, std::string("X-rays are not segmented: the model ") + kXrayModel +
                                 " is not installed, and the site names no other (xray_model)");
     }
-    xrays_ = loaded(kXrayModel, Lungs::none);
+    xrays_ = loaded(kXrayModel, Lungs::of_xrays);
     return xrays_;
   }
 

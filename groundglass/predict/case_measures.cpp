@@ -7,6 +7,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/io/dicom_series.h"
+#include "groundglass/predict/xray_measures.h"
 
 namespace groundglass {
 namespace {
@@ -67,6 +68,8 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter, c
   summary_.warnings = picture.warnings;
   summary_.classes = class_amounts(segmenter.classes(), names.classes);
   if (!names.xray.empty()) summary_.acquisition = read_acquisition(names.xray);
+  const LungSource& lungs = segmenter.options().xray_lungs;
+  if (lungs.from != LungsFrom::none) xray_lungs_ = &lungs;
 }
 
 CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter,
@@ -112,6 +115,7 @@ torch::Tensor CaseMeasures::lungs_of(const SliceResult& result) {
 void CaseMeasures::take(const Image& slice, const SliceResult& result) {
   typicalities_.push_back(result.typicality);
   const int64_t lesion = summary_.add(result.labels);
+  if (xray_lungs_ != nullptr) measure_xray(result);
   if (volume_ != nullptr) {
     if (slice.units == Units::hu) {
       if (lung_source_.from != LungsFrom::none) lungs_.add_slice(slice.pixels[0], result.labels);
@@ -136,6 +140,17 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
     }
   }
   ++slices_;
+}
+
+void CaseMeasures::measure_xray(const SliceResult& result) {
+  const auto& network = xray_lungs_->network;
+  FoundXrayLungs found{xray_lungs_->name, result.lungs, result.lung_typicality,
+                       network && network->classes() == 2, picture_left_of(summary_.input)};
+  if (xray_lungs_->from == LungsFrom::file) {
+    found.lungs =
+        read_xray_lungs(xray_lungs_->file, summary_.input, summary_.size[0], summary_.size[1]);
+  }
+  measure_xray_lungs(result.labels, found, summary_);
 }
 
 void CaseMeasures::add_to_network_lungs(const torch::Tensor& lungs, const torch::Tensor& hu,

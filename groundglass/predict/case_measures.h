@@ -68,6 +68,7 @@ class CaseMeasures {
 
   void measure();
   torch::Tensor lungs_of(const SliceResult& result);
+  void measure_xray(const SliceResult& result);
   void add_to_network_lungs(const torch::Tensor& lungs, const torch::Tensor& hu,
                             const SliceResult& result);
   bool trusts_the_lungs();
@@ -80,8 +81,9 @@ class CaseMeasures {
   bool has_typicality_ = false;
   const AxialSource* volume_ = nullptr;  // null for a picture
   const LungSource& lung_source_;
-  bool lung_network_ = false;  // lungs come with the slices
-  bool lung_sides_ = false;    // classes 1 and 2 are right and left
+  const LungSource* xray_lungs_ = nullptr;  // of a picture, where somebody says what lung is
+  bool lung_network_ = false;               // lungs come with the slices
+  bool lung_sides_ = false;                 // classes 1 and 2 are right and left
   std::unique_ptr<AxialSource> lung_file_;
   LungEstimator lungs_;  // the threshold's, which stands in where others fail
   // The network's, whose small pieces (bowel gas, air under a blanket) these leave out.

@@ -48,13 +48,16 @@ ordered_json severity_json(const std::optional<Severity>& severity) {
       {"score", whole_json(severity->score)},
       {"most", severity->most},
       {"reason", severity->reason.empty() ? ordered_json(nullptr) : ordered_json(severity->reason)},
-      {"regions", regions}};
+      {"regions", regions},
+      {"definition", definition_of_points(severity->scale)},
+      {"note", severity->note.empty() ? ordered_json(nullptr) : ordered_json(severity->note)}};
 }
 
 std::optional<Severity> severity_of(const ordered_json& j) {
   if (j.is_null()) return std::nullopt;
   Severity s{j.at("scale"), whole_of(j.at("score")), j.at("most"), {}, {}};
   if (!j.at("reason").is_null()) s.reason = j.at("reason");
+  if (const auto note = j.value("note", ordered_json()); note.is_string()) s.note = note;
   for (const auto& r : j.at("regions")) {
     s.regions.push_back({r.at("region"),
                          {r.at("infected_voxels"), r.at("voxels")},

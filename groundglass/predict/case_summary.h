@@ -35,6 +35,7 @@ struct CaseSummary {
   std::string modality;       ///< "CT" for images in HU, else "gray picture" or "gray volume"
   std::vector<int64_t> size;  ///< [H,W] or [D,H,W]
   int64_t lesion_pixels = 0;
+  /// The first of volumes, or of the area of X-rays.
   std::optional<double> lesion_fraction_of_lung, lesion_ml, lung_ml;
   std::string lungs = {};  ///< who said what lung is: LungSource::name; empty without a share
   std::optional<double> right_lung_ml = {}, left_lung_ml = {};  ///< without lesions outside them
@@ -46,7 +47,7 @@ struct CaseSummary {
   /// See Typicality; of volumes the median of the slices. Nothing if the model carries none.
   std::optional<double> typicality = {};
   std::optional<Attenuation> attenuation = {};  ///< of any lesion, volumes in HU
-  std::optional<Severity> severity = {};        ///< volumes in HU
+  std::optional<Severity> severity = {};        ///< volumes in HU and X-rays
   std::optional<Severity> lobes = {};           ///< volumes in HU: five lobes
   std::string lobes_from = {};                  ///< kLobesByShape or the file; empty without lobes
   std::vector<DicomObject> objects = {};        ///< that --dicom wrote

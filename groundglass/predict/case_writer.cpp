@@ -79,6 +79,11 @@ struct DicomLungWriter {
   void commit() const {}
 };
 
+/// 255 where labels are not 0.
+torch::Tensor as_picture(const torch::Tensor& labels) {
+  return ((labels != 0) * 255).to(torch::kUInt8);
+}
+
 bool shorter(const std::string& a, const std::string& b) {
   return a.size() < b.size();
 }
@@ -152,6 +157,9 @@ void CaseWriter::open_sinks() {
       volume_->info().units == Units::hu) {
     lungs_ = std::make_unique<AxialSink<LabelVolumeWriter>>(path("_lungs.nii.gz"), *volume_);
   }
+  if (volume_ == nullptr && outputs_.save_lungs && options_.xray_lungs.network) {
+    lungs_ = std::make_unique<PictureSink>(path("_lungs.png"), stored_orientation(input_.path));
+  }
   if (!outputs_.save_probabilities) return;
   probability_ = probability_sink("_probability");
   for (const auto& c : measures_.summary().classes) {
@@ -172,14 +180,14 @@ std::string CaseWriter::path(const std::string& ending) const {
 
 void CaseWriter::take(const Image& slice, const SliceResult& result) {
   const bool numbers = volume_ != nullptr || outputs_.class_numbers;
-  mask_->write(numbers ? result.labels : ((result.labels != 0) * 255).to(torch::kUInt8));
+  mask_->write(numbers ? result.labels : as_picture(result.labels));
   if (dicom_mask_) {
     dicom_mask_->write(result.labels);
   } else if (dicom_) {
     dicom_->add_slice(result.labels);
   }
   if (probability_) probability_->write(result.probability.sum(0).clamp(0, 1));
-  if (lungs_) lungs_->write(result.lungs);
+  if (lungs_) lungs_->write(volume_ != nullptr ? result.lungs : as_picture(result.lungs));
   if (dicom_lungs_) dicom_lungs_->write(result.lungs);
   if (volume_ != nullptr && outputs_.watch)
     outputs_.watch(input_, *volume_, slices_, result.labels);

@@ -21,7 +21,7 @@ struct CaseOutputs {
   std::string model_name;
   bool save_probabilities = false;
   bool overlay = false;
-  bool save_lungs = false;                    ///< volumes whose lungs a network finds
+  bool save_lungs = false;                    ///< volumes and X-rays whose lungs a network finds
   bool save_lobes = false;                    ///< volumes in HU whose lobes an atlas finds
   bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255
   std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for "class 1"

@@ -14,6 +14,8 @@ const DicomCode kSquareCentimetre = {"cm2", "UCUM", "square centimeter"};
 const DicomCode kPixels = {"{pixels}", "UCUM", "pixels"};
 const DicomCode kScore = {"{score}", "UCUM", "score"};
 
+constexpr const char* kScoreOfLungs = "Severity of two lungs on a chest X-ray, 0 to 8";
+
 /// "right upper" as codes.
 MeasuredSite site_of_zone(const std::string& region) {
   const bool right = region.starts_with("right");
@@ -76,6 +78,20 @@ std::string area_text(const Acquisition& acquisition) {
   return "By PixelSpacing, as the image gives it; a shadow, not a size in the patient.";
 }
 
+/// What the points mean, or why there are none.
+std::string text_of_score(const Severity& severity) {
+  if (!severity.score) return "No score: " + severity.reason + ".";
+  const std::string definition = definition_of_points(severity.scale);
+  return severity.note.empty() ? definition : definition + " " + severity.note;
+}
+
+std::string xray_lungs_text(const CaseSummary& summary) {
+  if (!summary.severity) return "";
+  const bool path = summary.lungs.find('/') != std::string::npos;
+  return "The lungs are those of " + (path ? "a mask or model that was given" : summary.lungs) +
+         ", without pieces below a twentieth of the largest; shares are of areas on the picture.";
+}
+
 /// Paths are no matter of the archive.
 std::string lungs_text(const CaseSummary& summary) {
   const std::string by_threshold =
@@ -104,6 +120,32 @@ void add_lobes(MeasurementGroup& group, const Severity& lobes) {
   }
 }
 
+/// Both lungs of an X-ray.
+void add_xray_lungs(MeasurementGroup& group, const CaseSummary& summary) {
+  const DicomCode share_name = own_code("lung-share", "Share of the lungs that is infected");
+  if (summary.lesion_fraction_of_lung) {
+    group.quantities.push_back({share_name, 100 * *summary.lesion_fraction_of_lung, kPercent});
+  }
+  const Severity& severity = *summary.severity;
+  if (!severity.score) return;
+  group.quantities.push_back(
+      {own_code("score-lungs", kScoreOfLungs), static_cast<double>(*severity.score), kScore});
+  for (const auto& region : severity.regions) {
+    const MeasuredSite site{{"39607008", "SCT", "Lung"},
+                            region.region.starts_with("right")
+                                ? DicomCode{"24028007", "SCT", "Right"}
+                                : DicomCode{"7771000", "SCT", "Left"}};
+    const double share = 100.0 * static_cast<double>(region.count.infected) /
+                         static_cast<double>(region.count.voxels);
+    group.quantities.push_back({share_name, share, kPercent, {}, site});
+    group.quantities.push_back({own_code("score-lung", "Severity of a lung, 0 to 4"),
+                                static_cast<double>(*region.points),
+                                kScore,
+                                {},
+                                site});
+  }
+}
+
 /// What is said of the lungs and of any lesion; it stands in the first group.
 void add_lungs(MeasurementGroup& group, const CaseSummary& summary) {
   if (summary.lung_ml) {
@@ -115,6 +157,7 @@ void add_lungs(MeasurementGroup& group, const CaseSummary& summary) {
                                 100 * *summary.lesion_fraction_of_lung, kPercent});
   }
   if (summary.lobes && summary.lobes->score) add_lobes(group, *summary.lobes);
+  if (is_picture(summary) && summary.severity) return add_xray_lungs(group, summary);
   if (!summary.severity || !summary.severity->score) return;
   const Severity& severity = *summary.severity;
   group.quantities.push_back({own_code("score-zones", "Severity of six lung zones, 0 to 24"),
@@ -160,6 +203,7 @@ MeasurementReport measurement_report(const CaseSummary& summary,
   remark("model-caution", "Caution of the model", maker.caution);
   if (is_picture(summary)) {
     remark("area-from", "Where the size of a pixel comes from", area_text(summary.acquisition));
+    remark("lungs-from", "Where the lungs come from", xray_lungs_text(summary));
   } else {
     remark("lungs-from", "Where the lungs come from", lungs_text(summary));
   }
@@ -169,17 +213,17 @@ MeasurementReport measurement_report(const CaseSummary& summary,
   remark("source-kernel", "Convolution kernel of the source", summary.acquisition.kernel);
   remark("source-maker", "Manufacturer of the source", summary.acquisition.manufacturer);
   if (summary.severity) {
-    const Severity& severity = *summary.severity;
-    remark("score-zones", "Severity of six lung zones, 0 to 24",
-           severity.score ? "Zones are thirds of each lung's own height."
-                          : "No score: " + severity.reason + ".");
+    const bool lungs = is_picture(summary);
+    remark(lungs ? "score-lungs" : "score-zones",
+           lungs ? kScoreOfLungs : "Severity of six lung zones, 0 to 24",
+           text_of_score(*summary.severity));
   }
   if (summary.lobes) {
     const std::string from = summary.lobes_from == kLobesByShape
                                  ? "Found as " + summary.lobes_from + "."
                                  : "The lobes are those of a label map that was given.";
     remark("score-lobes", "Severity of five lobes, 0 to 25",
-           summary.lobes->score ? from : from + " No score: " + summary.lobes->reason + ".");
+           from + " " + text_of_score(*summary.lobes));
   }
   if (summary.typicality) {
     remark("typicality", "Distance from what the model was trained on",

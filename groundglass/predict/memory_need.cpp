@@ -10,6 +10,7 @@ namespace {
 // Bytes for each pixel of a slice that live for a moment on one thread. Counted in the code: a
 // window in HU keeps four copies as float, painting a colour six and a picture of three channels.
 constexpr int64_t kPreparing = 24, kPainting = 48, kWriting = 16, kDecoding = 16;
+constexpr int64_t kPieces = 24;         // of lung, being numbered
 constexpr int64_t kBesides = 16 << 20;  // packers, tables and what the heap cannot give back
 
 /// Slices of that many pixels, of `stored` bytes each.
@@ -74,6 +75,10 @@ MemoryNeed need_of_pictures(int64_t height, int64_t width, const Segmenter& segm
                             const ExtraOutputs& outputs) {
   const int64_t pixels = height * width;
   MemoryNeed need = need_of_slices(pixels, 4, segmenter, outputs);
+  if (const auto& lungs = segmenter.options().xray_lungs.network) {
+    need.each += need_of_slices(pixels, 4, *lungs, {}).each + pixels;
+    need.whole += segmenter.threads() * pixels * kPieces;
+  }
   // reading and writing go on side by side
   const int64_t painting = kWriting + kDecoding + (outputs.overlay ? kPainting : 0);
   // the picture as shown, painted, in the object and in its file

@@ -156,7 +156,8 @@ class Run {
     }
     const auto taken = static_cast<int64_t>(waiting.size());
     waiting.clear();
-    const auto results = segmenter_.segment(batch.images);
+    auto results = segmenter_.segment(batch.images);
+    segmenter_.find_xray_lungs(batch.images, results);
     std::vector<std::optional<CaseSummary>> summaries(results.size());
     parallel_for_each(static_cast<int64_t>(results.size()), segmenter_.threads(), [&](int64_t i) {
       const auto at = static_cast<size_t>(i);
@@ -241,9 +242,10 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
     return segmenter.classes() > 1 ? nlohmann::ordered_json(nullptr)
                                    : nlohmann::ordered_json(threshold);
   };
-  const auto lung_weights = options.lungs.network
-                                ? nlohmann::ordered_json(options.lungs.weights_sha256)
-                                : nlohmann::ordered_json(nullptr);
+  const auto weights_of = [](const LungSource& lungs) {
+    return lungs.network ? nlohmann::ordered_json(lungs.weights_sha256)
+                         : nlohmann::ordered_json(nullptr);
+  };
   nlohmann::ordered_json document = {
       {"model", job.model_name},
       {"weights_sha256", job.weights_sha256},
@@ -251,7 +253,9 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
       {"temperature", options.temperature},
       {"calibrated_threshold",
        of_one_class(at_temperature(options.threshold, options.temperature))},
-      {"lungs", {{"source", options.lungs.name}, {"weights_sha256", lung_weights}}},
+      {"lungs", {{"source", options.lungs.name}, {"weights_sha256", weights_of(options.lungs)}}},
+      {"xray_lungs",
+       {{"source", options.xray_lungs.name}, {"weights_sha256", weights_of(options.xray_lungs)}}},
       {"precision", segmenter.runner().precision()},
       {"engine", segmenter.runner().engine()},
       {"cases", cases},

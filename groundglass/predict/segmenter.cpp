@@ -31,11 +31,13 @@ int64_t Segmenter::classes() const {
 
 int64_t Segmenter::network_bytes() const {
   return network_bytes_ + (options_.lungs.network ? options_.lungs.network->network_bytes() : 0) +
+         (options_.xray_lungs.network ? options_.xray_lungs.network->network_bytes() : 0) +
          (options_.mask_network ? options_.mask_network->network_bytes() : 0);
 }
 
 double Segmenter::forward_s() const {
   return forward_s_ + (options_.lungs.network ? options_.lungs.network->forward_s() : 0) +
+         (options_.xray_lungs.network ? options_.xray_lungs.network->forward_s() : 0) +
          (options_.mask_network ? options_.mask_network->forward_s() : 0);
 }
 
@@ -51,6 +53,16 @@ void Segmenter::find_lungs(const std::vector<Image>& slices, std::vector<SliceRe
   for (size_t i = 0; i < found.size(); ++i) {
     results[places[i]].lungs = std::move(found[i].labels);
     results[places[i]].lung_typicality = found[i].typicality;
+  }
+}
+
+void Segmenter::find_xray_lungs(const std::vector<Image>& xrays,
+                                std::vector<SliceResult>& results) {
+  if (!options_.xray_lungs.network) return;
+  auto found = options_.xray_lungs.network->segment(xrays);
+  for (size_t i = 0; i < found.size(); ++i) {
+    results[i].lungs = std::move(found[i].labels);
+    results[i].lung_typicality = found[i].typicality;
   }
 }
 

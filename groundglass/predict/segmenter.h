@@ -32,6 +32,8 @@ struct SegmenterOptions {
   InputRanges ranges = {};
   std::optional<Typicality> typicality = {};  ///< of what the model was trained on
   LungSource lungs = {};                      ///< for the shares of images in HU
+  /// For the shares of chest X-rays: a network, a file, or none. None where pictures are no X-rays.
+  LungSource xray_lungs = {.from = LungsFrom::none, .name = "none"};
   /// Whose foreground is what `preprocess` means by lungs, where no threshold finds them.
   std::shared_ptr<Segmenter> mask_network = {};
 };
@@ -43,7 +45,8 @@ struct SliceResult {
   /// highest_probability() of the network's own answer, before the change of grid and temperature.
   double highest = 0;
   double typicality = 0;  ///< see Typicality; 0 where the model carries none
-  /// What the lung network says of slices in HU: [H,W] uint8, 0 is no lung; undefined without one.
+  /// What the lung network says of slices in HU and of X-rays, or a file of X-rays: [H,W] uint8, 0
+  /// is no lung; undefined without one.
   torch::Tensor lungs;
   double lung_typicality = 0;  ///< of the slice to the lung network
 };
@@ -56,6 +59,10 @@ class Segmenter {
   /// Upright axial slices; they may differ in size. Throws Error(data) for units that the recipe
   /// does not take.
   std::vector<SliceResult> segment(const std::vector<Image>& slices);
+
+  /// Sets the lungs of chest X-rays and the typicality of these to the lung network, where a
+  /// network finds them.
+  void find_xray_lungs(const std::vector<Image>& xrays, std::vector<SliceResult>& results);
 
   /// A slice on the network's grid, and the network's input [1,C,h,w] made from it.
   NetworkSlice on_network_grid(const Image& image) const;

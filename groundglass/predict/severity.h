@@ -40,12 +40,16 @@ struct RegionSeverity {
 
 /// How much of the lungs is infected, region by region.
 struct Severity {
-  std::string scale;         ///< "six zones" or "five lobes"
+  std::string scale;         ///< "six zones", "five lobes", or "two lungs" of an X-ray
   std::optional<int> score;  ///< the sum of the points
   int most = 0;              ///< what the scale ends with
   std::string reason;        ///< why there is no score; "" if there is one
   std::vector<RegionSeverity> regions;
+  std::string note = {};  ///< what a reader of the score has to know besides; "" for nothing
 };
+
+/// What the points of a scale mean, and how far they go, in a few sentences; "" for another scale.
+std::string definition_of_points(const std::string& scale);
 
 /// Why there is no score where more than this of lung lies in the first or last slice.
 constexpr const char* kLungsAreCutOff = "the lungs reach the first or the last slice";

@@ -7,6 +7,7 @@
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/lobe_source.h"
+#include "groundglass/predict/severity.h"
 #include "groundglass/report/study_findings.h"
 
 namespace groundglass {
@@ -92,18 +93,6 @@ ReportedTable regions_table(const json& severity, double voxel_ml) {
     if (with_hu) table.rows.back().push_back(number_text(region["mean_hu"], 0));
   }
   return table;
-}
-
-/// What the points of a scale mean.
-std::string definition_of(const std::string& scale) {
-  if (scale == "six zones") {
-    return "Points of a zone: 0 none, 1 below 25 %, 2 from 25 % to below 50 %, 3 from 50 % to "
-           "below "
-           "75 %, 4 from 75 %. Zones are thirds of each lung's own height, not anatomical "
-           "landmarks.";
-  }
-  return "Points of a lobe: 0 none, 1 below 5 %, 2 from 5 to 25 %, 3 above 25 % and below 50 %, 4 "
-         "from 50 to 75 %, 5 above 75 %. Mean HU is that of the lobe with vessels and lesions.";
 }
 
 /// Who found the lobes, and how far that goes.
@@ -214,12 +203,14 @@ CaseReport case_report(const fs::path& folder, const json& c) {
   const json severity = value_or_null(c, "severity");
   if (severity.is_object()) {
     report.tables.push_back(regions_table(severity, voxel_mm3(mask.geometry) / 1000));
-    report.tables.back().note = definition_of(severity["scale"]);
+    report.tables.back().note = definition_of_points(severity["scale"]);
   }
   const json lobes = value_or_null(c, "lobes");
   if (lobes.is_object()) {
     report.tables.push_back(regions_table(lobes, voxel_mm3(mask.geometry) / 1000));
-    report.tables.back().note = definition_of(lobes["scale"]) + lobes_note(lobes["from"]);
+    report.tables.back().note = definition_of_points(lobes["scale"]) +
+                                " Mean HU is that of the lobe with vessels and lesions." +
+                                lobes_note(lobes["from"]);
   }
   const json classes = c.value("classes", json::array());
   if (!classes.empty()) report.tables.push_back(classes_table(classes));

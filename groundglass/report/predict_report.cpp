@@ -135,8 +135,42 @@ void add_overview(HtmlPage& page, const Summary& summary) {
       "case", "kind", "size", "lesion pixels", "lesion ml", "lungs ml", "share of the lungs"};
   for (const auto& k : classes_of(summary.cases.front())) head.push_back(k["name"]);
   page.table(head, rows);
-  page.paragraph("Millilitres and shares exist for images in Hounsfield units only." +
-                 lungs_text(summary.cases));
+  page.paragraph(
+      "Millilitres exist for images in Hounsfield units only; shares for these and, of "
+      "the area, for X-rays whose lungs are known." +
+      lungs_text(summary.cases));
+}
+
+/// The severity of X-rays whose lungs are known, a line each, with what the points mean.
+void add_xray_severity(HtmlPage& page, const Summary& summary) {
+  std::vector<std::vector<std::string>> rows;
+  std::set<std::string> notes;
+  for (const auto& c : summary.cases) {
+    const json severity = c.value("severity", json());
+    if (is_volume_case(c) || !severity.is_object()) continue;
+    std::vector<std::string> row = {case_name_of(c["output"]),
+                                    number_text(c["lesion_fraction_of_lung"], 1, 100)};
+    for (const auto& region : severity["regions"]) {
+      const auto infected = region["infected_voxels"].get<double>();
+      const auto pixels = region["voxels"].get<double>();
+      row.push_back(pixels > 0 ? fixed(100 * infected / pixels, 1) : "n/a");
+      row.push_back(number_text(region["points"], 0));
+    }
+    row.push_back(severity["score"].is_number() ? number_text(severity["score"], 0) + " of " +
+                                                      number_text(severity["most"], 0)
+                                                : "none: " + severity["reason"].get<std::string>());
+    rows.push_back(row);
+    notes.insert(severity.value("definition", ""));
+    if (severity["note"].is_string()) notes.insert(severity["note"].get<std::string>());
+  }
+  if (rows.empty()) return;
+  page.heading("Severity of X-rays");
+  page.table(
+      {"X-ray", "lungs infected, %", "right lung, %", "points", "left lung, %", "points", "score"},
+      rows);
+  for (const auto& note : notes) page.paragraph(note);
+  const std::string caution = summary.document.value("caution", "");
+  if (!caution.empty()) page.warning(caution);
 }
 
 void add_case(HtmlPage& page, const CaseReport& report) {
@@ -179,6 +213,7 @@ std::string predict_report_html(const fs::path& folder, int64_t pictures) {
     add_overview(page, summary);
   }
   add_failures(page, summary);
+  add_xray_severity(page, summary);
   for (const auto& report : reports) add_case(page, report);
   std::vector<std::string> warnings;
   for (const auto& c : summary.cases) {

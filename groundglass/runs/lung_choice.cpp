@@ -1,7 +1,10 @@
 #include "groundglass/runs/lung_choice.h"
 
+#include <algorithm>
+
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/lobe_atlas.h"
 #include "groundglass/runs/model_choice.h"
@@ -12,24 +15,21 @@ namespace {
 
 constexpr const char* kLobeAtlas = "ct_lobes.atlas";
 
-LungSource lungs_alone(const std::string& word, const TrainedModel& trained,
-                       const RunSettings& settings, RunnerChoice choice) {
-  if (word == "threshold") return {};
-  if (word == "none") return {.from = LungsFrom::none, .name = "none"};
-  if (fs::is_regular_file(word) && is_volume_name(word)) {
-    return {.from = LungsFrom::file, .name = word, .file = word};
-  }
-  if (word.empty() && bundled_model(kLungModel).empty()) return {};
+constexpr const char* kXrayLungModels = "xray_lungs_";
+const LungSource kNoLungs = {.from = LungsFrom::none, .name = "none"};
+
+/// A network that finds lungs; none where it is `trained` itself and nobody named it.
+LungSource network_of_lungs(const std::string& word, const char* otherwise,
+                            const TrainedModel& trained, const RunSettings& settings,
+                            RunnerChoice choice) {
   if (!word.empty() && !fs::exists(word) && bundled_model(word).empty()) {
     fail(ErrorKind::usage, "--lungs " + in_quotes(word) +
                                ": no such file, run folder or bundled model; expected threshold, "
                                "none, a volume of class numbers, or a model such as " +
-                               kLungModel);
+                               otherwise);
   }
-  TrainedModel lungs = load_runnable_model(word.empty() ? kLungModel : word, {});
-  if (word.empty() && lungs.weights_sha256 == trained.weights_sha256) {
-    return {.from = LungsFrom::none, .name = "none"};
-  }
+  TrainedModel lungs = load_runnable_model(word.empty() ? otherwise : word, {});
+  if (word.empty() && lungs.weights_sha256 == trained.weights_sha256) return kNoLungs;
   choice.int8 = false;  // its ranges are those of the other network
   SegmenterOptions options = segmenter_options(lungs, settings, choice);
   options.batch_size = 0;
@@ -39,7 +39,53 @@ LungSource lungs_alone(const std::string& word, const TrainedModel& trained,
           .weights_sha256 = lungs.weights_sha256};
 }
 
+LungSource lungs_alone(const std::string& word, const TrainedModel& trained,
+                       const RunSettings& settings, RunnerChoice choice) {
+  if (word == "threshold") return {};
+  if (word == "none") return kNoLungs;
+  if (fs::is_regular_file(word) && is_volume_name(word)) {
+    return {.from = LungsFrom::file, .name = word, .file = word};
+  }
+  if (word.empty() && bundled_model(kLungModel).empty()) return {};
+  return network_of_lungs(word, kLungModel, trained, settings, choice);
+}
+
+/// Whether something says that pictures are chest X-rays.
+bool are_xrays(const std::string& word, const TrainedModel& trained,
+               const std::vector<PredictInput>& pictures) {
+  if (pictures.empty()) return false;
+  const auto is = [&](auto what) { return std::all_of(pictures.begin(), pictures.end(), what); };
+  if (!is([](const PredictInput& p) { return !p.volume; })) return false;
+  if (trained.name == kXrayModel || word.starts_with(kXrayLungModels)) return true;
+  return is([](const PredictInput& p) { return !is_picture_name(p.path); });
+}
+
 }  // namespace
+
+LungSource xray_lung_source(const std::string& word, const TrainedModel& trained,
+                            const std::vector<PredictInput>& pictures, const RunSettings& settings,
+                            RunnerChoice choice) {
+  const bool picture = fs::is_regular_file(word) && is_picture_name(word);
+  if (!are_xrays(word, trained, pictures)) {
+    if (!picture) return kNoLungs;
+    fail(ErrorKind::usage, "--lungs " + word +
+                               ": is a picture, expected lungs of a chest X-ray, but nothing says "
+                               "that the input is one (DICOM of CR or DX, or --model " +
+                               kXrayModel + ")");
+  }
+  if (word == "none" || word == "threshold") return kNoLungs;
+  if (picture) return {.from = LungsFrom::file, .name = word, .file = word};
+  if (fs::is_regular_file(word) && is_volume_name(word)) {
+    fail(ErrorKind::usage, "--lungs " + word +
+                               ": is a volume, expected a picture of the lungs of the X-ray, a "
+                               "model such as " +
+                               kXrayLungModel + ", or none");
+  }
+  // what a lung network marks is no infection
+  if (word.empty() && trained.name.starts_with(kXrayLungModels)) return kNoLungs;
+  if (word.empty() && bundled_model(kXrayLungModel).empty()) return kNoLungs;
+  return network_of_lungs(word, kXrayLungModel, trained, settings, choice);
+}
 
 LungSource lung_source(const std::string& word, const TrainedModel& trained,
                        const RunSettings& settings, RunnerChoice choice) {

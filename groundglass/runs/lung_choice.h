@@ -1,7 +1,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "groundglass/predict/inputs.h"
 #include "groundglass/predict/lung_source.h"
 #include "groundglass/runs/segmenter_options.h"
 
@@ -19,6 +21,24 @@ constexpr const char* kLungModel = "ct_lungs";
 /// Lobes are those of lobe_source("").
 LungSource lung_source(const std::string& word, const TrainedModel& trained,
                        const RunSettings& settings, RunnerChoice choice = {});
+
+/// Names of the models for chest X-rays: of their infection, and of their lungs where no other is
+/// named.
+constexpr const char* kXrayModel = "xray_infection";
+constexpr const char* kXrayLungModel = "xray_lungs_whole";
+
+/// Where the lungs of pictures come from, as a user says it: "none" or "threshold" (which finds
+/// none in X-rays), a picture file of a mask, or a model. An empty word is the bundled network for
+/// the lungs of X-rays. None in any case for pictures that nothing calls X-rays: neither are all of
+/// them DICOM files, nor is `trained` the bundled model for X-rays, nor is a bundled lung model for
+/// X-rays (xray_lungs_..) named.
+///
+/// pictures  the inputs; none, too, where they hold a volume.
+/// Throws as lung_source(), and Error(usage) for a picture file beside pictures that nothing calls
+/// X-rays.
+LungSource xray_lung_source(const std::string& word, const TrainedModel& trained,
+                            const std::vector<PredictInput>& pictures, const RunSettings& settings,
+                            RunnerChoice choice = {});
 
 /// Where the lobes come from, as a user says it: "shape" (the bundled atlas), "none", or a volume
 /// file of labels as LobeFile takes it. An empty word is "shape" where the atlas is bundled.

@@ -39,12 +39,18 @@ std::string mask_of(Workspace& workspace, const VersionRecord& version) {
   return path.string();
 }
 
+std::string lungs_of(Workspace& workspace, const VersionRecord& version) {
+  fs::path path = file_of_version(workspace, version, "lungs.nii.gz");
+  if (path.empty()) path = file_of_version(workspace, version, "lungs.png");
+  return path.string();
+}
+
 ordered_json version_order(Workspace& workspace, const VersionRecord& version) {
   const VersionRecord network = network_behind(workspace, version);
   return {{"stem", workspace.stem(version).string()},
           {"network_stem", workspace.stem(network).string()},
           {"mask", mask_of(workspace, version)},
-          {"lungs", file_of_version(workspace, version, "lungs.nii.gz").string()},
+          {"lungs", lungs_of(workspace, version)},
           {"author", version.author},
           {"kind", version.kind}};
 }

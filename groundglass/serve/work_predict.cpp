@@ -102,6 +102,10 @@ ordered_json model_view(const ordered_json& summary, const PredictJob& job, int6
           {"classes", class_names(job.class_names, classes)}};
 }
 
+int64_t lung_classes_of(const LungSource& lungs) {
+  return lungs.network ? lungs.network->classes() : 0;
+}
+
 /// Tells of each image that has a mask: at once, and again when its lesions are known.
 void tell_versions(const Work& work, const PredictJob& job, const Segmenter& segmenter,
                    const std::vector<OrderedImage>& images) {
@@ -113,9 +117,10 @@ void tell_versions(const Work& work, const PredictJob& job, const Segmenter& seg
   for (const auto& one : summary["cases"]) {
     const OrderedImage* image = image_of_mask.at(one["output"]);
     const auto& options = segmenter.options();
-    VersionMeasures measures = {model_view(summary, job, segmenter.classes()), case_summary_of(one),
-                                word_of(options.preprocess.units),
-                                options.lungs.network ? options.lungs.network->classes() : 0};
+    VersionMeasures measures = {
+        model_view(summary, job, segmenter.classes()), case_summary_of(one),
+        word_of(options.preprocess.units),
+        lung_classes_of(image->volume ? options.lungs : options.xray_lungs)};
     write_measures((job.output / input_of(*image).stem).string(), measures);
     found.emplace_back(image, std::move(measures));
   }
@@ -158,6 +163,7 @@ void do_predict(const Work& work) {
   const bool volumes =
       std::any_of(images.begin(), images.end(), [](const OrderedImage& i) { return i.volume; });
   if (volumes) options.lungs = lung_source(work.text("lungs"), trained, work.settings);
+  options.xray_lungs = xray_lung_source(work.text("lungs"), trained, job.inputs, work.settings);
   Segmenter segmenter(std::move(options));
   GrowingMask growing(work);
   job.watch = [&](const PredictInput& input, const AxialSource& volume, int64_t k,

@@ -9,6 +9,7 @@
 #include "groundglass/io/picture.h"
 #include "groundglass/predict/case_measures.h"
 #include "groundglass/predict/dicom_outputs.h"
+#include "groundglass/predict/xray_measures.h"
 #include "groundglass/report/predict_report.h"
 #include "groundglass/runs/lung_choice.h"
 #include "groundglass/serve/archive.h"
@@ -74,7 +75,7 @@ CaseSummary measured(const OrderedImage& image, const torch::Tensor& labels,
 }
 
 CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& labels,
-                             const VersionMeasures& network) {
+                             const VersionMeasures& network, const fs::path& lung_file) {
   CaseSummary summary;
   summary.input = image.path.string();
   summary.modality = "gray picture";
@@ -82,6 +83,10 @@ CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& lab
   const auto names = class_names_of(network);
   summary.classes = class_amounts(static_cast<int64_t>(names.size()), names);
   summary.add(labels);
+  if (!network.summary.severity || lung_file.empty()) return summary;
+  const auto lungs = read_xray_lungs(lung_file, lung_file, labels.size(0), labels.size(1));
+  measure_xray_lungs(labels, {network.summary.lungs, lungs, 0, false, picture_left_of(image.path)},
+                     summary);
   return summary;
 }
 
@@ -239,7 +244,7 @@ void do_measure(const Work& work) {
     labels = resumed ? read_version_mask(stem + "_mask.png") : sent_picture(sent);
     check_labels(labels, classes);
     write_png(stem + "_mask.png", labels);
-    own.summary = measured_picture(image, labels, network);
+    own.summary = measured_picture(image, labels, network, version.at("lungs").get<std::string>());
     own.summary.output = fs::path(stem).filename().string() + "_mask.png";
   }
   take_over(own.summary, network.summary);

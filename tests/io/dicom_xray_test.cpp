@@ -174,6 +174,17 @@ TEST_F(DicomXray, WhatWouldBeReadWrongIsRefusedWithTheReason) {
   EXPECT_TRUE(says(refused(), {"has a look-up table of 4 numbers, expected 400"}));
 }
 
+TEST_F(DicomXray, OfAFilmWithoutASizeIsReadAndSaysSo) {
+  window("400.5", "801");
+  edit_dicom(path_, [](DcmDataset& data) { put(data, DCM_PixelSpacing, "0.000\\0.000"); });
+  expect_shown({0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875});
+  const auto warnings = read_dicom_xray(path_).warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(says(warnings[0], {"PixelSpacing is '0.000\\0.000'", "expected 2 numbers above 0"}));
+  edit_dicom(path_, [](DcmDataset& data) { put(data, DCM_RescaleSlope, "0"); });
+  EXPECT_TRUE(says(refused(), {"RescaleSlope is '0'"}));  // which changes gray values
+}
+
 TEST_F(DicomXray, IsToldFromOtherFiles) {
   EXPECT_TRUE(is_dicom_xray(path_));
   set_tag(path_, DCM_Modality, "CT");

@@ -90,6 +90,10 @@ TEST_F(PacsProgram, AStudyGoesInAndItsResultsComeOutAlthoughItIsKilledBetween) {
 }
 
 TEST_F(PacsProgram, XraysAreSegmentedAndLateralViewsExplained) {
+  const std::string site = read_file(scratch_ / "site.toml");
+  write_file(scratch_ / "site.toml", site.substr(0, site.find("lungs")) +
+                                         "objects = \"sr,sc\"\ncapture = \"single\"\n" +
+                                         site.substr(site.find("lungs")));
   for (const char* view : {"PA", "LL"}) {
     CtFile xray;
     xray.modality = "CR";
@@ -106,14 +110,21 @@ TEST_F(PacsProgram, XraysAreSegmentedAndLateralViewsExplained) {
   const auto receiver = pacs();
   const auto listener = listen();
   ASSERT_EQ(storescu(port_, scratch_ / "in", scratch_ / "said"), 0);
-  ASSERT_TRUE(wait_until([&] { return received() == 3; }, 60))
+  ASSERT_TRUE(wait_until([&] { return received() == 4; }, 60))
       << read_file(scratch_ / "listen.log");
   std::string seg, reports;
+  int captures = 0;
   for (const auto& entry : fs::directory_iterator(scratch_ / "pacs")) {
     if (dicom_object_kind(entry.path()) == "SEG") seg = entry.path().string();
+    DcmFileFormat dicom;
+    dicom.loadFile(entry.path().c_str());
+    OFString sop_class;
+    dicom.getDataset()->findAndGetOFString(DCM_SOPClassUID, sop_class);
+    if (sop_class == UID_SecondaryCaptureImageStorage) ++captures;
     if (dicom_object_kind(entry.path()) != "SR") continue;
     for (const auto& remark : read_dicom_report(entry.path()).remarks) reports += remark + "\n";
   }
+  EXPECT_EQ(captures, 1);
   EXPECT_TRUE(read_dicom_segmentation(seg).of_picture);
   EXPECT_TRUE(says(reports, {"Not segmented:", "lateral", "By PixelSpacing"}));
   EXPECT_EQ(reports.find("work/"), std::string::npos) << reports;

@@ -59,6 +59,8 @@ TEST_F(SiteTest, MistakesAreNamedWithTheirPlace) {
       says(refused(begin_ + "[[destination]]\nname = \"p\"\nae = \"P\"\n"), {"'p': has no host"}));
   const std::string web = "[[destination]]\nname = \"p\"\nurl = \"http://p\"\n";
   EXPECT_TRUE(says(refused(begin_ + web + web), {"two destinations are called 'p'"}));
+  EXPECT_TRUE(says(refused(begin_ + "capture = \"pages\"\n"),
+                   {"site.toml:4:", "capture 'pages'", "expected frames", "single"}));
   const auto said = complaint(ErrorKind::usage, [&] { read_site(scratch_ / "none.toml"); });
   EXPECT_TRUE(says(said, {"there is no such site file"}));
 }
@@ -79,19 +81,21 @@ TEST_F(SiteTest, ASecretIsLongAndItsOwnersAlone) {
 }
 
 TEST_F(SiteTest, ACheckNamesEverythingThatIsWrongAtOnce) {
-  const Site s = site(begin_ +
-                      "free_mib = 16000000\n[listener]\nport = 0\nbind = \"0.0.0.0\"\n"
-                      "[[destination]]\nname = \"pacs\"\nae = \"PACS\"\nhost = "
-                      "\"127.0.0.1\"\nport = 1\n[[destination]]\nname = \"web\"\nurl = "
-                      "\"http://127.0.0.1:1/dicom-web\"\n");
+  const Site s =
+      site(begin_ +
+           "free_mib = 16000000\ncapture = \"single\"\n[listener]\nport = 0\nbind = \"0.0.0.0\"\n"
+           "[[destination]]\nname = \"pacs\"\nae = \"PACS\"\nhost = "
+           "\"127.0.0.1\"\nport = 1\n[[destination]]\nname = \"web\"\nurl = "
+           "\"http://127.0.0.1:1/dicom-web\"\n");
   const auto problems = site_problems(s);
   std::string all;
   for (const auto& problem : problems) all += problem + "\n";
   EXPECT_TRUE(says(all, {"there is no such key", "MiB are free, below free_mib = 16000000",
+                         "capture = \"single\" is of key slices", "has no sc among them",
                          "no [[caller]] stands there", "bind 0.0.0.0 without TLS",
                          "destination pacs: PACS@127.0.0.1:1:",
                          "destination web: http://127.0.0.1:1/dicom-web: does not answer"}));
-  EXPECT_EQ(problems.size(), 6u) << all;
+  EXPECT_EQ(problems.size(), 7u) << all;
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [&] { check_bind(s); }), {"insecure_network"}));
 }
 

@@ -6,6 +6,7 @@
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/dicom_outputs.h"
 #include "tests/io/dicom_object_samples.h"
+#include "tests/predict/full_summary.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
@@ -27,44 +28,13 @@ void write_long_series(const fs::path& folder) {
   }
 }
 
-Severity full_severity(const std::string& scale, const std::vector<std::string>& regions) {
-  Severity severity{scale, 3 * static_cast<int>(regions.size()), 25, {}, {}};
-  for (const auto& region : regions) {
-    severity.regions.push_back({region, {123456, 1234567}, 3, -512.3456789, 1012.3456789, -700.0});
-  }
-  return severity;
-}
-
-/// Three classes, lobes, zones, and warnings.
-CaseSummary full_summary() {
-  CaseSummary summary;
-  summary.input = "a";
-  summary.modality = "CT";
-  summary.size = {kManySlices, kSmallSide, kSmallSide};
-  summary.lesion_pixels = 1000;
-  summary.lesion_ml = 512.3456789;
-  summary.lung_ml = 4321.098765;
-  summary.lesion_fraction_of_lung = 0.123456789;
-  summary.classes = class_amounts(3, {"ground glass", "consolidation", "pleural effusion"});
-  for (auto& amount : summary.classes) {
-    amount.ml = 123.456789;
-    amount.attenuation = Attenuation{-512.3456789, 123.456789};
-  }
-  summary.severity = full_severity("six zones", {"right upper", "right middle", "right lower",
-                                                 "left upper", "left middle", "left lower"});
-  summary.lobes = full_severity(
-      "five lobes", {"right upper", "right middle", "right lower", "left upper", "left lower"});
-  for (int i = 0; i < 5; ++i) summary.warnings.push_back("a: " + std::string(200, 'w'));
-  return summary;
-}
-
 TEST(ReportSize, OfManyClassesLobesAndZonesStaysWellBelowTheLimit) {
   const ScratchFolder folder;
   write_long_series(folder / "a");
   auto outputs = parse_dicom_outputs("sr");
   outputs.maker = sample_maker();
   const auto reader = open_volume(folder / "a");
-  const auto summary = full_summary();
+  const auto summary = full_summary(kManySlices, kSmallSide);
   const auto objects = open_dicom_case(outputs, *reader, summary, {});
   const auto all_classes = torch::arange(kSmallSide * kSmallSide).remainder(4).to(torch::kUInt8);
   for (int64_t k = 0; k < kManySlices; ++k) {

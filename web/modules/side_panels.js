@@ -67,10 +67,12 @@ export function showMeasures(place, detail) {
     ...(measures.classes ?? []).map((/** @type {any} */ one) =>
       /** @type {[string, string]} */ ([one.name, one.ml === undefined || one.ml === null ? `${one.pixels} pixels` : mlText(one.ml)])),
     ...(severity?.regions ?? []).map((/** @type {any} */ region) => /** @type {[string, string]} */ (
-      [region.region, `${percentText(region.voxels ? region.infected_voxels / region.voxels : null)}, ${region.points} points`])),
+      [region.region, `${percentText(region.voxels ? region.infected_voxels / region.voxels : null)}, ${region.points ?? "no"} points`])),
   ];
+  const meaning = [severity?.definition, severity?.note].filter(Boolean).join(" ");
   fill(place, make("table", {}, make("tbody", {}, ...rows.filter(([, value]) => value !== null).map(([name, value]) =>
-    make("tr", {}, make("th", { scope: "row" }, name), make("td", { className: "number" }, value))))));
+    make("tr", {}, make("th", { scope: "row" }, name), make("td", { className: "number" }, value))))),
+  meaning ? make("p", { className: "hint" }, meaning) : null);
 }
 
 /**
