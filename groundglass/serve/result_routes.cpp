@@ -195,7 +195,7 @@ void add_result_routes(Api& api, std::vector<Route>& routes) {
     add("GET", version + "/" + name + ".nii.gz",
         version_file(name + ".nii.gz", "application/gzip"));
   }
-  for (const std::string name : {"mask", "probability", "gradcam", "gradcam_heat"}) {
+  for (const std::string name : {"mask", "probability", "lungs", "gradcam", "gradcam_heat"}) {
     add("GET", version + "/" + name + ".png", version_file(name + ".png", "image/png"));
   }
   add("GET", image + "/draft", get_draft);

@@ -124,7 +124,8 @@ export async function loadGradCam(study, image, version) {
  */
 export async function loadLungs(study, image, version) {
   try {
-    return asBytes(await readNifti(await getBytes(`${imagePath(study, image.id)}/versions/${version}/lungs.nii.gz`)));
+    const file = image.kind === "picture" ? "lungs.png" : "lungs.nii.gz";
+    return await readLabels(image, await getBytes(`${imagePath(study, image.id)}/versions/${version}/${file}`));
   } catch (problem) {
     if (problem instanceof Refusal && problem.status === 404) return null;
     throw problem;

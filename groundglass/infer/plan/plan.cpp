@@ -138,8 +138,8 @@ class Plan::Impl {
     const torch::NoGradGuard no_grad;
     p_.options = options;
     const bool half_pays = available(torch::kBFloat16) && cpu_bf16_pays();
-    p_.bfloat16 = options.precision == torch::kBFloat16 ||
-                  (options.precision == torch::kQInt8 && half_pays);
+    p_.bfloat16 =
+        options.precision == torch::kBFloat16 || (options.precision == torch::kQInt8 && half_pays);
     p_.kernels = wide() ? &kernels_avx512(p_.half()) : &kernels_avx2();
     p_.amx = tiles();
     p_.engine = dnnl::engine(dnnl::engine::kind::cpu, 0);
