@@ -36,14 +36,22 @@ Segmentation segmentation_of(MemoryResult result, const Geometry& geometry) {
 }  // namespace
 
 struct Model::State {
+  enum class Input { picture, volume };
+
   State(TrainedModel trained_model, SegmenterOptions options)
       : trained(std::move(trained_model)), segmenter(std::move(options)) {}
 
-  /// Pictures have no shares: the lung network waits for the first volume.
-  void find_lungs() {
-    if (knows_lungs) return;
-    segmenter.use_lungs(lung_source(lungs, trained, settings, choice));
-    knows_lungs = true;
+  /// Pictures have no shares, but marks outside lungs: as little as an input needs is loaded.
+  void find_lungs(Input input) {
+    if (input == Input::volume && !knows_lungs) {
+      segmenter.use_lungs(lung_source(lungs, trained, settings, choice));
+      knows_lungs = true;
+      knows_cut = false;  // one network serves both
+    }
+    if (knows_cut) return;
+    segmenter.keep_near(
+        lung_cut(outside_lungs, lungs, segmenter.options().lungs, trained, settings, choice));
+    knows_cut = true;
   }
 
   CaseNames names(const char* input) const {
@@ -52,10 +60,10 @@ struct Model::State {
 
   TrainedModel trained;
   Segmenter segmenter;
-  std::string lungs;  // as OpenOptions names them
+  std::string lungs, outside_lungs;  // as OpenOptions names them
   RunSettings settings;
   RunnerChoice choice;
-  bool knows_lungs = false;
+  bool knows_lungs = false, knows_cut = false;
   std::mutex turn;  // the segmenter runs on one thread at a time
 };
 
@@ -98,6 +106,7 @@ Model open_model(const std::string& model, const OpenOptions& options) {
   how.batch_size = 0;  // as many as are handed over
   auto state = std::make_unique<Model::State>(std::move(trained), std::move(how));
   state->lungs = options.lungs;
+  state->outside_lungs = options.outside_lungs;
   state->settings = settings;
   state->choice = choice;
   return Model(std::move(state));
@@ -106,6 +115,7 @@ Model open_model(const std::string& model, const OpenOptions& options) {
 Segmentation segment(Model& model, const Image& image) {
   const std::lock_guard lock(model.state_->turn);
   set_threads(model.state_->segmenter.options().threads);
+  model.state_->find_lungs(Model::State::Input::picture);
   return segmentation_of(
       segment_in_memory(model.state_->segmenter, image, model.state_->names("image")), {});
 }
@@ -113,7 +123,7 @@ Segmentation segment(Model& model, const Image& image) {
 Segmentation segment(Model& model, const Volume& volume) {
   const std::lock_guard lock(model.state_->turn);
   set_threads(model.state_->segmenter.options().threads);
-  model.state_->find_lungs();
+  model.state_->find_lungs(Model::State::Input::volume);
   return segmentation_of(
       segment_in_memory(model.state_->segmenter, volume, model.state_->names("volume")),
       volume.geometry);

@@ -35,6 +35,9 @@ struct OpenOptions {
   /// ("threshold" where there is none), "threshold", "none", a volume file of class numbers, or a
   /// model.
   std::string lungs = {};
+  /// Marks on CT outside the lungs that a network finds: "drop", "keep", or empty: "drop" for the
+  /// bundled models of CT infection, "keep" for all others.
+  std::string outside_lungs = {};
 };
 
 struct Segmentation;

@@ -61,6 +61,20 @@ TEST_F(Library, SaysWhatItCannotOpen) {
       says(complaint(ErrorKind::data, [&] { read_study(folder / "nowhere"); }), {"nowhere"}));
 }
 
+TEST_F(Library, KeepsMarksOutsideTheLungsWhereItIsAsked) {
+  OpenOptions options = in_fp32();
+  options.outside_lungs = "perhaps";
+  Model model = open_model("ct_infection", options);
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [&] { segment(model, small_chest()); }),
+                   {"--outside-lungs 'perhaps'", "drop or keep"}));
+  const auto marked = [&](const std::string& outside) {
+    options.outside_lungs = outside;
+    Model one = open_model("ct_infection", options);
+    return segment(one, small_chest()).labels.labels != 0;
+  };
+  EXPECT_FALSE((marked("") & ~marked("keep")).any().item<bool>());
+}
+
 TEST_F(Library, GivesTheMaskAndTheMeasuresThatTheProgramWrites) {
   run("groundglass phantom data --kind ct --cases 1 --slices 10 --side 128 --format dicom");
   const auto series = run("dirname \"$(find data -name '*.dcm' | grep -v mask | head -n 1)\"").out;

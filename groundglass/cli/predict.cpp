@@ -17,7 +17,7 @@ namespace groundglass {
 namespace {
 
 struct PredictArguments {
-  std::string input, output, model, part, dicom, lungs, lobes, capture = "frames";
+  std::string input, output, model, part, dicom, lungs, lobes, outside_lungs, capture = "frames";
   RunnerFlags runner;
   double threshold = -1, temperature = -1;
   int64_t batch = 0, memory_mib = 0;
@@ -106,6 +106,12 @@ void run_predict(const PredictArguments& a, const Context& context) {
                                " inputs; name a model or none");
   }
   options.lungs = lungs_of(a, trained, chosen.inputs, context, options.xray_lungs);
+  if (options.xray_lungs.from == LungsFrom::none) {
+    options.near_lungs = lung_cut(a.outside_lungs, a.lungs, options.lungs, trained,
+                                  settings_of_runner(context), runner_choice(a.runner, context));
+  } else if (!a.outside_lungs.empty()) {
+    fail(ErrorKind::usage, "--outside-lungs: is for CT, but " + a.input + " holds chest X-rays");
+  }
   Segmenter segmenter(std::move(options));
   name_maker(job, segmenter);
   const PredictSummary summary = predict(segmenter, job, *observer);
@@ -158,6 +164,9 @@ void add_predict(CLI::App& app, Context& context) {
                    "who finds the lungs of volumes and chest X-rays, for shares and scores: a "
                    "model, none, a file of class numbers (one input), or, of volumes, threshold "
                    "(the bundled ct_lungs or xray_lungs_whole)");
+  verb->add_option("--outside-lungs", a->outside_lungs,
+                   "marks on CT outside the lungs that a network finds: drop or keep (drop for the "
+                   "bundled models of CT infection, else keep)");
   verb->add_option("--lobes", a->lobes,
                    "where the lobes of volumes lie: shape (by the lungs' shape, not by fissures), "
                    "none, or a file of lungmask's or TotalSegmentator's labels (one volume)");

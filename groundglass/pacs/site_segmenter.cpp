@@ -109,6 +109,8 @@ class SiteSegmenter::Work {
                                             {{"x", "x"}}, settings_, choice_);
     } else {
       options.lungs = lung_source(site_.options.lungs, trained, settings_, choice_);
+      options.near_lungs =
+          lung_cut({}, site_.options.lungs, options.lungs, trained, settings_, choice_);
     }
     model.segmenter = std::make_unique<Segmenter>(std::move(options));
     return model;

@@ -68,6 +68,7 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter, c
   summary_.warnings = picture.warnings;
   summary_.classes = class_amounts(segmenter.classes(), names.classes);
   if (!names.xray.empty()) summary_.acquisition = read_acquisition(names.xray);
+  summary_.kept_near = segmenter.options().near_lungs.name;
   const LungSource& lungs = segmenter.options().xray_lungs;
   if (lungs.from != LungsFrom::none) xray_lungs_ = &lungs;
 }
@@ -80,7 +81,9 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const Segmenter& segmenter,
            segmenter.options().lungs,
            segmenter.options().lungs.network ? segmenter.options().lungs.network->classes() : 0,
            lobes},
-          volume) {}
+          volume) {
+  summary_.kept_near = segmenter.options().near_lungs.name;
+}
 
 CaseMeasures::CaseMeasures(const CaseNames& names, const MeasureOptions& options,
                            const AxialSource& volume)
@@ -115,6 +118,7 @@ torch::Tensor CaseMeasures::lungs_of(const SliceResult& result) {
 void CaseMeasures::take(const Image& slice, const SliceResult& result) {
   typicalities_.push_back(result.typicality);
   const int64_t lesion = summary_.add(result.labels);
+  summary_.dropped_pixels += result.dropped;
   if (xray_lungs_ != nullptr) measure_xray(result);
   if (volume_ != nullptr) {
     if (slice.units == Units::hu) {
@@ -166,6 +170,7 @@ void CaseMeasures::add_to_network_lungs(const torch::Tensor& lungs, const torch:
 CaseSummary CaseMeasures::finish() {
   if (has_typicality_) summary_.take_typicality(typicalities_, model_name_);
   if (volume_ != nullptr) measure();
+  summary_.warn_of_dropped();
   if (const auto pixel_mm2 = summary_.acquisition.pixel_mm2) {
     summary_.lesion_cm2 = static_cast<double>(summary_.lesion_pixels) * *pixel_mm2 / 100;
   }
@@ -183,6 +188,9 @@ void CaseMeasures::measure() {
   }
   if (volume_->info().units != Units::hu) return;
   summary_.lesion_ml = static_cast<double>(summary_.lesion_pixels) * voxel_ml;
+  if (!summary_.kept_near.empty()) {
+    summary_.dropped_ml = static_cast<double>(summary_.dropped_pixels) * voxel_ml;
+  }
   for (auto& c : summary_.classes) c.ml = static_cast<double>(c.pixels) * voxel_ml;
   summary_.attenuation = any_lesion_.attenuation();
   for (size_t c = 0; c < of_classes_.size(); ++c) {

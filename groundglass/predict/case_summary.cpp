@@ -1,6 +1,7 @@
 #include "groundglass/predict/case_summary.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <sstream>
 
@@ -130,6 +131,19 @@ Acquisition acquisition_of(const ordered_json& j) {
           optional_of(j.at("pixel_mm2")),        word("pixel_from"),         word("source_uid")};
 }
 
+ordered_json dropped_json(const CaseSummary& c) {
+  if (c.kept_near.empty()) return nullptr;
+  return {
+      {"lungs", c.kept_near}, {"pixels", c.dropped_pixels}, {"ml", optional_json(c.dropped_ml)}};
+}
+
+void take_dropped(const ordered_json& j, CaseSummary& c) {
+  if (!j.is_object()) return;
+  c.kept_near = j.at("lungs");
+  c.dropped_pixels = j.at("pixels");
+  c.dropped_ml = optional_of(j.at("ml"));
+}
+
 }  // namespace
 
 int64_t CaseSummary::add(const torch::Tensor& labels) {
@@ -148,6 +162,23 @@ void CaseSummary::take_typicality(std::vector<double> slices, const std::string&
   text << input << ": looks unlike what " << model_name << " was trained on ("
        << std::setprecision(2) << *middle
        << " times the limit); its mask may mean nothing: is it the right model, and a chest?";
+  warnings.push_back(text.str());
+}
+
+void CaseSummary::warn_of_dropped() {
+  constexpr double kMuch = 0.2;  // of all that was marked
+  const double marked = static_cast<double>(lesion_pixels + dropped_pixels);
+  if (dropped_pixels == 0 || static_cast<double>(dropped_pixels) <= kMuch * marked) return;
+  std::ostringstream text;
+  text << input << ": " << std::lround(100 * static_cast<double>(dropped_pixels) / marked)
+       << " % of what was marked (";
+  if (dropped_ml) {
+    text << std::fixed << std::setprecision(1) << *dropped_ml << " ml";
+  } else {
+    text << dropped_pixels << " pixels";
+  }
+  text << ") lies outside the lungs that " << kept_near
+       << " found and was left out; --outside-lungs keep keeps it";
   warnings.push_back(text.str());
 }
 
@@ -187,6 +218,7 @@ ordered_json case_json(const CaseSummary& c) {
           {"right_lung_ml", optional_json(c.right_lung_ml)},
           {"left_lung_ml", optional_json(c.left_lung_ml)},
           {"lesion_outside_lungs_ml", optional_json(c.lesion_outside_lungs_ml)},
+          {"left_out_outside_lungs", dropped_json(c)},
           {"top_slice", c.top_slice < 0 ? ordered_json(nullptr) : ordered_json(c.top_slice)},
           {"classes", classes},
           {"typicality", optional_json(c.typicality)},
@@ -212,6 +244,7 @@ CaseSummary case_summary_of(const ordered_json& j) {
   c.right_lung_ml = optional_of(j.at("right_lung_ml"));
   c.left_lung_ml = optional_of(j.at("left_lung_ml"));
   c.lesion_outside_lungs_ml = optional_of(j.at("lesion_outside_lungs_ml"));
+  take_dropped(j.value("left_out_outside_lungs", ordered_json()), c);
   c.top_slice = j.at("top_slice").is_null() ? -1 : j.at("top_slice").get<int64_t>();
   c.typicality = optional_of(j.at("typicality"));
   c.attenuation = attenuation_of(j.at("attenuation"));

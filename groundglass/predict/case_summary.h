@@ -40,6 +40,10 @@ struct CaseSummary {
   std::string lungs = {};  ///< who said what lung is: LungSource::name; empty without a share
   std::optional<double> right_lung_ml = {}, left_lung_ml = {};  ///< without lesions outside them
   std::optional<double> lesion_outside_lungs_ml = {};  ///< of a network's or a file's lungs
+  /// Marks that SegmenterOptions::near_lungs took away, and whose lungs decided; empty: nobody's.
+  int64_t dropped_pixels = 0;
+  std::optional<double> dropped_ml = {};  ///< volumes in HU
+  std::string kept_near = {};
   std::optional<double> lesion_cm2 = {};  ///< X-rays in DICOM that tell the size of their pixels
   int64_t top_slice = -1;                 ///< volumes: slice with most lesion, -1 for none
   std::vector<std::string> warnings;
@@ -56,6 +60,9 @@ struct CaseSummary {
   /// Adds what labels [..] (class numbers) hold of any lesion and of each class. Returns the number
   /// of pixels of any lesion.
   int64_t add(const torch::Tensor& labels);
+
+  /// Warns where more than a fifth of what was marked was taken away.
+  void warn_of_dropped();
 
   /// Sets typicality to the median of the slices' (at least one), and warns if it is above 1.
   void take_typicality(std::vector<double> slices, const std::string& model_name);

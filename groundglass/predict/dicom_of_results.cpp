@@ -35,7 +35,8 @@ void take_maker(DicomMaker& maker, const ordered_json& document) {
   const auto& threshold = document.at("threshold");
   maker.options =
       maker_options(threshold.is_null() ? std::nullopt : std::optional(threshold.get<double>()),
-                    document.at("precision"));
+                    document.at("precision"),
+                    document.value("outside_lungs", ordered_json::object()).value("lungs", ""));
   set_to_now(maker);
 }
 

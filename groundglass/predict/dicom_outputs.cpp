@@ -195,9 +195,11 @@ DicomOutputs parse_dicom_outputs(const std::string& words) {
   return outputs;
 }
 
-std::string maker_options(std::optional<double> threshold, const std::string& precision) {
+std::string maker_options(std::optional<double> threshold, const std::string& precision,
+                          const std::string& kept_near) {
   const std::string rule = threshold ? "threshold " + shortest(*threshold) : "likeliest class";
-  return rule + ", precision " + precision;
+  const std::string cut = kept_near.empty() ? "" : ", kept near the lungs of " + kept_near;
+  return rule + ", precision " + precision + cut;
 }
 
 void check_are_dicom(const std::vector<PredictInput>& inputs) {

@@ -39,7 +39,8 @@ DicomOutputs parse_dicom_outputs(const std::string& words);
 /// DicomMaker::options of predict, for objects that are made later as well.
 ///
 /// threshold  nothing for networks of several classes, of which the likeliest wins.
-std::string maker_options(std::optional<double> threshold, const std::string& precision);
+std::string maker_options(std::optional<double> threshold, const std::string& precision,
+                          const std::string& kept_near);
 
 /// Throws Error(usage) naming the first input that is no DICOM series and no X-ray (CR, DX) in
 /// DICOM: objects refer to these images.

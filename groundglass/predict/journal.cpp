@@ -38,6 +38,7 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                     {"lung_weights", segmenter.options().lungs.weights_sha256},
                     {"xray_lungs", segmenter.options().xray_lungs.name},
                     {"xray_lung_weights", segmenter.options().xray_lungs.weights_sha256},
+                    {"near_lungs", segmenter.options().near_lungs.weights_sha256},
                     {"probabilities", job.save_probabilities},
                     {"overlay", job.overlay},
                     {"lungs_saved", job.save_lungs},

@@ -10,6 +10,7 @@ namespace {
 // Bytes for each pixel of a slice that live for a moment on one thread. Counted in the code: a
 // window in HU keeps four copies as float, painting a colour six and a picture of three channels.
 constexpr int64_t kPreparing = 24, kPainting = 48, kWriting = 16, kDecoding = 16;
+constexpr int64_t kGrowing = 4;         // lungs, about which marks stay, with columns that grow
 constexpr int64_t kPieces = 24;         // of lung, being numbered
 constexpr int64_t kBesides = 16 << 20;  // packers, tables and what the heap cannot give back
 
@@ -27,12 +28,12 @@ MemoryNeed need_of_slices(int64_t pixels, int64_t stored, const Segmenter& segme
   // probabilities and a step between
   need.each = pixels * (2 * stored + 4 * classes + 1) + network * 4 * (2 * channels + 3 * logits);
   const int64_t answering = 8 * classes + 4 + tempered;
-  if (options.lungs.network) {  // class maps of the slice besides; it has no such network itself
-    const MemoryNeed lungs = need_of_slices(pixels, stored, *options.lungs.network, {});
-    need.each += lungs.each + pixels;
-  }
-  need.whole = segmenter.threads() * pixels * std::max(kPreparing, answering) + kBesides +
-               pixels * (kWriting + (outputs.overlay ? kPainting : 0));
+  // class maps of the slice besides; it has no such network itself
+  const auto& finder = options.lungs.network ? options.lungs.network : options.near_lungs.network;
+  if (finder) need.each += need_of_slices(pixels, stored, *finder, {}).each + pixels;
+  need.whole = segmenter.threads() * pixels *
+                   std::max({kPreparing, answering, options.near_lungs.any() ? kGrowing : 0}) +
+               kBesides + pixels * (kWriting + (outputs.overlay ? kPainting : 0));
   return need;
 }
 

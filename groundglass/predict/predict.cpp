@@ -207,6 +207,19 @@ class Run {
 
 }  // namespace
 
+namespace {
+
+/// What happens to marks outside the lungs, and whose lungs decide.
+nlohmann::ordered_json outside_lungs_json(const LungCut& cut) {
+  if (!cut.any()) return {{"marks", "kept"}};
+  return {{"marks", "left out"},
+          {"lungs", cut.name},
+          {"weights_sha256", cut.weights_sha256},
+          {"margin", cut.margin}};
+}
+
+}  // namespace
+
 PredictSummary predict(Segmenter& segmenter, const PredictJob& job, Observer& observer) {
   check_outputs_differ(job.inputs);
   return Run(segmenter, job, observer).run();
@@ -219,7 +232,7 @@ void name_maker(PredictJob& job, const Segmenter& segmenter) {
   maker.caution = job.caution;
   maker.options = maker_options(
       segmenter.classes() > 1 ? std::nullopt : std::optional(segmenter.options().threshold),
-      segmenter.runner().precision());
+      segmenter.runner().precision(), segmenter.options().near_lungs.name);
   set_to_now(maker);
 }
 
@@ -256,6 +269,7 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
       {"lungs", {{"source", options.lungs.name}, {"weights_sha256", weights_of(options.lungs)}}},
       {"xray_lungs",
        {{"source", options.xray_lungs.name}, {"weights_sha256", weights_of(options.xray_lungs)}}},
+      {"outside_lungs", outside_lungs_json(options.near_lungs)},
       {"precision", segmenter.runner().precision()},
       {"engine", segmenter.runner().engine()},
       {"cases", cases},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
@@ -29,16 +30,26 @@ int64_t Segmenter::classes() const {
   return foreground_classes(options_.model->out_channels());
 }
 
+/// The other networks that it asks, each once.
+std::vector<Segmenter*> Segmenter::helpers() const {
+  std::vector<Segmenter*> all;
+  for (const auto& one : {options_.lungs.network, options_.xray_lungs.network,
+                          options_.near_lungs.network, options_.mask_network}) {
+    if (one && std::find(all.begin(), all.end(), one.get()) == all.end()) all.push_back(one.get());
+  }
+  return all;
+}
+
 int64_t Segmenter::network_bytes() const {
-  return network_bytes_ + (options_.lungs.network ? options_.lungs.network->network_bytes() : 0) +
-         (options_.xray_lungs.network ? options_.xray_lungs.network->network_bytes() : 0) +
-         (options_.mask_network ? options_.mask_network->network_bytes() : 0);
+  int64_t bytes = network_bytes_;
+  for (const Segmenter* helper : helpers()) bytes += helper->network_bytes();
+  return bytes;
 }
 
 double Segmenter::forward_s() const {
-  return forward_s_ + (options_.lungs.network ? options_.lungs.network->forward_s() : 0) +
-         (options_.xray_lungs.network ? options_.xray_lungs.network->forward_s() : 0) +
-         (options_.mask_network ? options_.mask_network->forward_s() : 0);
+  double seconds = forward_s_;
+  for (const Segmenter* helper : helpers()) seconds += helper->forward_s();
+  return seconds;
 }
 
 void Segmenter::find_lungs(const std::vector<Image>& slices, std::vector<SliceResult>& results) {
@@ -64,6 +75,40 @@ void Segmenter::find_xray_lungs(const std::vector<Image>& xrays,
     results[i].lungs = std::move(found[i].labels);
     results[i].lung_typicality = found[i].typicality;
   }
+}
+
+/// Where the lungs of the slice can be trusted: a slice unlike those the lung network was trained
+/// on keeps all marks.
+void Segmenter::keep_near_lungs_in(const std::vector<Image>& slices,
+                                   std::vector<SliceResult>& results) {
+  const LungCut& cut = options_.near_lungs;
+  std::vector<torch::Tensor> lungs(slices.size());
+  std::vector<double> typicality(slices.size(), 0);
+  std::vector<Image> unknown;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < slices.size(); ++i) {
+    if (cut.network == options_.lungs.network && results[i].lungs.defined()) {
+      lungs[i] = results[i].lungs;
+      typicality[i] = results[i].lung_typicality;
+    } else {
+      unknown.push_back(slices[i]);
+      places.push_back(i);
+    }
+  }
+  auto found = unknown.empty() ? std::vector<SliceResult>() : cut.network->segment(unknown);
+  for (size_t i = 0; i < found.size(); ++i) {
+    lungs[places[i]] = std::move(found[i].labels);
+    typicality[places[i]] = found[i].typicality;
+  }
+  parallel_for_each(static_cast<int64_t>(slices.size()), threads(), [&](int64_t at) {
+    const torch::NoGradGuard no_grad;
+    const auto i = static_cast<size_t>(at);
+    if (typicality[i] > 1) return;
+    const auto side = std::max(lungs[i].size(0), lungs[i].size(1));
+    const auto margin_px = std::llround(cut.margin * static_cast<double>(side));
+    results[i].dropped =
+        keep_near_lungs(lungs[i], margin_px, results[i].labels, results[i].probability);
+  });
 }
 
 NetworkSlice Segmenter::on_network_grid(const Image& image) const {
@@ -136,6 +181,7 @@ std::vector<SliceResult> Segmenter::segment(const std::vector<Image>& slices) {
     });
   }
   if (options_.lungs.network) find_lungs(slices, results);
+  if (options_.near_lungs.any()) keep_near_lungs_in(slices, results);
   return results;
 }
 

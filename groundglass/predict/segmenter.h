@@ -8,6 +8,7 @@
 #include "groundglass/infer/runner.h"
 #include "groundglass/io/image.h"
 #include "groundglass/models/segmentation_model.h"
+#include "groundglass/predict/lung_cut.h"
 #include "groundglass/predict/lung_source.h"
 #include "groundglass/preprocess/preprocess_options.h"
 #include "groundglass/preprocess/slice.h"
@@ -34,6 +35,7 @@ struct SegmenterOptions {
   LungSource lungs = {};                      ///< for the shares of images in HU
   /// For the shares of chest X-rays: a network, a file, or none. None where pictures are no X-rays.
   LungSource xray_lungs = {.from = LungsFrom::none, .name = "none"};
+  LungCut near_lungs = {};  ///< of CT: which marks of the network stay
   /// Whose foreground is what `preprocess` means by lungs, where no threshold finds them.
   std::shared_ptr<Segmenter> mask_network = {};
 };
@@ -49,6 +51,7 @@ struct SliceResult {
   /// is no lung; undefined without one.
   torch::Tensor lungs;
   double lung_typicality = 0;  ///< of the slice to the lung network
+  int64_t dropped = 0;         ///< labelled pixels that SegmenterOptions::near_lungs took away
 };
 
 /// Images in, label maps on the images' own grids out.
@@ -70,6 +73,7 @@ class Segmenter {
 
   const SegmenterOptions& options() const { return options_; }
   void use_lungs(LungSource lungs) { options_.lungs = std::move(lungs); }
+  void keep_near(LungCut lungs) { options_.near_lungs = std::move(lungs); }
 
   /// Foreground classes that are told apart, F of a SliceResult.
   int64_t classes() const;
@@ -84,6 +88,8 @@ class Segmenter {
 
  private:
   void find_lungs(const std::vector<Image>& slices, std::vector<SliceResult>& results);
+  void keep_near_lungs_in(const std::vector<Image>& slices, std::vector<SliceResult>& results);
+  std::vector<Segmenter*> helpers() const;
   std::vector<torch::Tensor> mask_lungs(const std::vector<Image>& slices) const;
 
   SegmenterOptions options_;

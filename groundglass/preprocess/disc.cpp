@@ -81,6 +81,10 @@ torch::Tensor inverted(const torch::Tensor& mask) {
 
 }  // namespace
 
+torch::Tensor grown_by_disc(const torch::Tensor& mask, int64_t radius) {
+  return grown(mask.contiguous(), radius);
+}
+
 torch::Tensor closed_by_disc(const torch::Tensor& mask, int64_t radius, Beyond beyond) {
   const auto outside = inverted(grown(mask.contiguous(), radius));
   if (beyond == Beyond::mask) return inverted(grown(outside, radius));

@@ -51,6 +51,14 @@ std::vector<std::string> amounts(const json& c) {
   if (outside.is_number() && outside.get<double>() > 0.05) {
     facts.push_back(number_text(outside, 1) + " ml of it lie outside the lungs that were found.");
   }
+  const json dropped = value_or_null(c, "left_out_outside_lungs");
+  if (dropped.is_object() && dropped["pixels"].get<int64_t>() > 0) {
+    const std::string amount = dropped["ml"].is_number()
+                                   ? number_text(dropped["ml"], 1) + " ml"
+                                   : std::to_string(dropped["pixels"].get<int64_t>()) + " pixels";
+    facts.push_back(amount + " that the network marked outside the lungs of " +
+                    dropped["lungs"].get<std::string>() + " were left out.");
+  }
   return facts;
 }
 

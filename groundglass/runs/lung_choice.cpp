@@ -50,6 +50,16 @@ LungSource lungs_alone(const std::string& word, const TrainedModel& trained,
   return network_of_lungs(word, kLungModel, trained, settings, choice);
 }
 
+/// Whether it is one of the bundled models of CT infection.
+bool outlines_lesions_of_ct(const TrainedModel& trained) {
+  for (const char* name : {kDefaultModel, "attention_unet_ct"}) {
+    const fs::path bundled = bundled_model(name);
+    std::error_code ignored;
+    if (!bundled.empty() && fs::equivalent(bundled, trained.path, ignored)) return true;
+  }
+  return false;
+}
+
 /// Whether something says that pictures are chest X-rays.
 bool are_xrays(const std::string& word, const TrainedModel& trained,
                const std::vector<PredictInput>& pictures) {
@@ -85,6 +95,23 @@ LungSource xray_lung_source(const std::string& word, const TrainedModel& trained
   if (word.empty() && trained.name.starts_with(kXrayLungModels)) return kNoLungs;
   if (word.empty() && bundled_model(kXrayLungModel).empty()) return kNoLungs;
   return network_of_lungs(word, kXrayLungModel, trained, settings, choice);
+}
+
+LungCut lung_cut(const std::string& word, const std::string& lungs_word, const LungSource& lungs,
+                 const TrainedModel& trained, const RunSettings& settings, RunnerChoice choice) {
+  if (!word.empty() && word != "drop" && word != "keep") {
+    fail(ErrorKind::usage, "--outside-lungs " + in_quotes(word) + ": expected drop or keep");
+  }
+  if (word == "keep" || (word.empty() && !outlines_lesions_of_ct(trained))) return {};
+  LungSource finder = lungs;
+  if (!finder.network && lungs_word.empty() && !bundled_model(kLungModel).empty()) {
+    finder = network_of_lungs("", kLungModel, trained, settings, choice);
+  }
+  if (finder.network) return {finder.network, finder.name, finder.weights_sha256};
+  if (word.empty()) return {};
+  fail(ErrorKind::usage, "--outside-lungs drop: no network finds the lungs (--lungs " +
+                             in_quotes(lungs_word) + "); expected a lung model such as " +
+                             kLungModel);
 }
 
 LungSource lung_source(const std::string& word, const TrainedModel& trained,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "groundglass/predict/inputs.h"
+#include "groundglass/predict/lung_cut.h"
 #include "groundglass/predict/lung_source.h"
 #include "groundglass/runs/segmenter_options.h"
 
@@ -21,6 +22,17 @@ constexpr const char* kLungModel = "ct_lungs";
 /// Lobes are those of lobe_source("").
 LungSource lung_source(const std::string& word, const TrainedModel& trained,
                        const RunSettings& settings, RunnerChoice choice = {});
+
+/// What becomes of marks outside the lungs of CT, as a user says it: "drop" or "keep". An empty
+/// word is "drop" for the bundled models of CT infection, for which it was measured, and "keep" for
+/// all others. The lungs are those of `lungs` where a network finds them, else the bundled
+/// network's (pictures); an empty word keeps all where `lungs_word` asks for other lungs.
+///
+/// lungs  as lung_source(lungs_word) gave it, or none where it was not asked.
+/// Throws Error(usage) for another word, and for "drop" where no network finds lungs.
+LungCut lung_cut(const std::string& word, const std::string& lungs_word, const LungSource& lungs,
+                 const TrainedModel& trained, const RunSettings& settings,
+                 RunnerChoice choice = {});
 
 /// Names of the models for chest X-rays: of their infection, and of their lungs where no other is
 /// named.

@@ -164,6 +164,9 @@ void do_predict(const Work& work) {
       std::any_of(images.begin(), images.end(), [](const OrderedImage& i) { return i.volume; });
   if (volumes) options.lungs = lung_source(work.text("lungs"), trained, work.settings);
   options.xray_lungs = xray_lung_source(work.text("lungs"), trained, job.inputs, work.settings);
+  if (options.xray_lungs.from == LungsFrom::none) {
+    options.near_lungs = lung_cut({}, work.text("lungs"), options.lungs, trained, work.settings);
+  }
   Segmenter segmenter(std::move(options));
   GrowingMask growing(work);
   job.watch = [&](const PredictInput& input, const AxialSource& volume, int64_t k,

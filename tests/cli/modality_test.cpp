@@ -49,6 +49,7 @@ TEST_F(Modality, PredictChoosesTheModelByThePicturesAndSaysWhy) {
   const auto xray = predict("xray/cases.csv");
   EXPECT_TRUE(says(xray.err, {"model xray_infection", "resemble chest X-ray"}));
   EXPECT_EQ(summary()["model"], "xray_infection");
+  EXPECT_EQ(summary()["outside_lungs"]["marks"], "kept");
   EXPECT_TRUE(says(xray.err, {"warning: xray_infection: marks healthy lungs, too"}));
   EXPECT_EQ(summary()["caution"], "marks healthy lungs, too");
   EXPECT_LT(summary()["cases"][0]["typicality"].get<double>(), 2);
@@ -84,6 +85,15 @@ TEST_F(Modality, PredictNamesWhoFoundTheLungsAndLobesOfAVolume) {
                    {"--lungs 'nobody'", "expected threshold, none", "ct_lungs"}));
   EXPECT_TRUE(says(predict("ct/cases.csv --lungs volume/labelsTr/case_000.nii.gz", 2).err,
                    {"--lungs", "for one volume", "ct/cases.csv"}));
+
+  EXPECT_EQ(by_network["outside_lungs"]["marks"], "kept") << "no bundled model of CT infection";
+  predict("volume --model run_ct --lungs run_ct --outside-lungs drop");
+  EXPECT_EQ(summary()["outside_lungs"]["lungs"], "run_ct");
+  EXPECT_EQ(summary()["cases"][0]["left_out_outside_lungs"]["lungs"], "run_ct");
+  EXPECT_TRUE(says(predict("volume --model run_ct --outside-lungs perhaps", 2).err,
+                   {"--outside-lungs 'perhaps'", "expected drop or keep"}));
+  EXPECT_TRUE(says(predict("volume --model run_ct --lungs none --outside-lungs drop", 2).err,
+                   {"--outside-lungs drop", "no network finds the lungs", "ct_lungs"}));
 
   predict("volume --model run_ct --lungs threshold --save-lobes");
   const json lobes = summary()["cases"][0]["lobes"];

@@ -5,36 +5,11 @@
 #include "groundglass/predict/segment_in_memory.h"
 #include "tests/complaint.h"
 #include "tests/predict/bright_is_lesion.h"
+#include "tests/predict/dark_is_lung.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
 namespace {
-
-/// What is darker than a quarter of white is lung: class 1 in the left half of the picture, class 2
-/// in the right.
-class DarkIsLung final : public SegmentationModel {
- public:
-  Features encode(torch::Tensor image) override { return {{image}, {}, {}}; }
-  Prediction decode(const Features& f) override {
-    const auto dark = (0.25 - f.maps[0]) * 200;
-    const int64_t width = dark.size(3);
-    auto right = torch::full_like(dark, -50), left = torch::full_like(dark, -50);
-    right.narrow(3, 0, width / 2).copy_(dark.narrow(3, 0, width / 2));
-    left.narrow(3, width / 2, width / 2).copy_(dark.narrow(3, width / 2, width / 2));
-    return {torch::cat({torch::zeros_like(dark), right, left}, 1), {}};
-  }
-  int64_t stride() const override { return 1; }
-  int64_t in_channels() const override { return 1; }
-  int64_t out_channels() const override { return 3; }
-  std::vector<std::string> layer_names() const override { return {}; }
-};
-
-LungSource dark_lungs(std::optional<Typicality> typicality = {}) {
-  SegmenterOptions options = bright_segmenter().options();
-  options.model = std::make_shared<DarkIsLung>();
-  options.typicality = std::move(typicality);
-  return {LungsFrom::network, "dark", std::make_shared<Segmenter>(options)};
-}
 
 /// Tissue of -600 HU around lungs of 12 x 20 and 12 x 32 pixels of -900, in the first of which 48
 /// pixels are a lesion of 0 HU; four slices of 1 x 2 x 5 mm.
@@ -78,12 +53,7 @@ TEST(Lungs, OfANetworkLeaveOutSmallPiecesAndKeepWhatAPictureCuts) {
 }
 
 TEST(Lungs, OfANetworkThatKnowsNoSuchPicturesAreTheThresholdsAndAWarning) {
-  std::vector<Typicality::Example> examples(50);
-  for (size_t i = 0; i < examples.size(); ++i) {
-    for (auto& f : examples[i].features) f = 100 + 0.01 * static_cast<double>(i % 7);
-    examples[i].patient = std::to_string(i % 10);
-  }
-  const CaseSummary c = summary_with(dark_lungs(Typicality::of(examples)));
+  const CaseSummary c = summary_with(dark_lungs(typicality_of_nothing_like_it()));
   EXPECT_NE(c.lungs, "dark");
   EXPECT_FALSE(c.right_lung_ml);
   EXPECT_TRUE(says(c.warnings.at(0), {"chest", "unlike what dark was trained on", "threshold's"}));

@@ -49,6 +49,7 @@ export function showMeasures(place, detail) {
     return;
   }
   const severity = measures.severity;
+  const leftOut = measures.left_out_outside_lungs;
   /** @type {[string, string | null][]} */
   const rows = [
     ["infection", measures.lesion_ml === undefined || measures.lesion_ml === null ? `${measures.lesion_pixels} pixels` : mlText(measures.lesion_ml)],
@@ -57,6 +58,7 @@ export function showMeasures(place, detail) {
     ["right lung", maybe(measures.right_lung_ml, mlText)],
     ["left lung", maybe(measures.left_lung_ml, mlText)],
     ["infection outside the lungs", maybe(measures.lesion_outside_lungs_ml, mlText)],
+    ["left out outside the lungs", leftOut ? leftOut.ml === null ? `${leftOut.pixels} pixels` : mlText(leftOut.ml) : null],
     ["lungs found by", measures.lungs ?? null],
     ["mean attenuation", measures.attenuation ? `${fixed(measures.attenuation.mean_hu, 0)} ± ${fixed(measures.attenuation.deviation_hu, 0)} HU` : null],
     ["severity", severity ? severity.reason ?? `${severity.score} of ${severity.most} (${severity.scale})` : null],
