@@ -19,7 +19,7 @@ namespace {
 struct PredictArguments {
   std::string input, output, model, part, dicom, lungs, lobes, outside_lungs, capture = "frames";
   RunnerFlags runner;
-  double threshold = -1, temperature = -1;
+  double threshold = -1, temperature = -1, split_hu = kSplitHu;
   int64_t batch = 0, memory_mib = 0;
   bool save_probabilities = false, overlay = false, save_lungs = false, save_lobes = false,
        classes = false;
@@ -79,6 +79,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   job.save_lungs = a.save_lungs;
   job.save_lobes = a.save_lobes;
   job.class_numbers = a.classes;
+  job.split_hu = a.split_hu;
   job.dicom = parse_dicom_outputs(a.dicom);
   if (a.capture == "single") job.dicom.capture_as = CaptureAs::single;
   if (job.dicom.any()) check_are_dicom(job.inputs);
@@ -167,6 +168,11 @@ void add_predict(CLI::App& app, Context& context) {
   verb->add_option("--outside-lungs", a->outside_lungs,
                    "marks on CT outside the lungs that a network finds: drop or keep (drop for the "
                    "bundled models of CT infection, else keep)");
+  verb->add_option("--split-hu", a->split_hu,
+                   "HU from which a lesion's voxels count as dense, of volumes in HU: a threshold, "
+                   "not a reading")
+      ->check(CLI::Range(-1000.0, 1000.0))
+      ->capture_default_str();
   verb->add_option("--lobes", a->lobes,
                    "where the lobes of volumes lie: shape (by the lungs' shape, not by fissures), "
                    "none, or a file of lungmask's or TotalSegmentator's labels (one volume)");

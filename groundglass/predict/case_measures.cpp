@@ -92,7 +92,8 @@ CaseMeasures::CaseMeasures(const CaseNames& names, const MeasureOptions& options
       volume_(&volume),
       lung_source_(options.lungs),
       lung_network_(options.lung_classes > 0),
-      lung_sides_(options.lung_classes == 2) {
+      lung_sides_(options.lung_classes == 2),
+      split_hu_(names.split_hu) {
   const auto& info = volume.info();
   summary_.input = names.input;
   summary_.modality = info.units == Units::hu ? "CT" : "gray volume";
@@ -123,7 +124,11 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
   if (volume_ != nullptr) {
     if (slice.units == Units::hu) {
       if (lung_source_.from != LungsFrom::none) lungs_.add_slice(slice.pixels[0], result.labels);
-      if (lesion > 0) any_lesion_.add(slice.pixels[0].masked_select(result.labels != 0));
+      if (lesion > 0) {
+        const auto hu = slice.pixels[0].masked_select(result.labels != 0);
+        any_lesion_.add(hu);
+        dense_ += (hu >= split_hu_).sum().item<int64_t>();
+      }
       of_classes_.resize(summary_.classes.size());
       for (size_t c = 0; lesion > 0 && c < of_classes_.size(); ++c) {
         of_classes_[c].add(
@@ -193,6 +198,8 @@ void CaseMeasures::measure() {
   }
   for (auto& c : summary_.classes) c.ml = static_cast<double>(c.pixels) * voxel_ml;
   summary_.attenuation = any_lesion_.attenuation();
+  const double dense_ml = static_cast<double>(dense_) * voxel_ml;
+  summary_.by_hu = SplitByHu{split_hu_, *summary_.lesion_ml - dense_ml, dense_ml};
   for (size_t c = 0; c < of_classes_.size(); ++c) {
     summary_.classes[c].attenuation = of_classes_[c].attenuation();
   }

@@ -20,6 +20,7 @@ struct CaseNames {
   std::string model;
   std::vector<std::string> classes = {};  ///< 1, 2, ..; empty for "class 1"
   std::filesystem::path xray = {};        ///< the DICOM file of a picture, if it is one
+  double split_hu = kSplitHu;             ///< see SplitByHu
 };
 
 /// What decides how a volume's masks are measured, where they do not come from a Segmenter's call.
@@ -92,6 +93,8 @@ class CaseMeasures {
   std::vector<double> lung_typicalities_;            // of the slices
   int64_t lung_or_lesion_ = 0, lesion_outside_ = 0;  // voxels
   Sums any_lesion_;
+  double split_hu_ = kSplitHu;
+  int64_t dense_ = 0;  // lesion's voxels from split_hu_ on
   std::vector<Sums> of_classes_;
   std::vector<double> typicalities_;  // of the slices
   int64_t slices_ = 0, most_ = 0;

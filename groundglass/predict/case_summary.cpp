@@ -131,6 +131,19 @@ Acquisition acquisition_of(const ordered_json& j) {
           optional_of(j.at("pixel_mm2")),        word("pixel_from"),         word("source_uid")};
 }
 
+ordered_json by_hu_json(const std::optional<SplitByHu>& parts) {
+  if (!parts) return nullptr;
+  return {{"split_hu", parts->split_hu},
+          {"below_ml", parts->below_ml},
+          {"from_there_ml", parts->from_there_ml},
+          {"note", "a threshold, not a reading"}};
+}
+
+std::optional<SplitByHu> by_hu_of(const ordered_json& j) {
+  if (!j.is_object()) return std::nullopt;
+  return SplitByHu{j.at("split_hu"), j.at("below_ml"), j.at("from_there_ml")};
+}
+
 ordered_json dropped_json(const CaseSummary& c) {
   if (c.kept_near.empty()) return nullptr;
   return {
@@ -223,6 +236,7 @@ ordered_json case_json(const CaseSummary& c) {
           {"classes", classes},
           {"typicality", optional_json(c.typicality)},
           {"attenuation", attenuation_json(c.attenuation)},
+          {"by_hu", by_hu_json(c.by_hu)},
           {"severity", severity_json(c.severity)},
           {"acquisition", acquisition_json(c.acquisition)},
           {"lobes", lobes_json(c)},
@@ -248,6 +262,7 @@ CaseSummary case_summary_of(const ordered_json& j) {
   c.top_slice = j.at("top_slice").is_null() ? -1 : j.at("top_slice").get<int64_t>();
   c.typicality = optional_of(j.at("typicality"));
   c.attenuation = attenuation_of(j.at("attenuation"));
+  c.by_hu = by_hu_of(j.value("by_hu", ordered_json()));
   c.severity = severity_of(j.at("severity"));
   if (const auto lobes = j.value("lobes", ordered_json()); !lobes.is_null()) {
     c.lobes = severity_of(lobes);

@@ -20,6 +20,20 @@ struct Attenuation {
   double mean_hu = 0, deviation_hu = 0;
 };
 
+/// Where a lesion's voxels part into thin and dense where nothing else is asked for: of eight
+/// thresholds between ground glass and consolidation, the one at which their volumes told COVID-19
+/// best ("Quantitative CT for detecting COVID-19 pneumonia in suspected cases", BMC Infect Dis
+/// 2021, doi:10.1186/s12879-021-06556-z).
+constexpr double kSplitHu = -300;
+
+/// A lesion's voxels below and from an attenuation on: a threshold, not a reading. Ground glass is
+/// mostly below, consolidation above, but so are vessels in ground glass and borders that fill a
+/// voxel in part.
+struct SplitByHu {
+  double split_hu = kSplitHu;
+  double below_ml = 0, from_there_ml = 0;
+};
+
 /// How much of one class was found.
 struct ClassAmount {
   int64_t label = 1;
@@ -51,6 +65,7 @@ struct CaseSummary {
   /// See Typicality; of volumes the median of the slices. Nothing if the model carries none.
   std::optional<double> typicality = {};
   std::optional<Attenuation> attenuation = {};  ///< of any lesion, volumes in HU
+  std::optional<SplitByHu> by_hu = {};          ///< of any lesion, volumes in HU
   std::optional<Severity> severity = {};        ///< volumes in HU and X-rays
   std::optional<Severity> lobes = {};           ///< volumes in HU: five lobes
   std::string lobes_from = {};                  ///< kLobesByShape or the file; empty without lobes

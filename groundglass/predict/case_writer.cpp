@@ -91,6 +91,7 @@ bool shorter(const std::string& a, const std::string& b) {
 CaseNames names_of(const CaseOutputs& outputs, const PredictInput& input) {
   CaseNames names = {input.path.string(), outputs.model_name, outputs.class_names};
   if (!input.volume && !is_picture_name(input.path)) names.xray = input.path;
+  names.split_hu = outputs.split_hu;
   return names;
 }
 

@@ -24,6 +24,7 @@ struct CaseOutputs {
   bool save_lungs = false;                    ///< volumes and X-rays whose lungs a network finds
   bool save_lobes = false;                    ///< volumes in HU whose lobes an atlas finds
   bool class_numbers = false;                 ///< pictures: write 0, 1, 2 .. instead of 0 and 255
+  double split_hu = kSplitHu;                 ///< see SplitByHu
   std::vector<std::string> class_names = {};  ///< of classes 1, 2, ..; empty for "class 1"
   DicomOutputs dicom = {};                    ///< of DICOM series and X-rays, besides
   /// Called with the labels [H,W] of each upright slice k of a volume as soon as they are known.

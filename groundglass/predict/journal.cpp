@@ -46,6 +46,7 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                     {"lobes_saved", job.save_lobes},
                     {"class_numbers", job.class_numbers},
                     {"class_names", job.class_names},
+                    {"split_hu", job.split_hu},
                     {"dicom", job.dicom.words()},
                     {"captures", static_cast<int>(job.dicom.capture_as)},
                     {"version", commit()}});

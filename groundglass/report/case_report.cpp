@@ -43,6 +43,14 @@ std::vector<std::string> amounts(const json& c) {
               number_text(hu["deviation_hu"], 0) + ")";
     }
     facts.push_back(line + ".");
+    const json parts = value_or_null(c, "by_hu");
+    if (parts.is_object() && pixels > 0) {
+      const std::string split = number_text(parts["split_hu"], 0) + " HU";
+      facts.push_back(number_text(parts["below_ml"], 1) + " ml of it lie below " + split + " and " +
+                      number_text(parts["from_there_ml"], 1) +
+                      " ml from there on (a threshold, not a reading of ground glass and "
+                      "consolidation).");
+    }
   } else {
     facts.push_back("Lesion " + std::to_string(pixels) +
                     " voxels; the volume is not in Hounsfield units, so there are no millilitres.");

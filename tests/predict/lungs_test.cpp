@@ -86,6 +86,26 @@ TEST(Lungs, OfNobodyHaveNoShare) {
   EXPECT_FALSE(c.lung_ml || c.lesion_fraction_of_lung);
 }
 
+TEST(Lesions, PartAtAnAttenuationThatIsAThresholdAndNoReading) {
+  Volume volume = chest();
+  volume.voxels.narrow(1, 20, 4).narrow(2, 8, 12).fill_(-301);
+  volume.voxels.narrow(1, 20, 1).narrow(2, 8, 12).fill_(-300);
+  const auto parts = [&](double split_hu) {
+    CaseNames names{"chest", "bright"};
+    names.split_hu = split_hu;
+    Segmenter segmenter = bright_segmenter();
+    return segment_in_memory(segmenter, volume, names).summary;
+  };
+  const CaseSummary c = parts(kSplitHu);
+  EXPECT_EQ(c.by_hu->split_hu, -300);
+  EXPECT_NEAR(c.by_hu->below_ml, 4 * 36 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(c.by_hu->from_there_ml, 4 * 12 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(parts(-301).by_hu->from_there_ml, 4 * 48 * kVoxelMl, 1e-9);
+  EXPECT_NEAR(parts(0).by_hu->from_there_ml, 0, 1e-9);
+  EXPECT_EQ(case_json(c)["by_hu"]["note"], "a threshold, not a reading");
+  EXPECT_EQ(case_summary_of(case_json(c)).by_hu->below_ml, c.by_hu->below_ml);
+}
+
 TEST(Lungs, SurviveTheJournal) {
   const CaseSummary c = summary_with(dark_lungs());
   const CaseSummary again = case_summary_of(case_json(c));

@@ -50,6 +50,7 @@ export function showMeasures(place, detail) {
   }
   const severity = measures.severity;
   const leftOut = measures.left_out_outside_lungs;
+  const parts = measures.by_hu;
   /** @type {[string, string | null][]} */
   const rows = [
     ["infection", measures.lesion_ml === undefined || measures.lesion_ml === null ? `${measures.lesion_pixels} pixels` : mlText(measures.lesion_ml)],
@@ -61,6 +62,7 @@ export function showMeasures(place, detail) {
     ["left out outside the lungs", leftOut ? leftOut.ml === null ? `${leftOut.pixels} pixels` : mlText(leftOut.ml) : null],
     ["lungs found by", measures.lungs ?? null],
     ["mean attenuation", measures.attenuation ? `${fixed(measures.attenuation.mean_hu, 0)} ± ${fixed(measures.attenuation.deviation_hu, 0)} HU` : null],
+    ["thin and dense (by a threshold, not a reading)", parts ? `${mlText(parts.below_ml)} below ${fixed(parts.split_hu, 0)} HU, ${mlText(parts.from_there_ml)} from there on` : null],
     ["severity", severity ? severity.reason ?? `${severity.score} of ${severity.most} (${severity.scale})` : null],
     ["typicality", maybe(measures.typicality, (value) => fixed(value, 2))],
     ["network", detail.model?.name ?? null],
