@@ -78,13 +78,7 @@ void for_each_answer(SegmentationModel& model, const PreparedSet& set,
   for_each_batch(model, set, entries, options.loader, options.when_stopped,
                  [&](const Batch& batch) {
                    const double begin = now_s();
-                   // A rank holds whole batches here, of which its training steps see a share: in
-                   // pieces of that size the maps between layers take no more memory than there.
-                   std::vector<torch::Tensor> pieces;
-                   for (const auto& images : batch.image.chunk(team().size())) {
-                     pieces.push_back(answer(model, images, options.engine, options.views));
-                   }
-                   const auto logits = pieces.size() == 1 ? pieces[0] : torch::cat(pieces);
+                   const auto logits = answer(model, batch.image, options.engine, options.views);
                    visit({batch, logits, now_s() - begin});
                  });
 }
