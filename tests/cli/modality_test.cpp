@@ -89,6 +89,7 @@ TEST_F(Modality, PredictNamesWhoFoundTheLungsAndLobesOfAVolume) {
   EXPECT_EQ(by_network["outside_lungs"]["marks"], "kept") << "no bundled model of CT infection";
   predict("volume --model run_ct --lungs run_ct --outside-lungs drop");
   EXPECT_EQ(summary()["outside_lungs"]["lungs"], "run_ct");
+  EXPECT_EQ(summary()["outside_lungs"]["weights_sha256"], summary()["weights_sha256"]);
   EXPECT_EQ(summary()["cases"][0]["left_out_outside_lungs"]["lungs"], "run_ct");
   EXPECT_TRUE(says(predict("volume --model run_ct --outside-lungs perhaps", 2).err,
                    {"--outside-lungs 'perhaps'", "expected drop or keep"}));

@@ -85,6 +85,15 @@ TEST(LungCut, AsksTheLungNetworkOnceWhereItServesTheSharesAsWell) {
       << "within the margin, since that network knows no lesion as lung";
 }
 
+TEST(LungCut, GoesByItsOwnLungsWhereAnotherNetworkServesTheShares) {
+  Segmenter segmenter = bright_segmenter();
+  segmenter.use_lungs(dark_lungs());
+  segmenter.keep_near({std::make_shared<Segmenter>(bright_segmenter().options()), "bright", "abc"});
+  const CaseSummary c = segmented(segmenter, slice_with(20, 5)).summary;
+  EXPECT_EQ(c.dropped_pixels, 0) << "what is bright is lung to that network";
+  EXPECT_EQ(c.lungs, "dark");
+}
+
 TEST(LungCut, IsToldAndWarnedOfWhereItIsMuch) {
   Segmenter segmenter = cutting_segmenter();
   const CaseSummary much = segmented(segmenter, slice_with(20, 5)).summary;
