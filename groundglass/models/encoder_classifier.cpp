@@ -39,15 +39,19 @@ torch::Tensor EncoderClassifierImpl::classify(const torch::Tensor& features) {
 const std::vector<ClassifierPreset>& classifier_presets() {
   static const std::vector<ClassifierPreset> all = [] {
     std::vector<ClassifierPreset> presets;
-    const auto add = [&](const std::string& name, const std::string& title, EncoderKind kind) {
+    const auto add = [&](const std::string& name, const std::string& title,
+                         const EncoderOptions& encoder, const std::string& paper = "004") {
       EncoderClassifierOptions options;
-      options.encoder.encoder = kind;
-      presets.push_back({"classifier_" + name, title, "004", {3, 224, 224}, options});
+      options.encoder = encoder;
+      presets.push_back({"classifier_" + name, title, paper, {3, 224, 224}, options});
     };
-    add("chexnet", "CheXNet", EncoderKind::chexnet);
-    add("densenet121", "DenseNet-121", EncoderKind::densenet121);
-    add("inception_v3", "Inception-v3", EncoderKind::inception_v3);
-    add("resnet50_preact", "ResNet-50", EncoderKind::resnet50_preact);
+    add("chexnet", "CheXNet", {.encoder = EncoderKind::chexnet});
+    add("densenet121", "DenseNet-121", {.encoder = EncoderKind::densenet121});
+    add("inception_v3", "Inception-v3", {.encoder = EncoderKind::inception_v3});
+    add("resnet50_preact", "ResNet-50", {.encoder = EncoderKind::resnet50_preact});
+    add("resnet18", "ResNet-18", {.encoder = EncoderKind::resnet18}, "");
+    add("mobilenet_v2", "MobileNetV2",
+        {.encoder = EncoderKind::mobilenet_v2, .input_scale = InputScale::symmetric}, "");
     return presets;
   }();
   return all;

@@ -52,16 +52,18 @@ class EncoderClassifierImpl final : public torch::nn::Module {
 };
 TORCH_MODULE(EncoderClassifier);
 
-/// A classifier of a paper.
+/// A classifier of the catalog.
 struct ClassifierPreset {
-  std::string name;     ///< e.g. "classifier_densenet121"
-  std::string encoder;  ///< as the paper prints it
-  std::string paper;
+  std::string name;            ///< e.g. "classifier_densenet121"
+  std::string encoder;         ///< as the paper prints it
+  std::string paper;           ///< empty for one of ours
   std::vector<int64_t> input;  ///< the paper's [C,H,W]
   EncoderClassifierOptions options;
 };
 
-/// The four classifiers of Degerli et al.: CheXNet, DenseNet-121, Inception-v3, ResNet-50.
+/// The four classifiers of Degerli et al.: CheXNet, DenseNet-121, Inception-v3, ResNet-50. Then
+/// ours on small encoders: ResNet-18, and MobileNetV2, which takes 2 x - 1 of the picture as its
+/// published weights do.
 const std::vector<ClassifierPreset>& classifier_presets();
 
 }  // namespace groundglass

@@ -37,6 +37,7 @@ void read_model(const toml::table& recipe, ClassifierRecipe& out) {
   }
   out.network = preset->options;
   out.network.fields(reader);
+  out.start.fields(reader);
   reader.finish();
 }
 
@@ -46,8 +47,8 @@ std::string ClassifierRecipe::resolved() const {
   return written_section("paper", paper) + written_section("preprocess", preprocess) +
          written_section("augment", augment) + written_section("split", split) +
          written_section("labels", labels) + "[model]\nname = " + toml_string(model) + "\n" +
-         written_fields(network) + "\n" + written_section("train", train) +
-         written_section("evaluate", CutoffOptions{cutoff});
+         written_fields(network) + (start.weights.empty() ? "" : written_fields(start)) + "\n" +
+         written_section("train", train) + written_section("evaluate", evaluate);
 }
 
 bool is_classifier_recipe(const fs::path& named) {
@@ -83,7 +84,7 @@ ClassifierRecipe parse_classifier_recipe(const std::string& text, const std::str
   recipe.labels = read_options<LabelOptions>(recipe_section(table, "labels"), "labels");
   read_model(table, recipe);
   recipe.train = read_options<TrainOptions>(recipe_section(table, "train"), "train");
-  recipe.cutoff = read_options<CutoffOptions>(recipe_section(table, "evaluate"), "evaluate").cutoff;
+  recipe.evaluate = read_options<CutoffOptions>(recipe_section(table, "evaluate"), "evaluate");
   try {
     recipe.preprocess.check();
     recipe.split.check();
@@ -101,6 +102,12 @@ ClassifierRecipe parse_classifier_recipe(const std::string& text, const std::str
       fail(ErrorKind::recipe, "[split] mode " + in_quotes(word_of(recipe.split.mode)) +
                                   " has no validation rows to choose by; expected [train] monitor "
                                   "'last'");
+    }
+    if (recipe.split.lacks_validation() &&
+        recipe.evaluate.cutoff_from == ThresholdFrom::validation) {
+      fail(ErrorKind::recipe, "[split] mode " + in_quotes(word_of(recipe.split.mode)) +
+                                  " has no validation rows to choose by; expected [evaluate] "
+                                  "cutoff_from 'fixed'");
     }
   } catch (const Error& e) {
     fail(ErrorKind::recipe, name + ": " + e.what());

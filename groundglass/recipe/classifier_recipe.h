@@ -22,10 +22,15 @@ struct LabelOptions {
 /// How a share becomes a class.
 struct CutoffOptions {
   double cutoff = 0.5;
+  ThresholdFrom cutoff_from = ThresholdFrom::fixed;
 
   template <class V>
   void fields(V& v) {
     v.field({"cutoff", "share of class 1 from which an image is called infected", 0, 1}, cutoff);
+    v.choice({"cutoff_from",
+              "'fixed', or 'validation': the share with the highest sensitivity + "
+              "specificity on the fold's validation images"},
+             cutoff_from, words_of(cutoff_from));
   }
 };
 
@@ -39,8 +44,9 @@ struct ClassifierRecipe {
   LabelOptions labels;
   std::string model;  ///< one of classifier_presets()
   EncoderClassifierOptions network;
+  ImportOptions start;  ///< weights that a training begins with
   TrainOptions train;
-  double cutoff = 0.5;  ///< share of class 1 from which an image is called infected
+  CutoffOptions evaluate;
 
   /// Everything, defaults included, as TOML that reads back to the same recipe.
   std::string resolved() const;

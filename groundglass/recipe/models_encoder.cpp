@@ -81,6 +81,13 @@ void add_encoder_models(std::vector<CatalogModel>& all) {
   all.push_back({"unet_resnet50", "U-Net", "ResNet-50", "", input,
                  preset<EncoderUNet>(unet_on(EncoderKind::resnet50))});
 
+  all.push_back({"unet_resnet18", "U-Net", "ResNet-18", "", input,
+                 preset<EncoderUNet>(unet_on(EncoderKind::resnet18))});
+  auto mobile = unet_on(EncoderKind::mobilenet_v2);
+  mobile.encoder.input_scale = InputScale::symmetric;
+  all.push_back(
+      {"unet_mobilenet_v2", "U-Net", "MobileNetV2", "", input, preset<EncoderUNet>(mobile)});
+
   const std::vector<int64_t> ct = {3, 256, 256};
   all.push_back({"unet_vgg16", "U-Net", "VGG-16", "001", ct,
                  preset<EncoderUNet>(unet_on(EncoderKind::vgg16))});

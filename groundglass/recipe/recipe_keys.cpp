@@ -166,9 +166,11 @@ void write_classifiers(std::ostream& out) {
   for (const auto& preset : classifier_presets()) {
     all.emplace_back(preset.name, keys_of(preset.options));
   }
-  out << "\n## [model] of a classifier\n\n`name` is one of those in the headings below.\n";
+  write_section(out, "[model] of a classifier",
+                "`name` is one of those in the headings below. These keys are for all of them.",
+                keys_of<ImportOptions>());
   for (const auto& group : grouped(all)) write_group(out, group);
-  write_section(out, "[evaluate] of a classifier", "The only key of that section there.",
+  write_section(out, "[evaluate] of a classifier", "The keys of that section there.",
                 keys_of<CutoffOptions>());
 }
 

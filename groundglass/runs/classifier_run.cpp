@@ -11,6 +11,8 @@
 #include "groundglass/core/version.h"
 #include "groundglass/distributed/team.h"
 #include "groundglass/runs/comparable.h"
+#include "groundglass/runs/starting_weights.h"
+#include "groundglass/runs/trained_model.h"
 #include "groundglass/train/weights.h"
 
 namespace groundglass {
@@ -55,16 +57,19 @@ void write_fold(const fs::path& path, const ClassifierFold& fold) {
   const json document = {{"fold", fold.fold},
                          {"best_epoch", fold.best_epoch},
                          {"seconds", fold.seconds},
+                         {"cutoff", fold.cutoff},
                          {"warning", kSourceWarning},
                          {"columns", {"id", "patient", "domain", "label", "positive", "share"}},
                          {"items", items}};
   write_file(path, document.dump(1) + "\n");
 }
 
-ClassifierFold read_fold(const fs::path& path) {
+/// cutoff  of a file that tells none: those written while it was the recipe's alone
+ClassifierFold read_fold(const fs::path& path, double cutoff) {
   try {
     const json d = json::parse(read_file(path));
-    ClassifierFold fold{d.at("fold"), d.at("best_epoch"), d.at("seconds"), {}};
+    ClassifierFold fold{
+        d.at("fold"), d.at("best_epoch"), d.at("seconds"), {}, d.value("cutoff", cutoff)};
     for (const auto& i : d.at("items")) {
       fold.items.push_back({i.at(0), i.at(1), i.at(2), i.at(3), {i.at(5), i.at(4)}});
     }
@@ -128,7 +133,7 @@ ClassifierFold train_classifier_fold(const ClassifierFoldJob& fold_job, Observer
   const bool ended = fs::exists(result);
   begin_classifier_run(fold_job);
   if (ended) {
-    ClassifierFold finished = read_fold(result);
+    ClassifierFold finished = read_fold(result, recipe.evaluate.cutoff);
     finished.fold = fold_job.fold;
     return finished;
   }
@@ -136,6 +141,13 @@ ClassifierFold train_classifier_fold(const ClassifierFoldJob& fold_job, Observer
   at::manual_seed(static_cast<uint64_t>(recipe.train.seed));
   ClassifierJob job;
   job.model = EncoderClassifier(recipe.network);
+  if (!recipe.start.weights.empty() && !fold_job.run.begun()) {
+    start_with_weights(
+        {*job.model,
+         [model = job.model](const torch::Tensor& x) mutable { return model->forward(x); },
+         recipe.start, recipe.train, recipe.preprocess.normalise, &set, fold_job.split},
+        observer);
+  }
   job.options = recipe.train;
   job.augment = recipe.augment;
   job.normalise = recipe.preprocess.normalise;
@@ -153,6 +165,14 @@ ClassifierFold train_classifier_fold(const ClassifierFoldJob& fold_job, Observer
   loading.batch_size = recipe.train.batch_size;
   loading.threads = recipe.train.loader_threads;
   loading.normalise = recipe.preprocess.normalise;
+  fold.cutoff = recipe.evaluate.cutoff;
+  if (recipe.evaluate.cutoff_from == ThresholdFrom::validation) {
+    const auto held = classify(job.model, set, job.split.validation, loading, job.engine);
+    fold.cutoff = best_youden_cutoff(class_scores(held, job.classes), fold.cutoff);
+    if (team().leads()) {
+      change_weights_notes(fold_job.run.weights(), {{"image_cutoff", shortest(fold.cutoff)}});
+    }
+  }
   const auto images = classify(job.model, set, job.split.test, loading, job.engine);
   const auto scores = class_scores(images, job.classes);
   for (size_t i = 0; i < images.size(); ++i) {

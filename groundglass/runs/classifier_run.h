@@ -39,6 +39,7 @@ struct ClassifierFold {
   int64_t fold = 0, best_epoch = 0;
   double seconds = 0;
   std::vector<ClassifierItem> items;
+  double cutoff = 0.5;  ///< share from which an image is called infected
 };
 
 /// One classifier to train: a recipe on one split of a prepared set, in a folder of its own.
@@ -51,9 +52,10 @@ struct ClassifierFoldJob {
   int64_t fold = 0;  ///< number of the split, for tables
 };
 
-/// Trains one fold in a run folder (going on with what is there) and classifies its test rows, kept
-/// in test.json. A finished fold is read back. Throws Error(usage) if the folder holds a run of
-/// another recipe or split.
+/// Trains one fold in a run folder (going on with what is there), chooses the cut-off by the
+/// validation rows if the recipe says so (noted beside the weights as image_cutoff), and classifies
+/// its test rows, kept in test.json. A finished fold is read back. Throws Error(usage) if the
+/// folder holds a run of another recipe or split.
 ClassifierFold train_classifier_fold(const ClassifierFoldJob& job,
                                      Observer& observer = silent_observer());
 

@@ -20,7 +20,7 @@ struct Pooled {
   std::vector<std::optional<Interval>> patients, wilson;
 };
 
-Pooled pooled(const std::vector<ClassifierFold>& folds, double cutoff) {
+Pooled pooled(const std::vector<ClassifierFold>& folds) {
   std::map<std::pair<std::string, std::string>, Counts> patients;
   double areas = 0;
   int64_t defined = 0;
@@ -29,7 +29,7 @@ Pooled pooled(const std::vector<ClassifierFold>& folds, double cutoff) {
     std::vector<ImageScore> scores;
     for (const auto& item : fold.items) {
       scores.push_back(item.score);
-      const Counts one = count_images({item.score}, cutoff);
+      const Counts one = count_images({item.score}, fold.cutoff);
       patients[{item.domain, item.patient}] += one;
       out.counts += one;
     }
@@ -91,6 +91,7 @@ ordered_json json_of(const Pooled& all, const std::vector<ClassifierFold>& folds
     out["folds"].push_back({{"fold", fold.fold},
                             {"best_epoch", fold.best_epoch},
                             {"seconds", fold.seconds},
+                            {"cutoff", fold.cutoff},
                             {"images", fold.items.size()}});
   }
   return out;
@@ -100,7 +101,7 @@ ordered_json json_of(const Pooled& all, const std::vector<ClassifierFold>& folds
 
 ClassifierTable classifier_table(const std::vector<ClassifierFold>& folds,
                                  const ClassifierRecipe& recipe, const std::string& recipe_name) {
-  const Pooled all = pooled(folds, recipe.cutoff);
+  const Pooled all = pooled(folds);
   const TableCells cells = table_of(all);
   double seconds = 0;
   for (const auto& fold : folds) seconds += fold.seconds;

@@ -18,6 +18,7 @@
 #include "groundglass/distributed/team.h"
 #include "groundglass/losses/distillation_loss.h"
 #include "groundglass/runs/comparable.h"
+#include "groundglass/runs/starting_weights.h"
 #include "groundglass/train/trainer.h"
 #include "groundglass/train/training_state.h"
 #include "groundglass/train/weights.h"
@@ -111,8 +112,11 @@ TrainJob train_job(const FoldJob& fold, Observer& observer) {
   TrainJob job;
   job.model = recipe.model.make();
   if (!recipe.start.weights.empty() && !fold.run.begun()) {
-    const auto report = import_weights(*job.model, recipe.start.weights, recipe.start.layout);
-    observer.on(Warning{recipe.start.weights + ": " + report.text()});
+    start_with_weights(
+        {*job.model,
+         [model = job.model](const torch::Tensor& x) { return model->forward(x).logits; },
+         recipe.start, recipe.train, recipe.preprocess.normalise, fold.set, fold.split},
+        observer);
   }
   job.loss = recipe.loss_function();
   job.options = recipe.train;

@@ -7,6 +7,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/keras_h5.h"
 #include "groundglass/io/torch_checkpoint.h"
+#include "groundglass/train/folded_weights.h"
 #include "groundglass/train/foreign_weights.h"
 
 namespace groundglass {
@@ -56,6 +57,7 @@ WeightsLayout told_by(const TensorArchive& archive, const Tensors& wanted, FileK
   if (has("down_path.")) return WeightsLayout::lungmask;
   if (has("densenet121.")) return WeightsLayout::chexnet;
   if (has("head.fc.") || has("pre_logits.")) return WeightsLayout::timm;
+  if (is_folded(tensors)) return WeightsLayout::folded;
   for (const char* known : {"layer1.0.", "features.", "Mixed_5b."}) {
     if (has(known)) return WeightsLayout::torchvision;
   }
@@ -73,6 +75,7 @@ ForeignWeights translated(const Tensors& stored, WeightsLayout layout) {
     case WeightsLayout::keras:
       return from_keras(stored);
     case WeightsLayout::torchvision:
+    case WeightsLayout::folded:
     case WeightsLayout::timm:
     case WeightsLayout::chexnet:
     case WeightsLayout::lungmask:
@@ -90,11 +93,13 @@ std::string encoder_prefix(const Tensors& wanted) {
   return "";
 }
 
-/// Names of the encoder get their prefix; those of the rest of the network have none.
+/// Names of the encoder get their prefix; those of the rest of the network have none. Half
+/// precision is widened before anything is computed with it.
 Tensors placed(const Tensors& tensors, const Tensors& wanted, const std::string& prefix) {
   Tensors out;
   for (const auto& [name, tensor] : tensors) {
-    out[wanted.count(prefix + name) == 0 && wanted.count(name) > 0 ? name : prefix + name] = tensor;
+    out[wanted.count(prefix + name) == 0 && wanted.count(name) > 0 ? name : prefix + name] =
+        tensor.is_floating_point() ? tensor.to(torch::kFloat32) : tensor;
   }
   return out;
 }
@@ -116,6 +121,23 @@ void sum_channels(Tensors& stored, const Tensors& wanted, ImportReport& report) 
     tensor = kernel ? tensor.sum(1, /*keepdim=*/true) : tensor.mean(0, /*keepdim=*/true);
     report.adapted.push_back(name + " (one channel from three)");
   }
+}
+
+/// Takes a part that the file lacks out of what is wanted and of what is stored.
+void leave_as_it_is(const std::string& part, Tensors& wanted, Tensors& stored,
+                    ImportReport& report) {
+  const auto inside = [&](const auto& entry) {
+    return entry.first.compare(0, part.size(), part) == 0;
+  };
+  for (const auto& entry : wanted) {
+    if (inside(entry) && !is_counter(entry.first)) report.fresh.push_back(entry.first);
+  }
+  for (const auto& entry : stored) {
+    if (inside(entry)) report.left_out.push_back(entry.first);
+  }
+  std::erase_if(wanted, inside);
+  std::erase_if(stored, inside);
+  report.absent = part.substr(0, part.size() - 1);
 }
 
 /// Batch norm without gamma: gamma y = gamma (w x - m) / s is what the kernel gamma w and the mean
@@ -153,6 +175,8 @@ std::string layout_name(WeightsLayout layout) {
       return "groundglass";
     case WeightsLayout::torchvision:
       return "torchvision";
+    case WeightsLayout::folded:
+      return "folded";
     case WeightsLayout::timm:
       return "timm";
     case WeightsLayout::chexnet:
@@ -167,6 +191,7 @@ std::string layout_name(WeightsLayout layout) {
 
 std::string ImportReport::text() const {
   std::string line = layout_name(layout) + " weights, " + std::to_string(taken) + " taken";
+  if (!absent.empty()) line += "; " + absent + " starts at random, as the file lacks its kernels";
   if (!adapted.empty()) line += "; adapted: " + some_of(adapted);
   if (!left_out.empty()) line += "; left out: " + some_of(left_out);
   if (!fresh.empty()) line += "; not in the file: " + some_of(fresh);
@@ -198,6 +223,11 @@ ImportReport import_weights(torch::nn::Module& network, const std::filesystem::p
     } else if (!is_counter(name) || stored.count(name) > 0) {
       wanted[name] = tensor;
     }
+  }
+  if (report.layout == WeightsLayout::folded) {
+    const std::string absent = absent_part(wanted, stored, prefix);
+    if (!absent.empty()) leave_as_it_is(prefix + absent, wanted, stored, report);
+    report.unfolded = unfold_norms(network, stored);
   }
   fold_scales(stored, wanted, report);
   sum_channels(stored, wanted, report);

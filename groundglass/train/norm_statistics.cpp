@@ -56,7 +56,7 @@ void pool(torch::Tensor all, const torch::Tensor& part) {
 }
 
 /// What all layers saw of one batch, in one row of numbers, and of all batches so far.
-class Recorder final : public NormListener {
+class Recorder : public NormListener {
  public:
   explicit Recorder(const std::vector<NormLayer>& layers) {
     for (const auto& layer : layers) {
@@ -78,6 +78,11 @@ class Recorder final : public NormListener {
     const auto squares = variance.to(torch::kCPU, torch::kFloat64) * count;
     pool(part(batch_, place->second),
          torch::cat({torch::full({1}, count, torch::kFloat64), m, squares}));
+  }
+
+  /// Adds what this process saw of its batch.
+  void end_batch() {
+    for (const auto& [layer, place] : places_) pool(part(all_, place), part(batch_, place));
   }
 
   /// Adds what each rank's batch of this round was, in the order of the batches.
@@ -119,6 +124,54 @@ class OnlyNormsTrain {
  private:
   torch::nn::Module& network_;
   bool training_;
+};
+
+/// Listens to batch norms and lets each go on answering scale * input + offset, which it answered
+/// in evaluation mode, whatever the batch's statistics are.
+class AnswersAsBefore final : public Recorder {
+ public:
+  explicit AnswersAsBefore(const std::vector<NormLayer>& layers) : Recorder(layers) {
+    for (const auto& layer : layers) {
+      const auto& norm = norm_of(layer);
+      const auto scale = norm.weight / (norm.running_var + norm.options.eps()).sqrt();
+      lines_[layer.module] = {scale, norm.bias - norm.running_mean * scale};
+    }
+  }
+
+  void hear(const torch::nn::Module& layer, const torch::Tensor& mean,
+            const torch::Tensor& variance, double count) override {
+    Recorder::hear(layer, mean, variance, count);
+    const auto line = lines_.find(&layer);
+    if (line != lines_.end()) answer(dynamic_cast<const BatchNorm2dImpl&>(layer), mean, variance);
+  }
+
+  /// Makes the statistics of all batches the layer's own.
+  void settle(const NormLayer& layer) {
+    const auto seen = of(layer);
+    const double count = seen[0].item<double>();
+    if (count == 0) return;  // no image reached it
+    const int64_t channels = layer.mean.size(0);
+    auto mean = layer.mean, variance = layer.variance;
+    mean.copy_(seen.narrow(0, 1, channels));
+    variance.copy_(seen.narrow(0, 1 + channels, channels) / count);
+    answer(norm_of(layer), mean, variance);
+  }
+
+ private:
+  struct Line {
+    torch::Tensor scale, offset;
+  };
+  static BatchNorm2dImpl& norm_of(const NormLayer& layer) {
+    return dynamic_cast<BatchNorm2dImpl&>(*layer.module);
+  }
+  void answer(const BatchNorm2dImpl& norm, const torch::Tensor& mean,
+              const torch::Tensor& variance) const {
+    const auto& line = lines_.at(&norm);
+    norm.weight.detach().copy_(line.scale * (variance + norm.options.eps()).sqrt());
+    norm.bias.detach().copy_(line.offset + mean * line.scale);
+  }
+
+  std::map<const torch::nn::Module*, Line> lines_;
 };
 
 void take_over(const NormLayer& layer, const torch::Tensor& seen, double mix) {
@@ -186,6 +239,33 @@ int64_t reestimate_norms(torch::nn::Module& network, const Network& run, const P
   }
   for (const auto& layer : layers) take_over(layer, recorder.of(layer), pass.mix);
   return static_cast<int64_t>(layers.size());
+}
+
+void settle_norms(torch::nn::Module& network, const std::vector<std::string>& norms,
+                  const Network& run, const PreparedSet& set, const std::vector<Entry>& entries,
+                  const LoaderOptions& loader) {
+  if (entries.empty()) fail(ErrorKind::data, "batch norm cannot be settled on no slice");
+  const torch::NoGradGuard no_grad;
+  const auto modules = network.named_modules("", /*include_self=*/false);
+  std::vector<NormLayer> layers;
+  for (const auto& name : norms) {
+    const auto* module = modules.find(name);
+    auto* norm = module == nullptr ? nullptr : dynamic_cast<BatchNorm2dImpl*>(module->get());
+    if (norm == nullptr) fail(ErrorKind::internal, "the network has no batch norm " + name);
+    layers.push_back({norm, norm->running_mean, norm->running_var, 0});
+  }
+  AnswersAsBefore listener(layers);
+  {
+    const OnlyNormsTrain listening(network, layers);
+    Loader batches(set, entries, loader);
+    while (const auto batch = batches.next()) {
+      if (stop_signal() != 0) throw Stopped(stop_signal(), "stopped while looking at activations");
+      listener.begin_batch();
+      run(batch->image);
+      listener.end_batch();
+    }
+  }
+  for (const auto& layer : layers) listener.settle(layer);
 }
 
 }  // namespace groundglass

@@ -52,4 +52,21 @@ struct NormPass {
 int64_t reestimate_norms(torch::nn::Module& network, const Network& run, const PreparedSet& set,
                          const std::vector<Entry>& entries, const NormPass& pass);
 
+/// Gives some batch norms the moving statistics of the entries and, at the same time, the scale and
+/// offset with which the network answers in evaluation mode as before (to rounding). Batch norms
+/// that stand for a bias (unfold_norms()) need it before a training: in training mode, where
+/// batches are normalised by themselves, the network begins with about the answers of its weights
+/// instead of maps whose variance has become 1 everywhere.
+///
+/// One pass in evaluation mode, on the processor in float32; each rank of a team looks at all
+/// entries.
+///
+/// norms   names of batch norms with scale and offset; others are an Error(internal)
+/// run     what leads images through the network
+/// loader  without augmentation
+/// throws  Error(data) for no entries, Stopped if a stop signal came
+void settle_norms(torch::nn::Module& network, const std::vector<std::string>& norms,
+                  const Network& run, const PreparedSet& set, const std::vector<Entry>& entries,
+                  const LoaderOptions& loader);
+
 }  // namespace groundglass

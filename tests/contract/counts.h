@@ -48,6 +48,8 @@ inline const std::map<std::string, std::pair<int64_t, int64_t>> kCounts = {
     {"dla_resnet50_preact", {32'198'564, 50'374}},
     {"unet_plus_plus", {14'398'561, 88'448}},
     {"dla", {13'145'185, 88'448}},
+    {"unet_mobilenet_v2", {6'628'945, 36'096}},
+    {"unet_resnet18", {14'328'209, 11'584}},
     {"unet_resnet34", {24'436'369, 19'008}},
     {"unet_resnet50", {32'521'105, 55'104}},
     {"unet_vgg16_full", {21'757'697, 1'920}},

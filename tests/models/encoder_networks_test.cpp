@@ -158,12 +158,14 @@ TEST(NestedUNet, PassesOverTheMapAtStrideOne) {
   EXPECT_EQ(logits.sizes(), (std::vector<int64_t>{2, 1, 32, 64}));
 }
 
-TEST(EncoderClassifier, ComesInTheFourSizesOfThePaper) {
+TEST(EncoderClassifier, ComesInTheSizesOfItsEncoders) {
   const std::map<std::string, std::pair<int64_t, int64_t>> counts = {
       {"classifier_chexnet", {6'953'856 + 2 * 1024 + 2, 83'648}},
       {"classifier_densenet121", {6'953'856 + 2 * 1024 + 2, 83'648}},
       {"classifier_inception_v3", {21'768'352 + 2 * 2048 + 2, 34'432}},
-      {"classifier_resnet50_preact", {23'500'483 + 2 * 2048 + 2, 45'574}}};
+      {"classifier_resnet50_preact", {23'500'483 + 2 * 2048 + 2, 45'574}},
+      {"classifier_resnet18", {11'176'512 + 2 * 512 + 2, 9'600}},
+      {"classifier_mobilenet_v2", {2'223'872 + 2 * 1280 + 2, 34'112}}};
   ASSERT_EQ(classifier_presets().size(), counts.size());
   for (const auto& preset : classifier_presets()) {
     const auto count = count_parameters(*EncoderClassifier(preset.options));

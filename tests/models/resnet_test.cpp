@@ -25,6 +25,9 @@ const Case kCases[] = {
        return ResNetPreact(ResNetPreactOptions{.depth = 50, .in_channels = in}).ptr();
      },
      23'500'483, 45'574},
+    {"resnet18",
+     [](int64_t in) { return ResNet(ResNetOptions{.depth = 18, .in_channels = in}).ptr(); },
+     11'176'512, 9'600},
     {"resnet34", [](int64_t in) { return ResNet(ResNetOptions{.in_channels = in}).ptr(); },
      21'284'672, 17'024},
     {"resnet50",
@@ -88,8 +91,8 @@ TEST(ResNetPreact, OffersOtherMapsToNestedDecodersInDepth50Alone) {
 }
 
 TEST(ResNet, RefusesADepthItDoesNotHave) {
-  EXPECT_EQ(complaint(ErrorKind::recipe, [] { ResNet(ResNetOptions{.depth = 18}); }),
-            "ResNet of depth 18, expected 34 or 50");
+  EXPECT_EQ(complaint(ErrorKind::recipe, [] { ResNet(ResNetOptions{.depth = 19}); }),
+            "ResNet of depth 19, expected 18, 34 or 50");
   EXPECT_EQ(complaint(ErrorKind::recipe, [] { ResNetPreact(ResNetPreactOptions{.depth = 101}); }),
             "pre-activation ResNet of depth 101, expected 34 or 50");
 }

@@ -203,6 +203,7 @@ const std::filesystem::path kRecipes = std::filesystem::path(GROUNDGLASS_SOURCE_
 
 TEST(ClassifierRecipes, OfThePaperReadAndReadBack) {
   for (const auto& preset : classifier_presets()) {
+    if (preset.paper.empty()) continue;
     const auto path = kRecipes / (preset.name + "_2020.toml");
     EXPECT_TRUE(is_classifier_recipe(path)) << path;
     const auto recipe = read_classifier_recipe(path);
@@ -228,6 +229,7 @@ TEST(ClassifierRecipes, RefuseWhatTheyDoNotKnow) {
   EXPECT_TRUE(says(refused("train.monitor=soft_dice"), {"monitor", "auc"}));
   EXPECT_TRUE(says(refused("train.monitor=auc"), {"stratified", "'last'"}));
   EXPECT_TRUE(says(refused("labels.positive=[]"), {"no positive"}));
+  EXPECT_TRUE(says(refused("evaluate.cutoff_from=validation"), {"stratified", "'fixed'"}));
   EXPECT_TRUE(says(refused("train.side_weight=0.5"), {"c.toml", "side_weight", "set it to 0"}));
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [] { read_classifier_recipe("none.toml"); }),
                    {"none.toml", "no such recipe"}));
@@ -242,17 +244,59 @@ TEST(ClassifierRecipes, TakeClassesFromTheLabels) {
                    {"'covid'", "infected and normal"}));
 }
 
-TEST_F(ClassifierTrainer, FoldIsReadBackAndItsWeightsCarryTheirRecipe) {
-  auto recipe = read_classifier_recipe(kRecipes / "classifier_densenet121_2020.toml",
-                                       {"train.epochs=1", "train.batch_size=8"});
+/// The same images, each fifth of them labelled normal.
+PreparedSet labelled_set(const PreparedSet& set, const std::filesystem::path& path) {
   PreparedHeader header = set.header();
   for (size_t i = 0; i < header.rows.size(); ++i) {
     header.rows[i].label = i % 5 == 4 ? "normal" : "infected";
   }
-  PreparedSetWriter writer(folder / "labelled.ggset", header);
+  PreparedSetWriter writer(path, header);
   for (int64_t row = 0; row < set.size(); ++row) writer.write(row, set.image(row), set.mask(row));
   writer.finish();
-  const PreparedSet labelled(folder / "labelled.ggset");
+  return PreparedSet(path);
+}
+
+/// Keeps the warnings.
+class Warnings final : public Observer {
+ public:
+  void on(const Warning& w) override { text += w.message; }
+  std::string text;
+};
+
+TEST_F(ClassifierTrainer, FoldStartsFromWeightsAndChoosesItsCutOff) {
+  torch::manual_seed(3);
+  auto start = named_weights(*make_encoder({.encoder = EncoderKind::resnet18}, 3));
+  write_safetensors(folder / "start.safetensors", {start, {}});
+  auto recipe = read_classifier_recipe(
+      kRecipes / "classifier_mobilenet_v2.toml",
+      {"train.epochs=1", "train.batch_size=8", "model.name=classifier_resnet18",
+       "model.input_scale=unit", "model.weights=" + (folder / "start.safetensors").string()});
+  recipe.train.learning_rate = 0;
+  const PreparedSet labelled = labelled_set(set, folder / "labelled.ggset");
+  Split split;
+  for (int64_t row = 0; row < 20; ++row) (row < 10 ? split.train : split.test).push_back({row, 0});
+  split.validation = split.test;
+  Warnings warnings;
+  const auto fold = train_classifier_fold({folder / "run", recipe, &labelled, split}, warnings);
+  EXPECT_TRUE(says(warnings.text, {"start.safetensors: ", "120 taken", "head.bias"}));
+  const auto trained = load_trained_classifier(folder / "run");
+  EXPECT_EQ(trained.recipe.start.weights, recipe.start.weights);
+  EXPECT_TRUE(torch::equal(named_weights(*trained.model).at("encoder.layer4.0.conv1.weight"),
+                           start.at("layer4.0.conv1.weight")));
+  std::vector<ImageScore> scores;  // validation and test rows are the same here
+  for (const auto& item : fold.items) scores.push_back(item.score);
+  EXPECT_DOUBLE_EQ(fold.cutoff, best_youden_cutoff(scores, -1));
+  EXPECT_NE(fold.cutoff, 0.5);
+  EXPECT_EQ(read_safetensors_metadata(folder / "run/weights.safetensors").at("image_cutoff"),
+            shortest(fold.cutoff));
+  const auto back = train_classifier_fold({folder / "run", recipe, &labelled, split});
+  EXPECT_DOUBLE_EQ(back.cutoff, fold.cutoff);
+}
+
+TEST_F(ClassifierTrainer, FoldIsReadBackAndItsWeightsCarryTheirRecipe) {
+  auto recipe = read_classifier_recipe(kRecipes / "classifier_densenet121_2020.toml",
+                                       {"train.epochs=1", "train.batch_size=8"});
+  const PreparedSet labelled = labelled_set(set, folder / "labelled.ggset");
   Split split;
   for (int64_t row = 0; row < 20; ++row) (row < 15 ? split.train : split.test).push_back({row, 0});
   split.validation = split.test;

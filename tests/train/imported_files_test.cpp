@@ -20,6 +20,8 @@ namespace {
 const std::map<std::string, EncoderKind> kEncoders = {
     {"densenet121", EncoderKind::densenet121},
     {"inception_v3", EncoderKind::inception_v3},
+    {"mobilenet_v2_symmetric", EncoderKind::mobilenet_v2_symmetric},
+    {"resnet18", EncoderKind::resnet18},
     {"resnet34", EncoderKind::resnet34},
     {"resnet34_preact", EncoderKind::resnet34_preact},
     {"resnet50", EncoderKind::resnet50},

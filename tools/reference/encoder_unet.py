@@ -12,15 +12,19 @@ import torch.nn.functional as F
 
 import golden
 from encoders import densenet121, inception_v3
+from mobilenet_v2 import mobilenet_v2
 from resnets import relu, resnet, resnet_preact, vgg16
 
 ENCODERS = {
     "densenet121": densenet121,
     "inception_v3": inception_v3,
     "resnet50_preact": lambda x, book, name: resnet_preact(x, book, name, 50),
+    "resnet18": lambda x, book, name: resnet(x, book, name, 18),
     "resnet34": lambda x, book, name: resnet(x, book, name, 34),
     "resnet50": lambda x, book, name: resnet(x, book, name, 50),
     "vgg16": vgg16,
+    "mobilenet_v2": mobilenet_v2,
+    "mobilenet_v2_symmetric": lambda x, book, name: mobilenet_v2(x, book, name, "symmetric"),
 }
 WIDTHS = (256, 128, 64, 32, 16)
 
@@ -81,6 +85,21 @@ PAPER = {  # not frozen, frozen
 }
 
 
+# The catalog's network and keys where they are not those of the encoder's name. The image goes in as
+# it is.
+OPTIONS = {
+    "mobilenet_v2": ("unet_mobilenet_v2", 'input_scale = "unit"'),
+    "mobilenet_v2_symmetric": ("unet_mobilenet_v2",
+                               'input_scale = "unit"\nencoder = "mobilenet_v2_symmetric"'),
+}
+# Most biases of its narrow maps have none: the next batch norm takes them away.
+MOBILE_GRADIENTS = [
+    "encoder.features.0.0.weight", "encoder.features.1.conv.0.1.weight",
+    "encoder.features.4.conv.1.0.weight", "encoder.features.9.conv.3.weight",
+    "encoder.features.13.conv.2.weight", "encoder.features.18.1.bias", "decoder.0.conv1.weight",
+    "head.bias"]
+
+
 def main():
     for encoder, (free, fixed) in PAPER.items():
         net = encoder_unet(encoder)
@@ -88,8 +107,9 @@ def main():
         assert frozen(net) == fixed, (encoder, frozen(net))
     for encoder in ENCODERS:
         print(f"unet_{encoder}", golden.counts(encoder_unet(encoder), 3, 32))
-        golden.write(f"unet_{encoder}", f"unet_{encoder}", "", encoder_unet(encoder),
-                     (2, 3, 64, 64))
+        model, options = OPTIONS.get(encoder, (f"unet_{encoder}", ""))
+        golden.write(f"unet_{encoder}", model, options, encoder_unet(encoder), (2, 3, 64, 64),
+                     MOBILE_GRADIENTS if encoder.startswith("mobilenet") else None)
     golden.write("unet_resnet34_transpose", "unet_resnet34",
                  'block = "transpose"\nwidths = [24, 20, 12, 8, 6]',
                  encoder_unet("resnet34", "transpose", (24, 20, 12, 8, 6)), (2, 3, 64, 64))

@@ -1,5 +1,5 @@
 """References for the ResNet and VGG encoders: pre-activation ResNets (qubvel's Keras layout),
-torchvision's ResNets and VGG-16, on golden.Book.
+torchvision's ResNets and VGG-16, on golden.Book. MobileNetV2 is in mobilenet_v2.py.
 
 Written from SPEC-003 section 1 and SPEC-004 sections 1.1 and 1.3 before the C++. Each function takes
 an image [N,C,H,W] and the prefix of the parameter names and returns the taps by name: x2 is the map
@@ -79,10 +79,10 @@ def resnet(x, book, name, depth=34):
     x = max_pool(x, 3, 2, 1)
     for stage in range(1, 5):
         width = WIDTHS[stage - 1]
-        for unit in range(REPETITIONS[stage - 1]):
+        for unit in range(2 if depth == 18 else REPETITIONS[stage - 1]):
             at = f"layer{stage}.{unit}"
             stride = 2 if unit == 0 and stage > 1 else 1
-            if depth == 34:
+            if depth < 50:
                 out = width
                 y = relu(norm(conv(x, at + ".conv1", width, 3, stride), at + ".bn1"))
                 y = norm(conv(y, at + ".conv2", width, 3), at + ".bn2")
@@ -111,7 +111,8 @@ def vgg16(x, book, name):
     return taps
 
 
-CHANNELS = {34: [64, 64, 128, 256, 512], 50: [64, 256, 512, 1024, 2048]}
+CHANNELS = {18: [64, 64, 128, 256, 512], 34: [64, 64, 128, 256, 512],
+            50: [64, 256, 512, 1024, 2048]}
 
 
 def check(title, net, counts, channels):
@@ -141,6 +142,7 @@ def main():
     nets = {
         "resnet34_preact": lambda x, b: plain(resnet_preact(x, b, "e", 34)),
         "resnet50_preact": lambda x, b: plain(resnet_preact(x, b, "e", 50)),
+        "resnet18": lambda x, b: resnet(x, b, "e", 18),
         "resnet34": lambda x, b: resnet(x, b, "e", 34),
         "resnet50": lambda x, b: resnet(x, b, "e", 50),
         "vgg16": lambda x, b: vgg16(x, b, "e"),
@@ -148,6 +150,7 @@ def main():
     check("resnet34_preact", nets["resnet34_preact"], (21_287_107, 15_366), CHANNELS[34])
     assert 21_287_107 + 15_366 == 21_302_473  # the specification prints the sum
     check("resnet50_preact", nets["resnet50_preact"], (23_500_483, 45_574), CHANNELS[50])
+    check("resnet18", nets["resnet18"], (11_176_512, 9_600), CHANNELS[18])
     check("resnet34", nets["resnet34"], (21_284_672, 17_024), CHANNELS[34])
     check("resnet50", nets["resnet50"], (23_508_032, 53_120), CHANNELS[50])
     check("vgg16", nets["vgg16"], (14_714_688, 0), [64, 128, 256, 512, 512, 512])
@@ -155,7 +158,7 @@ def main():
     with torch.no_grad():
         show("resnet34_preact", resnet_preact(x, golden.Book(), "e", 34))
         show("resnet50_preact", resnet_preact(x, golden.Book(), "e", 50))
-        for title in ("resnet34", "resnet50", "vgg16"):
+        for title in ("resnet18", "resnet34", "resnet50", "vgg16"):
             show(title, nets[title](x, golden.Book()))
 
 

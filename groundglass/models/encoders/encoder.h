@@ -29,10 +29,13 @@ enum class EncoderKind {
   inception_v3,     ///< all paddings "same"
   resnet34_preact,  ///< pre-activation units, as qubvel's Keras models
   resnet50_preact,
-  resnet34,  ///< torchvision's layout
+  resnet18,  ///< torchvision's layout
+  resnet34,
   resnet50,
-  vgg16,     ///< without batch norm, torchvision's and Keras' layout
-  res2net50  ///< Res2Net-50 26w x 4s
+  vgg16,                  ///< without batch norm, torchvision's and Keras' layout
+  res2net50,              ///< Res2Net-50 26w x 4s
+  mobilenet_v2,           ///< with TensorFlow's padding, as published
+  mobilenet_v2_symmetric  ///< with torchvision's
 };
 
 /// How a picture in [0,1] reaches pretrained weights.
@@ -62,10 +65,13 @@ struct EncoderOptions {
               {"inception_v3", EncoderKind::inception_v3},
               {"resnet34_preact", EncoderKind::resnet34_preact},
               {"resnet50_preact", EncoderKind::resnet50_preact},
+              {"resnet18", EncoderKind::resnet18},
               {"resnet34", EncoderKind::resnet34},
               {"resnet50", EncoderKind::resnet50},
               {"vgg16", EncoderKind::vgg16},
-              {"res2net50", EncoderKind::res2net50}});
+              {"res2net50", EncoderKind::res2net50},
+              {"mobilenet_v2", EncoderKind::mobilenet_v2},
+              {"mobilenet_v2_symmetric", EncoderKind::mobilenet_v2_symmetric}});
     v.choice({"input_scale", "how a picture in [0,1] reaches the encoder"}, input_scale,
              {{"unit", InputScale::unit},
               {"imagenet", InputScale::imagenet},

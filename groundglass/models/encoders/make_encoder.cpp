@@ -1,6 +1,7 @@
 #include "groundglass/models/encoders/densenet121.h"
 #include "groundglass/models/encoders/encoder.h"
 #include "groundglass/models/encoders/inception_v3.h"
+#include "groundglass/models/encoders/mobilenet_v2.h"
 #include "groundglass/models/encoders/res2net50.h"
 #include "groundglass/models/encoders/resnet.h"
 #include "groundglass/models/encoders/resnet_preact.h"
@@ -20,6 +21,8 @@ EncoderPtr fresh_encoder(EncoderKind kind, int64_t in_channels) {
       return ResNetPreact(ResNetPreactOptions{.depth = 34, .in_channels = in_channels}).ptr();
     case EncoderKind::resnet50_preact:
       return ResNetPreact(ResNetPreactOptions{.depth = 50, .in_channels = in_channels}).ptr();
+    case EncoderKind::resnet18:
+      return ResNet(ResNetOptions{.depth = 18, .in_channels = in_channels}).ptr();
     case EncoderKind::resnet34:
       return ResNet(ResNetOptions{.depth = 34, .in_channels = in_channels}).ptr();
     case EncoderKind::resnet50:
@@ -28,6 +31,12 @@ EncoderPtr fresh_encoder(EncoderKind kind, int64_t in_channels) {
       return VGG16(VGG16Options{.in_channels = in_channels}).ptr();
     case EncoderKind::res2net50:
       return Res2Net50(Res2Net50Options{.in_channels = in_channels}).ptr();
+    case EncoderKind::mobilenet_v2:
+      return MobileNetV2(MobileNetV2Options{.in_channels = in_channels}).ptr();
+    case EncoderKind::mobilenet_v2_symmetric:
+      return MobileNetV2(MobileNetV2Options{.in_channels = in_channels,
+                                            .padding = MobileNetPadding::symmetric})
+          .ptr();
   }
   return DenseNet121(DenseNet121Options{.in_channels = in_channels}).ptr();
 }

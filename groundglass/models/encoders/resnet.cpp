@@ -1,5 +1,7 @@
 #include "groundglass/models/encoders/resnet.h"
 
+#include <array>
+
 #include "groundglass/core/error.h"
 #include "groundglass/models/blocks/batch_norm.h"
 #include "groundglass/models/blocks/conv_same.h"
@@ -15,7 +17,7 @@ namespace {
 class UnitImpl final : public torch::nn::Module {
  public:
   UnitImpl(int64_t depth, int64_t in, int64_t width, int64_t stride) {
-    const bool basic = depth == 34;
+    const bool basic = depth < 50;
     const int64_t out = basic ? width : 4 * width;
     conv1 = register_module("conv1", conv_same(in, width, basic ? 3 : 1, basic ? stride : 1));
     bn1 = register_module("bn1", BatchNorm2d(width));
@@ -52,9 +54,9 @@ TORCH_MODULE(Unit);
 }  // namespace
 
 ResNetImpl::ResNetImpl(const ResNetOptions& options) : options_(options) {
-  if (options.depth != 34 && options.depth != 50) {
+  if (options.depth != 18 && options.depth != 34 && options.depth != 50) {
     fail(ErrorKind::recipe,
-         "ResNet of depth " + std::to_string(options.depth) + ", expected 34 or 50");
+         "ResNet of depth " + std::to_string(options.depth) + ", expected 18, 34 or 50");
   }
   conv1 = register_module("conv1", conv_same(options.in_channels, 64, 7, 2));
   bn1 = register_module("bn1", BatchNorm2d(64));
@@ -63,14 +65,16 @@ ResNetImpl::ResNetImpl(const ResNetOptions& options) : options_(options) {
     torch::nn::ModuleList list;
     for (int64_t u = 0; u < units; ++u) {
       list->push_back(Unit(options.depth, in, width, u == 0 ? stride : 1));
-      in = options.depth == 34 ? width : 4 * width;
+      in = options.depth < 50 ? width : 4 * width;
     }
     return register_module(name, list);
   };
-  layer1 = layer("layer1", 3, 64, 1);
-  layer2 = layer("layer2", 4, 128, 2);
-  layer3 = layer("layer3", 6, 256, 2);
-  layer4 = layer("layer4", 3, 512, 2);
+  const auto units =
+      options.depth == 18 ? std::array<int64_t, 4>{2, 2, 2, 2} : std::array<int64_t, 4>{3, 4, 6, 3};
+  layer1 = layer("layer1", units[0], 64, 1);
+  layer2 = layer("layer2", units[1], 128, 2);
+  layer3 = layer("layer3", units[2], 256, 2);
+  layer4 = layer("layer4", units[3], 512, 2);
   start_he_normal(*this, Fan::out);
 }
 
@@ -87,7 +91,7 @@ Features ResNetImpl::forward(torch::Tensor x) {
 }
 
 std::vector<int64_t> ResNetImpl::channels() const {
-  if (options_.depth == 34) return {64, 64, 128, 256, 512};
+  if (options_.depth < 50) return {64, 64, 128, 256, 512};
   return {64, 256, 512, 1024, 2048};
 }
 

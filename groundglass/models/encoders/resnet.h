@@ -6,7 +6,7 @@
 namespace groundglass {
 
 struct ResNetOptions {
-  int64_t depth = 34;  ///< 34 (basic units) or 50 (bottleneck units)
+  int64_t depth = 34;  ///< 18 or 34 (basic units), or 50 (bottleneck units)
   int64_t in_channels = 3;
 };
 
@@ -15,10 +15,11 @@ struct ResNetOptions {
 ///
 /// He, Zhang, Ren, Sun, CVPR 2016, https://arxiv.org/abs/1512.03385, Table 1.
 /// Differs: as torchvision does, the bottleneck's stride stands in its 3x3 convolution. Without the
-/// classifier 21,284,672 + 17,024 parameters (34) or 23,508,032 + 53,120 (50).
+/// classifier 11,176,512 + 9,600 parameters (18), 21,284,672 + 17,024 (34) or 23,508,032 + 53,120
+/// (50).
 ///
 /// maps, strides 2 to 32: after the stem's ReLU, then after layer1 .. layer4. 64, 64, 128, 256, 512
-/// channels, or 64, 256, 512, 1024, 2048.
+/// channels, or, for 50, 64, 256, 512, 1024, 2048.
 /// He's normal start, fan out.
 /// throws Error(recipe) for another depth.
 class ResNetImpl final : public Encoder {
