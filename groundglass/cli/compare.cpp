@@ -44,7 +44,7 @@ void run_compare(const CompareArguments& a, const Context& context) {
   for (const auto& r : c.regions) {
     print_change(("  " + r.region).c_str(), r.share_percent, " %", " percentage points");
   }
-  print_change("severity score", c.score, "", "");
+  print_change("severity score of six zones, 0 to 24", c.score, "", "");
   std::cout << "No clear change means: within 1 ml or 10 % of the first study, "
                "whichever is more. "
                "Nothing is registered: lungs and zones are compared, not places.\n"

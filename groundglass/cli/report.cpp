@@ -5,6 +5,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/predict/change.h"
 #include "groundglass/predict/dicom_of_results.h"
 #include "groundglass/report/predict_report.h"
 #include "groundglass/runs/run_folder.h"
@@ -15,7 +16,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct ReportArguments {
-  std::string input, output, data, dicom, capture = "frames", source;
+  std::string input, output, data, dicom, capture = "frames", source, before;
+  bool same_patient = false;
 };
 
 /// DICOM objects of what predict wrote earlier, instead of a page.
@@ -46,6 +48,17 @@ void run_report(const ReportArguments& a, const Context& context) {
   if (!a.dicom.empty() && !folds.empty()) {
     fail(ErrorKind::usage,
          "--dicom: " + a.input + " is a run; DICOM objects are made of what `predict` wrote");
+  }
+  if (!a.before.empty() && !folds.empty()) {
+    fail(ErrorKind::usage,
+         "--before: " + a.input + " is a run, expected what `predict` wrote of one volume");
+  }
+  if (a.same_patient && a.before.empty()) {
+    fail(ErrorKind::usage, "--same-patient: is about --before, which is not given");
+  }
+  if (!a.before.empty()) {
+    const auto same = a.same_patient ? SamePatient::given : SamePatient::by_dicom;
+    keep_change(change_between(a.before, a.input, same), a.before, a.input);
   }
   if (!a.dicom.empty()) return write_objects(a, context);
   const fs::path output = a.output.empty() ? fs::path(a.input) / "report.html" : fs::path(a.output);
@@ -79,6 +92,10 @@ void add_report(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"frames", "single"}));
   verb->add_option("--source", a->source,
                    "with --dicom: where the images of the one case lie now (as summary.json says)");
+  verb->add_option("--before", a->before,
+                   "predictions of one volume: an earlier study of the patient, as compare takes "
+                   "it; what changed stands in the page, summary.json and the report of --dicom");
+  verb->add_flag("--same-patient", a->same_patient, "as compare --same-patient, for --before");
   verb->add_option("--data", a->data, "runs: the prepared set, to show slices");
 }
 

@@ -1,8 +1,10 @@
 #include "groundglass/io/dicom_capture.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <set>
 
 #include <dcmtk/config/osconfig.h>
@@ -35,6 +37,44 @@ void burn_in(std::vector<uint8_t>& rgb, int rows, int columns) {
               scale, {255, 255, 255}, std::max(1, columns / 900), cv::LINE_AA);
 }
 
+/// The end of the patient's axes (PS3.3, C.7.6.1.1.1) that a direction points to most.
+std::string end_of(const std::array<double, 3>& direction) {
+  size_t axis = 0;
+  for (size_t i = 1; i < 3; ++i) {
+    if (std::abs(direction[i]) > std::abs(direction[axis])) axis = i;
+  }
+  constexpr std::array<const char*, 6> kEnds = {"L", "R", "P", "A", "H", "F"};
+  return kEnds[2 * axis + (direction[axis] < 0 ? 1 : 0)];
+}
+
+/// Where the rows and the columns of the source point to in the patient; nothing for X-rays.
+struct Directions {
+  std::array<double, 3> row{}, column{};
+};
+
+std::optional<Directions> directions_of(const DicomSource& source) {
+  if (source.is_projection()) return {};
+  Directions found;
+  for (size_t i = 0; i < 6; ++i) {
+    Float64 value = 0;
+    if (source.header()
+            .findAndGetFloat64(DCM_ImageOrientationPatient, value, static_cast<unsigned long>(i))
+            .bad()) {
+      return {};
+    }
+    (i < 3 ? found.row : found.column)[i % 3] = value;
+  }
+  return found;
+}
+
+/// PatientOrientation of the pictures: that of an X-ray itself; of a slice, which tells it more
+/// exactly, by its axes.
+std::string orientation_of(const DicomSource& source) {
+  if (source.is_projection()) return all_text_of(source.header(), DCM_PatientOrientation);
+  const auto directions = directions_of(source);
+  return directions ? end_of(directions->row) + "\\" + end_of(directions->column) : "";
+}
+
 DicomFile capture_of(const DicomSource& source, const std::vector<CaptureFrame>& frames,
                      const DerivedKind& kind, const DicomMaker& maker) {
   std::vector<Uint8> pixels;
@@ -54,7 +94,10 @@ DicomFile capture_of(const DicomSource& source, const std::vector<CaptureFrame>&
   put_text(data, DCM_DerivationDescription, "Infection found by a network");
   put_text(data, DCM_BurnedInAnnotation, "YES");
   put_text(data, DCM_LossyImageCompression, "00");
-  for (const auto& empty : {DCM_PatientOrientation, DCM_Laterality}) data.insertEmptyElement(empty);
+  data.insertEmptyElement(DCM_Laterality);
+  data.insertEmptyElement(DCM_PatientOrientation);
+  const std::string orientation = orientation_of(source);
+  if (!orientation.empty()) put_text(data, DCM_PatientOrientation, orientation);
   for (const auto& frame : frames) {
     const SourceImage& image = source.images()[frame.slice];
     DcmItem& from =
@@ -135,6 +178,25 @@ CaptureFrame painted_picture(const std::vector<uint8_t>& gray, size_t slice,
   }
   burn_in(out.rgb, static_cast<int>(frames.rows()), static_cast<int>(frames.columns()));
   return out;
+}
+
+void mark_sides(CaptureFrame& frame, const DicomSource& source) {
+  const auto directions = directions_of(source);
+  if (!directions) return;
+  const auto rows = static_cast<int>(source.rows()), columns = static_cast<int>(source.columns());
+  cv::Mat picture(rows, columns, CV_8UC3, frame.rgb.data());
+  const auto& row = directions->row;
+  const std::string right = end_of(row), left = end_of({-row[0], -row[1], -row[2]});
+  const double scale = std::max(0.5, columns / 640.0);
+  int below = 0;
+  const cv::Size size = cv::getTextSize(right, cv::FONT_HERSHEY_SIMPLEX, scale, 1, &below);
+  const int edge = std::max(1, columns / 64), middle = rows / 2 + size.height / 2;
+  const int thick = std::max(1, columns / 400);
+  for (const auto& [text, x] :
+       {std::pair(left, edge), std::pair(right, columns - edge - size.width)}) {
+    cv::putText(picture, text, {x, middle}, cv::FONT_HERSHEY_SIMPLEX, scale, {255, 255, 255}, thick,
+                cv::LINE_AA);
+  }
 }
 
 std::vector<DicomFile> dicom_captures(const DicomSource& source,

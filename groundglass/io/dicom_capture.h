@@ -23,6 +23,11 @@ CaptureFrame painted_picture(const std::vector<uint8_t>& gray, size_t slice,
                              const SegmentFrames& frames,
                              const std::vector<SegmentMeaning>& meanings);
 
+/// Writes at the left and right edge of a picture of a CT slice where it lies in the patient ("R",
+/// "L", or the letters of the axes of a slice that is not axial): a viewer cannot know, and series
+/// may be stored mirrored. X-rays, which carry marks of their own, stay as they are.
+void mark_sides(CaptureFrame& frame, const DicomSource& source);
+
 /// Gray bytes of a window of 1600 HU about -600 HU.
 std::vector<uint8_t> in_lung_window(const std::vector<float>& hu);
 

@@ -1,8 +1,11 @@
 #include "groundglass/io/dicom_checks.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
@@ -15,6 +18,36 @@ constexpr double kUnevenGap = 0.1;       ///< of the usual gap
 constexpr double kSameDirection = 1e-3;  ///< cosines
 constexpr size_t kMostLines = 10;
 constexpr std::string_view kSecondaryCapture = "1.2.840.10008.5.1.4.1.1.7";
+
+/// Images of other machines, whatever Modality says.
+constexpr std::array<std::pair<std::string_view, const char*>, 6> kOtherModalities = {
+    {{"1.2.840.10008.5.1.4.1.1.4", "MR"},
+     {"1.2.840.10008.5.1.4.1.1.128", "PET"},
+     {"1.2.840.10008.5.1.4.1.1.130", "PET"},
+     {"1.2.840.10008.5.1.4.1.1.20", "NM"},
+     {"1.2.840.10008.5.1.4.1.1.6", "ultrasound"},
+     {"1.2.840.10008.5.1.4.1.1.3", "ultrasound"}}};
+
+/// A class or one below it: "...4.1" is below "...4", and "...481" is not.
+bool is_of_class(std::string_view sop_class, std::string_view parent) {
+  return sop_class.starts_with(parent) &&
+         (sop_class.size() == parent.size() || sop_class[parent.size()] == '.');
+}
+
+/// RescaleType of maps that a CT makes and that hold no HU (PS3.3, C.11.1.1.2); nothing for "HU",
+/// "HU_MOD", "US" (not specified) and what the standard does not know.
+const char* what_is_measured(const std::string& rescale_type) {
+  constexpr std::array<std::pair<std::string_view, const char*>, 6> kOthers = {
+      {{"Z_EFF", "effective atomic numbers"},
+       {"ED", "electron densities"},
+       {"EDW", "electron densities"},
+       {"MGML", "mg/ml of a material"},
+       {"PCT", "percent"},
+       {"OD", "optical densities"}}};
+  const auto found = std::find_if(kOthers.begin(), kOthers.end(),
+                                  [&](const auto& other) { return other.first == rescale_type; });
+  return found == kOthers.end() ? nullptr : found->second;
+}
 
 std::string name_of(const DicomSlice& s) {
   return s.path.filename().string();
@@ -56,6 +89,9 @@ std::vector<std::string> what_lacks(const DicomSlice& s) {
   };
   if (s.samples != 1) lacks.push_back("coloured pixels, expected one number per pixel");
   if (s.rows < 1 || s.columns < 1) lacks.push_back("no Rows or Columns");
+  if (const char* other = what_is_measured(s.rescale_type)) {
+    lacks.push_back("RescaleType is " + s.rescale_type + " (" + other + "), expected HU");
+  }
   if (s.lookup_table) lacks.push_back("a modality lookup table, expected slope and intercept");
   if (!s.position_mm && !said("ImagePosition")) lacks.push_back("no ImagePositionPatient");
   if ((!s.cosines || !span_a_plane(*s.cosines)) && !said("ImageOrientation")) {
@@ -101,6 +137,12 @@ std::string why_other_image(const DicomSlice& s) {
   }
   if (!s.modality.empty() && s.modality != "CT") {
     return "Modality is " + s.modality + ", which has no HU; expected CT";
+  }
+  for (const auto& [sop_class, name] : kOtherModalities) {
+    if (!is_of_class(s.sop_class, sop_class)) continue;
+    return "its SOP class is that of " + std::string(name) +
+           " images, which have no HU, though its Modality is " +
+           (s.modality.empty() ? "missing" : s.modality) + "; expected CT";
   }
   if (s.sop_class.starts_with(kSecondaryCapture)) {
     return "a secondary capture (a picture of a screen), expected CT slices";

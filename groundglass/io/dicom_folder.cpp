@@ -8,6 +8,7 @@
 #include "groundglass/core/folder_walk.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_checks.h"
+#include "groundglass/io/dicom_kind.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -30,8 +31,9 @@ std::string why_no_ct_series(const fs::path& folder) {
       if (!has_dicom_mark(file)) continue;
       const bool contents = lower(file.filename().string()) == "dicomdir";  // of a CD
       const auto slice = contents ? std::nullopt : read_dicom_header(file);
-      const std::string why =
-          slice ? why_other_image(*slice) : std::string("no DICOM image to segment");
+      const std::string why = slice      ? why_other_image(*slice)
+                              : contents ? std::string("no DICOM image to segment")
+                                         : dicom_kind_words(file) + ", no DICOM image to segment";
       if (why.empty()) return "";
       names[why].push_back(file.filename().string());
     } catch (const Error&) {

@@ -8,6 +8,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_checks.h"
 #include "groundglass/io/dicom_folder.h"
+#include "groundglass/io/dicom_kind.h"
 #include "groundglass/io/grid.h"
 
 namespace groundglass {
@@ -56,6 +57,9 @@ std::vector<DicomSlice> scan(const fs::path& path, SeriesProblems& problems,
 }
 
 [[noreturn]] void refuse_empty(const fs::path& path) {
+  if (fs::is_regular_file(path) && has_dicom_mark(path)) {
+    fail(ErrorKind::data, path.string() + ": " + why_no_image(path));
+  }
   const auto inside =
       fs::is_directory(path) ? fs::directory_iterator(path) : fs::directory_iterator();
   const bool folders = std::any_of(begin(inside), end(inside), [](const auto& entry) {

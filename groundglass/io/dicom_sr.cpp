@@ -6,6 +6,8 @@
 
 #include "groundglass/core/files.h"
 #include "groundglass/core/version.h"
+#include "groundglass/io/dicom_library.h"
+#include "groundglass/io/refuse.h"
 
 namespace groundglass {
 namespace {
@@ -193,6 +195,14 @@ void put_evidence(DcmDataset& data, const DicomSource& source, const DicomObject
                 segmentation.sop_instance);
 }
 
+void put_earlier(DcmDataset& data, const EarlierObject& earlier) {
+  DcmItem& study = add_item(data, DCM_PertinentOtherEvidenceSequence);
+  put_text(study, DCM_StudyInstanceUID, earlier.study);
+  DcmItem& series = add_item(study, DCM_ReferencedSeriesSequence);
+  put_text(series, DCM_SeriesInstanceUID, earlier.series);
+  add_reference(series, DCM_ReferencedSOPSequence, earlier.sop_class, earlier.sop_instance);
+}
+
 /// What tells two reports on one segmentation apart.
 std::string digest_of(const MeasurementReport& report, const DicomObject& segmentation) {
   std::string text = segmentation.sop_instance;
@@ -203,6 +213,7 @@ std::string digest_of(const MeasurementReport& report, const DicomObject& segmen
     }
   }
   for (const auto& [name, said] : report.remarks) text += "|" + name.value + "=" + said;
+  if (report.earlier) text += "|" + report.earlier->sop_instance;
   return sha256(text);
 }
 
@@ -210,6 +221,17 @@ std::string digest_of(const MeasurementReport& report, const DicomObject& segmen
 
 DicomCode own_code(const std::string& value, const std::string& meaning) {
   return {value, kOwnScheme, meaning};
+}
+
+EarlierObject read_earlier_object(const std::filesystem::path& file) {
+  prepare_dicom_library();
+  DcmFileFormat read;
+  const OFCondition loaded = read.loadFileUntilTag(file.c_str(), EXS_Unknown, EGL_noChange,
+                                                   DCM_MaxReadLength, ERM_autoDetect, DCM_StudyID);
+  if (loaded.bad()) refuse(file, std::string("cannot be read as DICOM (") + loaded.text() + ")");
+  DcmDataset& data = *read.getDataset();
+  return {text_of(data, DCM_StudyInstanceUID), text_of(data, DCM_SeriesInstanceUID),
+          text_of(data, DCM_SOPClassUID), text_of(data, DCM_SOPInstanceUID)};
 }
 
 DicomFile dicom_report(const DicomSource& source, const DicomObject& segmentation,
@@ -226,6 +248,7 @@ DicomFile dicom_report(const DicomSource& source, const DicomObject& segmentatio
   put_text(data, DCM_CompletionFlag, "COMPLETE");
   put_text(data, DCM_VerificationFlag, "UNVERIFIED");
   put_evidence(data, source, segmentation);
+  if (report.earlier) put_earlier(data, *report.earlier);
 
   put_text(data, DCM_ValueType, "CONTAINER");
   add_code(data, DCM_ConceptNameCodeSequence, dcm("126000", "Imaging Measurement Report"));

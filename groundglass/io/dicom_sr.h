@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,6 +36,14 @@ struct MeasurementGroup {
   std::vector<MeasuredQuantity> quantities;
 };
 
+/// An object of another study, as references name it.
+struct EarlierObject {
+  std::string study, series, sop_class, sop_instance;
+};
+
+/// The UIDs of a DICOM file. Throws Error(data) if it is none.
+EarlierObject read_earlier_object(const std::filesystem::path& file);
+
 /// What a report says.
 struct MeasurementReport {
   std::vector<MeasurementGroup> groups;  ///< in the order of the segments
@@ -42,6 +51,8 @@ struct MeasurementReport {
   /// Of the source, from 0: those that the Image Library lists; empty for all. The evidence names
   /// all in any case.
   std::vector<size_t> library_images = {};
+  /// The report that a change was measured from: it goes into the pertinent other evidence.
+  std::optional<EarlierObject> earlier = {};
 };
 
 /// An Enhanced SR (1.2.840.10008.5.1.4.1.1.88.22) by template TID 1500 on a source series and its

@@ -11,6 +11,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
+#include "groundglass/io/dicom_kind.h"
 #include "groundglass/io/dicom_library.h"
 #include "groundglass/io/dicom_numbers.h"
 #include "groundglass/io/dicom_slice.h"
@@ -192,7 +193,7 @@ bool is_dicom_xray(const fs::path& path) {
 
 Image read_dicom_xray(const fs::path& path) {
   const auto header = read_dicom_header(path);
-  if (!header) refuse(path, "is no DICOM image, expected a chest X-ray (CR, DX)");
+  if (!header) refuse(path, why_no_image(path));
   DcmFileFormat file;
   file.loadFileUntilTag(path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect,
                         DCM_PixelData);

@@ -8,8 +8,12 @@
 #include <tuple>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
+#include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/io/dicom_seg_reader.h"
+#include "groundglass/io/dicom_sr.h"
 #include "groundglass/predict/compared_study.h"
 
 namespace groundglass {
@@ -73,8 +77,9 @@ void warn_of_acquisition(const Acquisition& a, const Acquisition& b,
   if (a.slice_spacing_mm && b.slice_spacing_mm) {
     const double ratio = *a.slice_spacing_mm / *b.slice_spacing_mm;
     if (std::max(ratio, 1 / ratio) > 1 + kOtherSpacing) {
-      all.push_back("the slices are " + shortest(*a.slice_spacing_mm) + " and " +
-                    shortest(*b.slice_spacing_mm) +
+      const auto shown = [](double mm) { return shortest(std::round(100 * mm) / 100); };
+      all.push_back("the slices are " + shown(*a.slice_spacing_mm) + " and " +
+                    shown(*b.slice_spacing_mm) +
                     " mm apart; thick slices blur what a threshold of the mask counts");
     }
   }
@@ -126,6 +131,21 @@ std::vector<std::string> warnings_of(const ComparedStudy& a, const ComparedStudy
   return all;
 }
 
+/// The structured report of an earlier study; empty if there is none.
+fs::path report_of(const fs::path& before) {
+  if (fs::is_regular_file(before)) {
+    return dicom_object_kind(before) == "SR" ? before : fs::path();
+  }
+  const auto document = ordered_json::parse(read_file(before / "summary.json"), nullptr, false);
+  for (const auto& one : document.value("cases", ordered_json::array())) {
+    for (const auto& object : one.value("dicom_objects", ordered_json::array())) {
+      const fs::path file = before / object.value("file", "");
+      if (object.value("kind", "") == "sr" && fs::is_regular_file(file)) return file;
+    }
+  }
+  return {};
+}
+
 ordered_json json_of(const BeforeAfter& value) {
   const auto of = [](const std::optional<double>& v) {
     return v ? ordered_json(*v) : ordered_json(nullptr);
@@ -163,6 +183,39 @@ Change change_between(const fs::path& before, const fs::path& after, SamePatient
   return change;
 }
 
+std::string change_sentence(const Change& c) {
+  const auto pair = [](const std::string& what, const BeforeAfter& value, const std::string& unit) {
+    if (!value.before || !value.after) return std::string();
+    const auto shown = [&](double v) { return fixed(v, unit.empty() ? 0 : 1); };
+    return ", " + what + " " + shown(*value.before) + " and now " + shown(*value.after) + unit;
+  };
+  return c.verdict + (c.days ? " in " + std::to_string(*c.days) + " days" : "") +
+         pair("lesion", c.lesion_ml, " ml") + pair("share of the lungs", c.share_percent, " %") +
+         pair("lungs", c.lung_ml, " ml") + pair("points of six zones", c.score, "") +
+         ". No clear change means: within 1 ml or 10 % of the first study, whichever is more. "
+         "Whole lungs and zones are compared; nothing is registered.";
+}
+
+void keep_change(const Change& change, const fs::path& before, const fs::path& folder) {
+  const fs::path path = folder / "summary.json";
+  auto document = ordered_json::parse(read_file(path), nullptr, false);
+  if (!document.is_object()) fail(ErrorKind::data, path.string() + ": is damaged");
+  ordered_json kept = change_json(change);
+  kept.erase("note");
+  kept["sentence"] = change_sentence(change);
+  if (const fs::path report = report_of(before); !report.empty()) {
+    const EarlierObject earlier = read_earlier_object(report);
+    kept["before_report"] = {{"study", earlier.study},
+                             {"series", earlier.series},
+                             {"sop_class", earlier.sop_class},
+                             {"sop_instance", earlier.sop_instance}};
+  }
+  for (auto& one : document["cases"]) {
+    if (one.contains("lesion_ml") && one["lesion_ml"].is_number()) one["change"] = kept;
+  }
+  write_file(path, json_text(document, 1) + "\n");
+}
+
 ordered_json change_json(const Change& c) {
   auto regions = ordered_json::array();
   for (const auto& r : c.regions) {
@@ -187,6 +240,7 @@ ordered_json change_json(const Change& c) {
              "whichever is more"},
             {"relative_percent", "of the first study's ml; null below 1 ml"},
             {"share_percent", "infected part of the lungs or region; change in percentage points"},
+            {"score", "of six zones, 0 to 24"},
             {"method", "whole lungs and zones are compared; nothing is registered"}}},
           {"warnings", c.warnings},
           {"note", kNotAMedicalDevice}};

@@ -53,6 +53,16 @@ struct Change {
 Change change_between(const std::filesystem::path& before, const std::filesystem::path& after,
                       SamePatient same);
 
+/// The change in a sentence or two, for a report: verdict, ml, share and points before and now.
+std::string change_sentence(const Change& change);
+
+/// Keeps the change under "change" in summary.json of `folder`, the later study, where its report
+/// and its DICOM objects take it from. `before` is the earlier study: if it is a structured report
+/// or a folder with one, that is named as well.
+/// Throws Error(data) as change_between() does, of `folder`.
+void keep_change(const Change& change, const std::filesystem::path& before,
+                 const std::filesystem::path& folder);
+
 /// As scripts read it, with the definitions beside the numbers.
 nlohmann::ordered_json change_json(const Change& change);
 

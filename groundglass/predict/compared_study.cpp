@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 namespace {
 
+constexpr const char* kZonesScore = "Severity of six lung zones, 0 to 24";  ///< as reports name it
 constexpr size_t kWeightDigits = 16;  ///< as DICOM objects tell them
 
 std::optional<double> number_of(const ordered_json& found, const char* key) {
@@ -142,7 +143,7 @@ ComparedStudy of_report(const fs::path& file) {
       study.share_percent = q.value;
     } else if (q.name == "Share of the lungs that is infected" && !region.empty()) {
       study.region_percent.emplace_back(region, q.value);
-    } else if (q.unit == "{score}" && q.site.empty()) {
+    } else if (q.name == kZonesScore && q.site.empty()) {
       study.score = q.value;
     }
   }

@@ -123,9 +123,6 @@ void add_lobes(MeasurementGroup& group, const Severity& lobes) {
 /// Both lungs of an X-ray.
 void add_xray_lungs(MeasurementGroup& group, const CaseSummary& summary) {
   const DicomCode share_name = own_code("lung-share", "Share of the lungs that is infected");
-  if (summary.lesion_fraction_of_lung) {
-    group.quantities.push_back({share_name, 100 * *summary.lesion_fraction_of_lung, kPercent});
-  }
   const Severity& severity = *summary.severity;
   if (!severity.score) return;
   group.quantities.push_back(

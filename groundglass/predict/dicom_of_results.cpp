@@ -148,6 +148,20 @@ std::vector<DicomObject> objects_of_case(const DicomOutputs& outputs, const orde
   return objects->write(folder, stem, summary);
 }
 
+/// Takes over what `report --before` noted of a case.
+void take_change(const ordered_json& found, DicomOutputs& outputs, CaseSummary& summary) {
+  const auto change = found.find("change");
+  if (change == found.end() || !change->is_object()) return;
+  outputs.change = change->at("sentence");
+  for (const auto& warning : change->at("warnings")) {
+    summary.warnings.push_back("compared with the study before: " + warning.get<std::string>());
+  }
+  const auto before = change->find("before_report");
+  if (before == change->end() || !before->is_object()) return;
+  outputs.earlier = EarlierObject{before->at("study"), before->at("series"),
+                                  before->at("sop_class"), before->at("sop_instance")};
+}
+
 /// Objects replace those of the same file in the list.
 void list_objects(ordered_json& found, const std::vector<DicomObject>& written) {
   CaseSummary summary = case_summary_of(found);
@@ -188,6 +202,7 @@ std::vector<ResultObjects> write_dicom_of_results(const fs::path& folder, DicomO
   }
   std::vector<ResultObjects> all;
   for (auto& [summary, found] : cases) {
+    take_change(*found, outputs, summary);
     if (made_by != ours) {
       summary.warnings.push_back("the mask was made by GroundGlass " + made_by +
                                  ", this object by " + ours);

@@ -36,16 +36,45 @@ std::string title_of(const DicomSource& source) {
   return source.is_projection() ? "Lung infection on chest X-ray" : "Lung infection on CT";
 }
 
-/// A quantity as a line: "Volume: 12.5 ml (Upper zone of lung, right)".
-std::string line_of(const MeasuredQuantity& q) {
-  const bool score = q.unit.value == "{score}", hounsfield = q.unit.value == "[hnsf'U]";
-  std::string line = q.concept_name.meaning;
-  if (q.derivation) line += ", " + lower(q.derivation->meaning);
-  line += ": " + fixed(q.value, score || q.unit.value == "{pixels}" ? 0 : 1);
-  const bool pixels = q.unit.value == "{pixels}";
-  if (!score) line += hounsfield ? " HU" : pixels ? " pixels" : " " + q.unit.value;
-  if (q.site) line += " (" + q.site->site.meaning + ", " + lower(q.site->laterality.meaning) + ")";
-  return line;
+/// "12.5 ml", "-512.3 HU", "3" of a score.
+std::string amount_of(const MeasuredQuantity& q) {
+  const bool score = q.unit.value == "{score}", pixels = q.unit.value == "{pixels}";
+  const std::string number = fixed(q.value, score || pixels ? 0 : 1);
+  if (score) return number;
+  return number + (q.unit.value == "[hnsf'U]" ? " HU" : pixels ? " pixels" : " " + q.unit.value);
+}
+
+/// "right upper zone of lung"
+std::string place_of(const MeasuredSite& site) {
+  return lower(site.laterality.meaning) + " " + lower(site.site.meaning);
+}
+
+/// Quantities as a PDF has them: those of the whole a line each, those of places a table, a row for
+/// each place. The score between lobes and zones ends a table.
+void add_quantities(PdfDocument& pdf, const std::vector<MeasuredQuantity>& quantities) {
+  std::vector<std::string> head;
+  std::vector<std::vector<std::string>> rows;
+  const auto end_table = [&] {
+    if (!rows.empty()) pdf.add_table("", head, rows);
+    head.clear();
+    rows.clear();
+  };
+  for (const auto& q : quantities) {
+    if (!q.site) {
+      end_table();
+      const std::string of = q.derivation ? ", " + lower(q.derivation->meaning) : "";
+      pdf.add_line(q.concept_name.meaning + of + ": " + amount_of(q));
+      continue;
+    }
+    const std::string place = place_of(*q.site);
+    if (rows.empty() || rows.back().front() != place) {
+      if (rows.empty()) head = {"place"};
+      rows.push_back({place});
+    }
+    if (rows.size() == 1) head.push_back(q.concept_name.meaning);
+    rows.back().push_back(amount_of(q));
+  }
+  end_table();
 }
 
 /// The study on a page or two: what it is not, what there is to warn of, numbers, key slices.
@@ -56,7 +85,7 @@ std::string report_pdf(const MeasurementReport& report, const std::vector<Captur
   for (const auto& [name, said] : report.remarks) pdf.add_line(name.meaning + ": " + said);
   for (const auto& group : report.groups) {
     pdf.add_line(group.label, 12);
-    for (const auto& quantity : group.quantities) pdf.add_line(line_of(quantity));
+    add_quantities(pdf, group.quantities);
   }
   constexpr size_t kBeside = 3;
   for (size_t i = 0; i < shown.size(); i += kBeside) {
@@ -108,6 +137,19 @@ class CaseOfImages final : public DicomCase {
       written.push_back(save_object(object, "seg", folder, stem + "_seg.dcm"));
     }
     auto report = measurement_report(summary, meanings_, outputs_.maker);
+    if (!outputs_.change.empty()) {
+      report.remarks.emplace_back(own_code("change", "Change since the study before"),
+                                  outputs_.change);
+    }
+    report.earlier = outputs_.earlier;
+    const size_t images = source_.images().size();
+    if (images > kLibraryImages) {
+      report.remarks.emplace_back(own_code("library", "Image Library"),
+                                  "Lists " + std::to_string(kLibraryImages) + " of " +
+                                      std::to_string(images) +
+                                      " images, those with most lesion first; the evidence lists "
+                                      "every image.");
+    }
     report.library_images = key_slices(frames_.pixels_of_slices(), kLibraryImages);
     if (outputs_.report) {
       auto object = dicom_report(source_, written.front(), report, outputs_.maker);
@@ -146,6 +188,7 @@ class CaseOfImages final : public DicomCase {
     std::vector<CaptureFrame> shown;
     for (const size_t k : key_slices(frames_.pixels_of_slices())) {
       shown.push_back(painted_picture(gray_(k), k, frames_, meanings_));
+      mark_sides(shown.back(), source_);
     }
     return shown;
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "groundglass/io/dicom_maker.h"
+#include "groundglass/io/dicom_sr.h"
 #include "groundglass/io/image.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/case_summary.h"
@@ -25,6 +26,9 @@ enum class CaptureAs {
 struct DicomOutputs {
   bool segmentation = false, lungs = false, report = false, capture = false, document = false;
   CaptureAs capture_as = CaptureAs::frames;
+  /// A sentence on what changed since an earlier study, and the report of that; empty for none.
+  std::string change = {};
+  std::optional<EarlierObject> earlier = {};
   DicomMaker maker = {};
 
   bool any() const { return segmentation || lungs || report || capture || document; }

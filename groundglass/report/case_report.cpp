@@ -8,7 +8,10 @@
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/lobe_source.h"
 #include "groundglass/predict/severity.h"
+#include "groundglass/report/change_section.h"
+#include "groundglass/report/report_parts.h"
 #include "groundglass/report/study_findings.h"
+#include "groundglass/report/xray_report.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -16,15 +19,6 @@ using nlohmann::json;
 namespace {
 
 constexpr size_t kListedLesions = 10;
-
-std::string percent_text(int64_t part, int64_t whole) {
-  if (whole == 0) return "n/a";
-  return fixed(100.0 * static_cast<double>(part) / static_cast<double>(whole), 1) + " %";
-}
-
-json value_or_null(const json& object, const char* key) {
-  return object.contains(key) ? object[key] : json();
-}
 
 /// How much lesion, in what lungs.
 std::vector<std::string> amounts(const json& c) {
@@ -70,15 +64,46 @@ std::vector<std::string> amounts(const json& c) {
   return facts;
 }
 
-ReportedTable lungs_table(const json& c) {
+/// What the zones of one lung hold together, or of both ("").
+struct LungPart {
+  double lesion_ml = 0, ml = 0, sum_hu = 0;
+
+  LungPart(const json& severity, const std::string& side, double voxel_ml) {
+    for (const auto& zone : severity["regions"]) {
+      if (!zone["region"].get<std::string>().starts_with(side)) continue;
+      const double lesion = zone["infected_voxels"].get<double>() * voxel_ml;
+      lesion_ml += lesion;
+      ml += zone["voxels"].get<double>() * voxel_ml;
+      const json hu = value_or_null(zone, "lesion_mean_hu");
+      if (hu.is_number()) sum_hu += hu.get<double>() * lesion;
+    }
+  }
+  std::vector<std::string> cells() const {
+    return {fixed(lesion_ml, 1), ml > 0 ? fixed(100 * lesion_ml / ml, 1) + " %" : "n/a",
+            lesion_ml > 0 ? fixed(sum_hu / lesion_ml, 0) : "n/a"};
+  }
+};
+
+ReportedTable lungs_table(const json& c, double voxel_ml) {
   ReportedTable table{"Lungs", {"", "ml"}, {}};
-  const auto row = [&](const char* name, const char* key) {
+  const json severity = value_or_null(c, "severity");
+  const bool zones = severity.is_object() && !severity["regions"].empty();
+  if (zones) table.head = {"", "ml", "lesion ml", "share", "lesion mean HU"};
+  const auto row = [&](const char* name, const char* key, const std::string& side) {
     const json ml = value_or_null(c, key);
-    if (ml.is_number()) table.rows.push_back({name, number_text(ml, 0)});
+    if (!ml.is_number()) return;
+    table.rows.push_back({name, number_text(ml, 0)});
+    if (!zones) return;
+    const auto cells = LungPart(severity, side, voxel_ml).cells();
+    table.rows.back().insert(table.rows.back().end(), cells.begin(), cells.end());
   };
-  row("right, without lesions outside it", "right_lung_ml");
-  row("left, without lesions outside it", "left_lung_ml");
-  row("both", "lung_ml");
+  row("right", "right_lung_ml", "right");
+  row("left", "left_lung_ml", "left");
+  row("both", "lung_ml", "");
+  if (zones) table.note = "Lesion, share and HU are those of the zones below.";
+  if (table.rows.size() > 1) {
+    table.note = "Right and left are counted without lesions outside of them. " + table.note;
+  }
   const json lungs = value_or_null(c, "lungs");
   if (lungs.is_string()) {
     const auto source = lungs.get<std::string>();
@@ -151,26 +176,15 @@ ReportedTable lesions_table(const StudyFindings& findings) {
   for (size_t i = 0; i < shown; ++i) {
     const LesionPiece& l = listed[i];
     const double ml = static_cast<double>(l.voxels) * findings.voxel_ml;
+    const std::string first = std::to_string(l.first_slice + 1);
     std::vector<std::string> row = {
         std::to_string(i + 1), in_hu ? fixed(ml, 2) : std::to_string(l.voxels),
-        std::to_string(l.first_slice + 1) + " to " + std::to_string(l.last_slice + 1)};
+        l.first_slice == l.last_slice ? first : first + " to " + std::to_string(l.last_slice + 1)};
     for (const double mm : *l.centre_lps_mm) row.push_back(fixed(mm, 0));
     if (in_hu) row.insert(row.begin() + 2, fixed(*l.mean_hu, 0));
     table.rows.push_back(row);
   }
   return table;
-}
-
-/// [3,H,W] in the middle of a black picture of that size.
-ReportedPicture reported(const torch::Tensor& rgb, const std::string& caption, int64_t rows,
-                         int64_t columns) {
-  auto canvas = torch::zeros({3, rows, columns}, torch::kUInt8);
-  canvas.narrow(1, (rows - rgb.size(1)) / 2, rgb.size(1))
-      .narrow(2, (columns - rgb.size(2)) / 2, rgb.size(2))
-      .copy_(rgb);
-  const auto bytes = canvas.permute({1, 2, 0}).contiguous();
-  const auto* first = bytes.data_ptr<uint8_t>();
-  return {encode_png(canvas), {first, first + bytes.numel()}, rows, columns, caption};
 }
 
 /// Pictures beside each other, all as large as the largest.
@@ -209,12 +223,15 @@ bool is_volume_case(const json& summary_case) {
 }
 
 CaseReport case_report(const fs::path& folder, const json& c) {
+  if (is_xray_case(c)) return xray_report(folder, c);
   CaseReport report;
   report.name = case_name_of(c["output"]);
   report.warnings = c["warnings"].get<std::vector<std::string>>();
   report.facts = amounts(c);
   const LabelMap mask = read_label_volume(folder / c["output"].get<std::string>());
-  const ReportedTable lungs = lungs_table(c);
+  const json change = value_or_null(c, "change");
+  if (change.is_object()) add_change(report, change);
+  const ReportedTable lungs = lungs_table(c, voxel_mm3(mask.geometry) / 1000);
   if (!lungs.rows.empty()) report.tables.push_back(lungs);
   const json severity = value_or_null(c, "severity");
   if (severity.is_object()) {

@@ -24,7 +24,7 @@ struct ReportedTable {
   std::string note = {};  ///< what stands below; "" for nothing
 };
 
-/// What a reader wants to keep of one volume, in the order in which it is shown.
+/// What a reader wants to keep of one volume or X-ray, in the order in which it is shown.
 struct CaseReport {
   std::string name;                   ///< "case_000"
   std::vector<std::string> warnings;  ///< first, because they say how far the rest can be trusted
@@ -42,9 +42,10 @@ std::string case_name_of(const std::string& output);
 /// True for a case of summary.json whose mask is a volume.
 bool is_volume_case(const nlohmann::json& summary_case);
 
-/// The report of a case of summary.json, whose mask lies in `folder`: warnings, amounts, the
-/// severity by zones with what the points mean, lesions by size, the slices with most lesion in
-/// three planes and the lesion along the patient's axis. A volume that is no longer where it was
+/// The report of a case of summary.json, whose mask lies in `folder`: warnings, amounts, what
+/// changed since an earlier study if that was compared, the severity by zones with what the points
+/// mean, lesions by size, the slices with most lesion in three planes and the lesion along the
+/// patient's axis; of X-rays what xray_report() says. A volume that is no longer where it was
 /// when it was segmented leaves the pictures and the attenuation of single lesions out, and a
 /// warning says so. Throws Error(data) for a mask that cannot be read.
 CaseReport case_report(const std::filesystem::path& folder, const nlohmann::json& summary_case);

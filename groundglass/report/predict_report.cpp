@@ -11,6 +11,7 @@
 #include "groundglass/io/pdf_document.h"
 #include "groundglass/report/case_report.h"
 #include "groundglass/report/html_page.h"
+#include "groundglass/report/xray_report.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -120,20 +121,29 @@ void add_failures(HtmlPage& page, const Summary& summary) {
   for (const auto& f : failed) page.paragraph(f["problem"]);
 }
 
-/// One line for each case.
+/// One line for each case; columns in which nobody has a number are left out.
 void add_overview(HtmlPage& page, const Summary& summary) {
+  std::vector<std::string> head = {"case",      "kind",       "size",     "lesion pixels",
+                                   "lesion ml", "lesion cm2", "lungs ml", "share of the lungs"};
   std::vector<std::vector<std::string>> rows;
   for (const auto& c : summary.cases) {
     rows.push_back({case_name_of(c["output"]), c["modality"], size_text(c["size"]),
                     std::to_string(c["lesion_pixels"].get<int64_t>()),
-                    number_text(c["lesion_ml"], 1), number_text(c["lung_ml"], 0),
+                    number_text(c["lesion_ml"], 1), number_text(c.value("lesion_cm2", json()), 1),
+                    number_text(c["lung_ml"], 0),
                     number_text(c["lesion_fraction_of_lung"], 1, 100) +
                         (c["lesion_fraction_of_lung"].is_number() ? " %" : "")});
     for (const auto& k : classes_of(c)) rows.back().push_back(amount_text(k));
   }
-  std::vector<std::string> head = {
-      "case", "kind", "size", "lesion pixels", "lesion ml", "lungs ml", "share of the lungs"};
   for (const auto& k : classes_of(summary.cases.front())) head.push_back(k["name"]);
+  constexpr size_t kFirstNumber = 4, kNumbers = 4;
+  for (size_t column = kFirstNumber + kNumbers; column-- > kFirstNumber;) {
+    const auto none = [&](const auto& row) { return row[column] == "n/a"; };
+    if (!std::all_of(rows.begin(), rows.end(), none)) continue;
+    const auto at = static_cast<std::ptrdiff_t>(column);
+    head.erase(head.begin() + at);
+    for (auto& row : rows) row.erase(row.begin() + at);
+  }
   page.table(head, rows);
   page.paragraph(
       "Millilitres exist for images in Hounsfield units only; shares for these and, of "
@@ -169,8 +179,6 @@ void add_xray_severity(HtmlPage& page, const Summary& summary) {
       {"X-ray", "lungs infected, %", "right lung, %", "points", "left lung, %", "points", "score"},
       rows);
   for (const auto& note : notes) page.paragraph(note);
-  const std::string caution = summary.document.value("caution", "");
-  if (!caution.empty()) page.warning(caution);
 }
 
 void add_case(HtmlPage& page, const CaseReport& report) {
@@ -189,45 +197,87 @@ void add_case(HtmlPage& page, const CaseReport& report) {
   }
 }
 
-/// The cases that get a section of their own, largest lesion first.
-std::vector<CaseReport> volume_reports(const fs::path& folder, const Summary& summary) {
+/// The cases that get a section of their own, largest lesion first: volumes and X-rays.
+std::vector<CaseReport> case_reports(const fs::path& folder, const Summary& summary) {
   constexpr size_t kMost = 6;
   std::vector<CaseReport> reports;
   for (const auto& c : summary.cases) {
-    if (!is_volume_case(c) || reports.size() == kMost) continue;
+    if (reports.size() == kMost) break;
+    if (!is_volume_case(c) && !is_xray_case(c)) continue;
     const fs::path mask = folder / c["output"].get<std::string>();
     if (fs::exists(mask)) reports.push_back(case_report(folder, c));
   }
   return reports;
 }
 
-constexpr const char* kNotCompared = "No earlier study was compared.";
+bool is_reported(const std::vector<CaseReport>& reports, const json& c) {
+  return std::any_of(reports.begin(), reports.end(),
+                     [&](const auto& r) { return r.name == case_name_of(c["output"]); });
+}
+
+/// Whether one of the cases was held against an earlier study; said at the end where none was.
+std::string compared_text(const Summary& summary) {
+  const bool any = std::any_of(summary.cases.begin(), summary.cases.end(),
+                               [](const json& c) { return c.value("change", json()).is_object(); });
+  return any ? "" : "No earlier study was compared.";
+}
+
+/// The caution of the model, and the warnings of cases that have no section, which come before
+/// everything else.
+void add_cautions(HtmlPage& page, const Summary& summary, const std::vector<CaseReport>& reports) {
+  const std::string caution = summary.document.value("caution", "");
+  if (!caution.empty()) page.warning("the model " + caution);
+  std::vector<std::string> warnings;
+  for (const auto& c : summary.cases) {
+    if (is_reported(reports, c)) continue;
+    for (const auto& w : c["warnings"]) warnings.push_back(w);
+  }
+  if (warnings.size() == 1) page.warning(warnings.front());
+  if (warnings.size() > 1) {
+    page.folded(std::to_string(warnings.size()) + " warnings", joined(warnings, "\n"));
+  }
+}
+
+void add_case(PdfDocument& pdf, const CaseReport& report) {
+  pdf.add_line(report.name, 13);
+  for (const auto& warning : report.warnings) pdf.add_line("Warning: " + warning);
+  for (const auto& fact : report.facts) pdf.add_line(fact);
+  for (const auto& row : report.pictures) {
+    std::vector<const std::vector<uint8_t>*> beside;
+    std::vector<std::string> captions;
+    for (const auto& picture : row) {
+      beside.push_back(&picture.rgb);
+      captions.push_back(picture.caption);
+    }
+    pdf.add_pictures(beside, row.front().rows, row.front().columns);
+    pdf.add_line(joined(captions, "; "), 8);
+  }
+  for (const auto& table : report.tables) {
+    pdf.add_table(table.title + ".", table.head, table.rows);
+    if (!table.note.empty()) pdf.add_line(table.note, 8);
+  }
+}
 
 }  // namespace
 
 std::string predict_report_html(const fs::path& folder, int64_t pictures) {
   const Summary summary = read_summary(folder);
   HtmlPage page(title_of(summary));
-  const auto reports = volume_reports(folder, summary);
+  const auto reports = case_reports(folder, summary);
+  add_cautions(page, summary, reports);
+  add_failures(page, summary);
   if (summary.cases.size() > 1 || (reports.empty() && !summary.cases.empty())) {
     add_overview(page, summary);
+    add_xray_severity(page, summary);
   }
-  add_failures(page, summary);
-  add_xray_severity(page, summary);
   for (const auto& report : reports) add_case(page, report);
-  std::vector<std::string> warnings;
-  for (const auto& c : summary.cases) {
-    const auto shown = [&](const CaseReport& r) { return r.name == case_name_of(c["output"]); };
-    if (std::any_of(reports.begin(), reports.end(), shown)) continue;
-    for (const auto& w : c["warnings"]) warnings.push_back(w);
-  }
-  if (!warnings.empty()) {
-    page.folded(std::to_string(warnings.size()) + " warnings", joined(warnings, "\n"));
-  }
   bool headed = false;
   for (size_t i = 0; i < summary.cases.size() && static_cast<int64_t>(i) < pictures; ++i) {
     const json& c = summary.cases[i];
     for (const auto& [path, caption] : pictures_of(folder, c)) {
+      // a section shows its mask itself
+      const bool shown = is_reported(reports, c) && !is_volume_case(c);
+      if (shown && path.string().ends_with("_overlay.png")) continue;
       if (!headed) page.heading("Pictures");
       headed = true;
       page.picture(read_file(path), caption);
@@ -235,43 +285,35 @@ std::string predict_report_html(const fs::path& folder, int64_t pictures) {
   }
   page.heading("How it was made");
   page.paragraph(made_by(summary));
-  if (!reports.empty()) page.paragraph(kNotCompared);
+  const std::string compared = compared_text(summary);
+  if (!reports.empty() && !compared.empty()) page.paragraph(compared);
   return page.text();
 }
 
 std::string predict_report_pdf(const fs::path& folder) {
   const Summary summary = read_summary(folder);
-  const auto reports = volume_reports(folder, summary);
+  const auto reports = case_reports(folder, summary);
   if (reports.empty()) {
     fail(ErrorKind::data, folder.string() +
-                              ": holds no mask of a volume, of which alone a PDF is made; expected "
-                              "CT volumes, or write an .html page");
+                              ": holds no mask of a volume or X-ray, of which alone a PDF is made; "
+                              "expected CT volumes or chest X-rays, or write an .html page");
   }
   PdfDocument pdf;
   pdf.add_line(title_of(summary), 16);
   pdf.add_line(kNotAMedicalDevice);
-  for (const auto& report : reports) {
-    pdf.add_line(report.name, 13);
-    for (const auto& warning : report.warnings) pdf.add_line("Warning: " + warning);
-    for (const auto& fact : report.facts) pdf.add_line(fact);
-    for (const auto& row : report.pictures) {
-      std::vector<const std::vector<uint8_t>*> beside;
-      std::vector<std::string> captions;
-      for (const auto& picture : row) {
-        beside.push_back(&picture.rgb);
-        captions.push_back(picture.caption);
-      }
-      pdf.add_pictures(beside, row.front().rows, row.front().columns);
-      pdf.add_line(joined(captions, "; "), 8);
-    }
-    for (const auto& table : report.tables) {
-      pdf.add_line(table.title + ".", 11);
-      pdf.add_row(table.head);
-      for (const auto& row : table.rows) pdf.add_row(row);
-      if (!table.note.empty()) pdf.add_line(table.note, 8);
-    }
+  const std::string caution = summary.document.value("caution", "");
+  if (!caution.empty()) pdf.add_line("Warning: the model " + caution);
+  for (const auto& f : summary.document.value("failed", json::array())) {
+    pdf.add_line("Not segmented: " + f["problem"].get<std::string>());
   }
-  pdf.add_line(std::string("How it was made: ") + made_by(summary) + " " + kNotCompared, 8);
+  for (const auto& report : reports) add_case(pdf, report);
+  const size_t more = summary.cases.size() - reports.size();
+  if (more > 0) {
+    pdf.add_line(std::to_string(more) + " more " + (more == 1 ? "case is" : "cases are") +
+                 " in summary.json and on the .html page alone.");
+  }
+  pdf.add_line(std::string("How it was made: ") + made_by(summary) + " " + compared_text(summary),
+               8);
   pdf.add_line("GroundGlass " + version() + ", commit " + commit() + ".", 8);
   return pdf.finish();
 }

@@ -49,6 +49,16 @@ std::vector<int64_t> fullest_axial(const std::vector<int64_t>& counts, int64_t m
   return kept;
 }
 
+/// The picture with the side of the patient that lies at its left edge.
+torch::Tensor with_side(const torch::Tensor& rgb, const char* side) {
+  auto pixels = rgb.permute({1, 2, 0}).contiguous();
+  cv::Mat canvas(static_cast<int>(pixels.size(0)), static_cast<int>(pixels.size(1)), CV_8UC3,
+                 pixels.data_ptr<uint8_t>());
+  write_text(canvas, side, {4, canvas.rows / 2 + 6}, std::max(0.6, canvas.cols / 640.0),
+             {255, 255, 255});
+  return to_tensor(canvas);
+}
+
 /// A plane as it is drawn: stretched to pixels as wide as high, with its labels.
 torch::Tensor drawn(const torch::Tensor& gray, const torch::Tensor& labels, double row_mm,
                     double column_mm) {
@@ -105,7 +115,8 @@ StudyFindings study_findings(AxialSource& volume, const torch::Tensor& stored_ma
     return shown_gray(plane, info.units, info.white);
   };
   for (const int64_t k : fullest_axial(counts, axial_slices)) {
-    findings.slices.push_back({"axial", k, drawn(gray(voxels[k]), mask[k], y_mm, x_mm)});
+    findings.slices.push_back(
+        {"axial", k, with_side(drawn(gray(voxels[k]), mask[k], y_mm, x_mm), "R")});
   }
   // Heads are drawn above.
   const auto head_up = [&](const torch::Tensor& plane) {
@@ -114,10 +125,12 @@ StudyFindings study_findings(AxialSource& volume, const torch::Tensor& stored_ma
   const int64_t j = fullest(lesion, 1), i = fullest(lesion, 2);
   findings.slices.push_back(
       {"coronal", j,
-       drawn(head_up(gray(voxels.select(1, j))), head_up(mask.select(1, j)), z_mm, x_mm)});
+       with_side(drawn(head_up(gray(voxels.select(1, j))), head_up(mask.select(1, j)), z_mm, x_mm),
+                 "R")});
   findings.slices.push_back(
       {"sagittal", i,
-       drawn(head_up(gray(voxels.select(2, i))), head_up(mask.select(2, i)), z_mm, y_mm)});
+       with_side(drawn(head_up(gray(voxels.select(2, i))), head_up(mask.select(2, i)), z_mm, y_mm),
+                 "A")});
   return findings;
 }
 

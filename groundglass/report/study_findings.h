@@ -9,7 +9,8 @@
 namespace groundglass {
 
 /// A slice that shows much lesion, in the usual radiological view (the patient's right on the left,
-/// front or head above), with pixels as wide as they are high.
+/// front or head above), with pixels as wide as they are high and the side that lies at the left
+/// edge written there (R, of sagittal slices A).
 struct StudySlice {
   std::string plane;  ///< "axial", "coronal" or "sagittal"
   int64_t index = 0;  ///< in the upright volume, from 0

@@ -83,6 +83,10 @@ CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& lab
   const auto names = class_names_of(network);
   summary.classes = class_amounts(static_cast<int64_t>(names.size()), names);
   summary.add(labels);
+  summary.acquisition = network.summary.acquisition;
+  if (const auto pixel_mm2 = summary.acquisition.pixel_mm2) {
+    summary.lesion_cm2 = static_cast<double>(summary.lesion_pixels) * *pixel_mm2 / 100;
+  }
   if (!network.summary.severity || lung_file.empty()) return summary;
   const auto lungs = read_xray_lungs(lung_file, lung_file, labels.size(0), labels.size(1));
   measure_xray_lungs(labels, {network.summary.lungs, lungs, 0, false, picture_left_of(image.path)},

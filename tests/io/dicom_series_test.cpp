@@ -284,6 +284,53 @@ TEST_F(Dicom, RefusesAFolderWithoutImages) {
             series.string() + ": holds no DICOM images; give the subfolder that holds one series");
 }
 
+TEST_F(Dicom, SaysWhatAFileWithoutAnImageIsAndWhatToDo) {
+  const auto said = [&](const char* sop_class, const char* modality) {
+    fs::copy_file(file(1), folder / "one.dcm", fs::copy_options::overwrite_existing);
+    edit_dicom(folder / "one.dcm", [&](DcmDataset& data) {
+      data.findAndDeleteElement(DCM_PixelData);
+      data.putAndInsertString(DCM_SOPClassUID, sop_class);
+      data.putAndInsertString(DCM_Modality, modality);
+    });
+    const std::string whole =
+        groundglass::complaint(ErrorKind::data, [&] { open_volume(folder / "one.dcm"); });
+    const std::string path = (folder / "one.dcm").string() + ": ";
+    EXPECT_TRUE(whole.starts_with(path)) << whole;
+    return whole.substr(std::min(whole.size(), path.size()));
+  };
+  EXPECT_EQ(
+      said(UID_EnhancedSRStorage, "SR"),
+      "is a structured report (SR), no DICOM image; `groundglass inspect` tells what it says");
+  EXPECT_EQ(said(UID_RawDataStorage, "CT"),
+            "is raw data of the scanner, no DICOM image; export the reconstructed slices");
+  EXPECT_EQ(said(UID_SegmentationStorage, "SEG"),
+            "is a segmentation (SEG), no DICOM image; `groundglass inspect` describes it, and "
+            "`evaluate` takes it as a mask");
+  EXPECT_EQ(said(UID_EncapsulatedPDFStorage, "DOC"),
+            "is an encapsulated PDF, no DICOM image; dcm2pdf takes it out");
+  EXPECT_EQ(said(UID_UltrasoundImageStorage, "US"),
+            "is an object of the class UltrasoundImageStorage without pixels to segment, no DICOM "
+            "image; expected CT slices or a chest X-ray (CR, DX)");
+  EXPECT_TRUE(says(said("1.2.3", "CT"), {"of the class 1.2.3"}));
+  fs::create_directories(folder / "reports");
+  said(UID_EnhancedSRStorage, "SR");
+  fs::copy_file(folder / "one.dcm", folder / "reports/r.dcm");
+  EXPECT_EQ(why_no_ct_series(folder / "reports"),
+            "a structured report (SR), no DICOM image to segment (1 file: r.dcm)");
+}
+
+TEST_F(Dicom, TakesNoMapOfSomethingElseForHu) {
+  for (int i = 1; i <= 5; ++i) set_tag(file(i), DCM_RescaleType, "US");
+  EXPECT_EQ(open_volume(series)->info().warnings.size(), 1U) << "not specified";
+  for (int i = 1; i <= 5; ++i) set_tag(file(i), DCM_RescaleType, "Z_EFF");
+  EXPECT_TRUE(says(complaint(), {"RescaleType is Z_EFF (effective atomic numbers), expected HU"}));
+  for (int i = 1; i <= 5; ++i) set_tag(file(i), DCM_RescaleType, "HU");
+  for (int i = 1; i <= 5; ++i) set_tag(file(i), DCM_SOPClassUID, UID_MRImageStorage);
+  EXPECT_TRUE(says(complaint(), {"its SOP class is that of MR images, which have no HU, though its "
+                                 "Modality is CT; expected CT"}));
+  EXPECT_EQ(why_no_ct_series(series).substr(0, 12), "its SOP clas");
+}
+
 TEST_F(Dicom, PrintsNothing) {
   testing::internal::CaptureStderr();
   testing::internal::CaptureStdout();

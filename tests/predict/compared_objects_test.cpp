@@ -1,8 +1,14 @@
 // Comparisons of studies by the DICOM objects that are left of them.
 #include <gtest/gtest.h>
 
+#include "groundglass/core/files.h"
+#include "groundglass/io/dicom_items.h"
+#include "groundglass/io/dicom_sr.h"
+#include "groundglass/io/dicom_sr_reader.h"
 #include "groundglass/predict/change.h"
 #include "groundglass/predict/compared_study.h"
+#include "groundglass/predict/dicom_of_results.h"
+#include "groundglass/report/predict_report.h"
 #include "tests/complaint.h"
 #include "tests/io/dicom_object_samples.h"
 #include "tests/predict/bright_is_lesion.h"
@@ -92,6 +98,59 @@ TEST_F(ComparedObjects, SayTheSameAsTheFoldersTheyCameIn) {
     EXPECT_EQ(warning.find("two ways"), std::string::npos) << warning;
     EXPECT_EQ(warning.find("another"), std::string::npos) << warning;
   }
+}
+
+// Lobes have a score from 0 to 25 and zones one from 0 to 24: they are no change of each other.
+TEST_F(ComparedObjects, CompareNoPointsOfLobesWithThoseOfZones) {
+  predicted("one", {});
+  const DicomSource source(files_in_order(folder / "one_in/a"));
+  MeasurementReport report;
+  report.groups.push_back({1, "Lung infection", {"409774005", "SCT", "Inflammation"}, {}});
+  auto& quantities = report.groups[0].quantities;
+  quantities.push_back({{"118565006", "SCT", "Volume"}, 3, {"ml", "UCUM", "milliliter"}});
+  quantities.push_back({own_code("score-lobes", "Severity of five lobes, 0 to 25"),
+                        7,
+                        {"{score}", "UCUM", "score"}});
+  auto object = dicom_report(source, {"seg", "", UID_SegmentationStorage, "1.2", "1.3", ""}, report,
+                             sample_maker());
+  save_object(object, "sr", folder.path(), "lobes.dcm");
+  EXPECT_FALSE(read_compared_study(folder / "lobes.dcm").score);
+}
+
+TEST_F(ComparedObjects, AreToldInTheReportOfTheLaterStudy) {
+  predicted("one", {});
+  predicted("two", {.larger = 6});
+  const Change found = change("one", "two");
+  keep_change(found, folder / "one", folder / "two");
+  const std::string page = predict_report_html(folder / "two");
+  EXPECT_TRUE(says(page, {"Since the study before", "more infection", "points of six zones",
+                          "nothing is registered"}));
+  EXPECT_EQ(page.find("No earlier study was compared"), std::string::npos);
+
+  const std::string plain = sha256_of_file(folder / "two/a_sr.dcm");
+  write_dicom_of_results(folder / "two", parse_dicom_outputs("sr"));
+  const fs::path file = folder / "two/a_sr.dcm";
+  EXPECT_NE(sha256_of_file(file), plain);
+  EXPECT_EQ(errors_in(file), "");
+  std::string remarks;
+  for (const auto& remark : read_dicom_report(file).remarks) remarks += remark + "\n";
+  EXPECT_TRUE(says(remarks, {"Change since the study before: more infection", "and now"}));
+  EXPECT_EQ(remarks.find(folder.path().string()), std::string::npos);
+  const EarlierObject before = read_earlier_object(folder / "one/a_sr.dcm");
+  DcmFileFormat read;
+  read.loadFile(file.c_str());
+  DcmItem* study = item_of(*read.getDataset(), DCM_PertinentOtherEvidenceSequence);
+  ASSERT_NE(study, nullptr);
+  EXPECT_EQ(text_of(*study, DCM_StudyInstanceUID), before.study);
+  DcmItem* series = item_of(*study, DCM_ReferencedSeriesSequence);
+  EXPECT_EQ(text_of(*series, DCM_SeriesInstanceUID), before.series);
+  EXPECT_EQ(text_of(*item_of(*series, DCM_ReferencedSOPSequence), DCM_ReferencedSOPInstanceUID),
+            before.sop_instance);
+  keep_change(change("one/a_seg.dcm", "two"), folder / "one/a_seg.dcm", folder / "two");
+  write_dicom_of_results(folder / "two", parse_dicom_outputs("sr"));
+  read.loadFile(file.c_str());
+  EXPECT_EQ(item_of(*read.getDataset(), DCM_PertinentOtherEvidenceSequence), nullptr)
+      << "a segmentation is no report";
 }
 
 TEST_F(ComparedObjects, WarnOfOtherMachinesAndRefuseOtherPatients) {

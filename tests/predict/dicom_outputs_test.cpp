@@ -106,6 +106,43 @@ TEST(DicomOutputs, HoldTheLungsOfANetworkInASeriesOfTheirOwn) {
   }
 }
 
+/// The white letters that the picture has more of in one edge than without marks, by their place.
+std::array<bool, 2> marked_edges(const fs::path& capture, std::string& orientation) {
+  DcmFileFormat file;
+  file.loadFile(capture.c_str());
+  DcmDataset& data = *file.getDataset();
+  orientation = all_text_of(data, DCM_PatientOrientation);
+  const Uint8* rgb = nullptr;
+  data.findAndGetUint8Array(DCM_PixelData, rgb);
+  std::array<bool, 2> marked{};
+  for (int64_t row = 10; row < 30; ++row) {  // of 40 x 48 pixels; air is at both edges
+    for (int64_t column = 0; column < 48; ++column) {
+      const bool white = rgb[3 * (row * 48 + column)] > 200;
+      if (white && column < 4) marked[0] = true;
+      if (white && column >= 44) marked[1] = true;
+    }
+  }
+  return marked;
+}
+
+// A viewer cannot know how a picture of a slice lies in the patient unless it is told.
+TEST(DicomOutputs, TellTheSidesOfThePatientOnKeySlices) {
+  for (const bool mirrored : {false, true}) {
+    const ScratchFolder folder;
+    Volume volume = chest(false);
+    // feet first: rows run to the patient's right
+    if (mirrored) volume.geometry.direction = {-1, 0, 0, 0, 1, 0, 0, 0, -1};
+    write_dicom_series(folder / "a", volume);
+    Segmenter segmenter = bright_segmenter();
+    predict(segmenter, dicom_job(folder / "a", folder / "out", "sc,pdf"));
+    std::string orientation;
+    const auto marked = marked_edges(folder / "out/a_sc.dcm", orientation);
+    EXPECT_EQ(orientation, mirrored ? "R\\P" : "L\\P");
+    EXPECT_TRUE(marked[0] && marked[1]);
+    EXPECT_EQ(errors_in(folder / "out/a_sc.dcm"), "");
+  }
+}
+
 TEST(DicomOutputs, CallEachLobeByItsCodeAndSide) {
   CaseSummary summary;
   summary.size = {4, 8, 8};

@@ -50,6 +50,9 @@ TEST(ReportSize, OfManyClassesLobesAndZonesStaysWellBelowTheLimit) {
   const auto of_lobes = std::count_if(report.quantities.begin(), report.quantities.end(),
                                       [](const auto& q) { return q.site.ends_with("lung, Left"); });
   EXPECT_EQ(of_lobes, 2 * 3 + 3 * 2);  // of the left zones as well
+  EXPECT_TRUE(std::any_of(report.remarks.begin(), report.remarks.end(), [](const auto& remark) {
+    return remark.starts_with("Image Library: Lists 100 of 300 images");
+  }));
 
   DcmFileFormat loaded;
   loaded.loadFile(file.c_str());

@@ -170,13 +170,25 @@ TEST_F(ScoredXrays, SayScoreAndSharesInSummaryAndReports) {
                              "Severity of a lung, 0 to 4/Lung, Right=1 {score}",
                              "Severity of a lung, 0 to 4/Lung, Left=0 {score}",
                              "Share of the lungs that is infected/Lung, Left=0 %"}));
+  const std::string share = "Share of the lungs that is infected/=";
+  EXPECT_NE(numbers.find(share), std::string::npos);
+  EXPECT_EQ(numbers.find(share), numbers.rfind(share)) << "said once";
   EXPECT_TRUE(says(remarks, {"Points of a lung: 0 none", "of areas on the picture",
                              "Caution of the model: marks healthy lungs, too"}));
   EXPECT_EQ(errors_in(folder / "out/a_sr.dcm"), "");
 
   const std::string page = predict_report_html(folder / "out");
-  EXPECT_TRUE(says(page, {"Severity of X-rays", "1 of 8", "Points of a lung: 0 none",
-                          "marks healthy lungs, too"}));
+  EXPECT_TRUE(says(page, {"Severity by two lungs: 1 of 8; lungs found by lungs.png", "right lung",
+                          "Infection of 3.1 cm2 by ImagerPixelSpacing", "Points of a lung: 0 none",
+                          "data:image/png;base64,"}));
+  EXPECT_LT(page.find("the model marks healthy lungs, too"), page.find("1 of 8"));
+  EXPECT_EQ(page.find("n/a"), std::string::npos);
+  write_file(folder / "page.pdf", predict_report_pdf(folder / "out"));
+  if (!is_installed("pdftotext")) return;
+  const std::string text =
+      printed_by("pdftotext -layout '" + (folder / "page.pdf").string() + "' -");
+  EXPECT_TRUE(says(text, {"Warning: the model marks healthy lungs, too", "3.1 cm2", "1 of 8",
+                          "left lung", "not a medical device"}));
 }
 
 TEST_F(ScoredXrays, SayWhyThereIsNoScore) {
@@ -192,7 +204,7 @@ TEST_F(ScoredXrays, SayWhyThereIsNoScore) {
   std::string remarks;
   for (const auto& remark : report.remarks) remarks += remark + "\n";
   EXPECT_TRUE(says(remarks, {"No score: the right and the left lung cannot be told apart"}));
-  EXPECT_TRUE(says(predict_report_html(folder / "out"), {"none: the right and the left lung"}));
+  EXPECT_TRUE(says(predict_report_html(folder / "out"), {"no score (the right and the left lung"}));
 
   CaseSummary odd;
   odd.input = "a.png";

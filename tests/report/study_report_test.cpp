@@ -1,11 +1,18 @@
 // The report of a study that predict segmented.
+#include <iterator>
+#include <sstream>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "groundglass/core/files.h"
+#include "groundglass/core/text.h"
 #include "groundglass/io/nifti.h"
+#include "groundglass/io/pdf_document.h"
 #include "groundglass/report/predict_report.h"
 #include "groundglass/report/study_findings.h"
 #include "tests/complaint.h"
+#include "tests/io/dicom_object_samples.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
@@ -138,7 +145,66 @@ TEST_F(StudyReport, IsMadeAsAPdf) {
   EXPECT_EQ(pdf, predict_report_pdf(folder.path()));
   write_file(folder / "summary.json", R"({"threshold":0.5,"cases":[]})");
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { predict_report_pdf(folder.path()); }),
-                   {"no mask of a volume", "write an .html page"}));
+                   {"no mask of a volume or X-ray", "write an .html page"}));
+}
+
+TEST_F(StudyReport, SaysTheCautionOfTheModelFirst) {
+  auto document = nlohmann::json::parse(read_file(folder / "summary.json"));
+  document["caution"] = "marks scars, too";
+  write_file(folder / "summary.json", document.dump());
+  const std::string page = predict_report_html(folder.path());
+  EXPECT_TRUE(says(page, {"Warning: the model marks scars, too"}));
+  EXPECT_LT(page.find("marks scars"), page.find("Lesion 1.4 ml"));
+}
+
+// The zones of a lung make it up: 60 and 20 of 240 and 160 voxels of 20 mm3.
+TEST_F(StudyReport, HasShareAndHuOfEachLung) {
+  auto document = nlohmann::json::parse(read_file(folder / "summary.json"));
+  auto& one = document["cases"][0];
+  one["right_lung_ml"] = 8;
+  one["left_lung_ml"] = 9;
+  auto zone = one["severity"]["regions"][0];
+  zone["region"] = "right lower";
+  zone["infected_voxels"] = 20;
+  zone["voxels"] = 160;
+  zone["lesion_mean_hu"] = -200;
+  one["severity"]["regions"].push_back(zone);
+  write_file(folder / "summary.json", document.dump());
+  const std::string page = predict_report_html(folder.path());
+  EXPECT_TRUE(says(page, {"<td>right</td><td>8</td><td>1.6</td><td>20.0 %</td><td>-359</td>",
+                          "<td>left</td><td>9</td><td>0.0</td><td>n/a</td><td>n/a</td>"}));
+}
+
+TEST_F(StudyReport, DrawsTallPicturesOfAPdfInTheirShape) {
+  if (!is_installed("pdfimages")) GTEST_SKIP() << "poppler-utils are not installed";
+  PdfDocument pdf;
+  const std::vector<uint8_t> tall(300 * 100 * 3, 9);
+  pdf.add_pictures({&tall}, 300, 100);
+  write_file(folder / "tall.pdf", pdf.finish());
+  const std::string listed = printed_by("pdfimages -list '" + (folder / "tall.pdf").string() + "'");
+  std::istringstream last(listed.substr(listed.rfind("\n", listed.size() - 2) + 1));
+  const std::vector<std::string> words{std::istream_iterator<std::string>(last), {}};
+  ASSERT_GE(words.size(), 14U) << listed;
+  EXPECT_EQ(words[12], words[13]) << "pixels per inch: " << listed;
+}
+
+TEST_F(StudyReport, KeepsATableOfAPdfOnOnePage) {
+  PdfDocument pdf;
+  for (int i = 0; i < 40; ++i) pdf.add_line("line " + std::to_string(i));
+  std::vector<std::vector<std::string>> rows;
+  for (int i = 0; i < 20; ++i) rows.push_back({"row " + std::to_string(i), "1.5"});
+  pdf.add_table("first title", {"name", "ml"}, rows);
+  for (int i = 0; i < 100; ++i) rows.push_back({"more " + std::to_string(i), "2.5"});
+  pdf.add_table("", {"name", "of a table that is longer than a page"}, rows);
+  write_file(folder / "t.pdf", pdf.finish());
+  if (!is_installed("pdftotext")) GTEST_SKIP() << "pdftotext is not installed";
+  const std::string text = printed_by("pdftotext -layout '" + (folder / "t.pdf").string() + "' -");
+  std::vector<std::string> pages = split_text(text, '\f');
+  ASSERT_GE(pages.size(), 4U);
+  EXPECT_EQ(pages[0].find("first title"), std::string::npos) << "it had no room";
+  EXPECT_TRUE(says(pages[1], {"first title", "name", "row 0", "row 19"}));
+  EXPECT_TRUE(says(pages[2], {"longer than a page", "row 0"}));
+  EXPECT_TRUE(says(pages[3], {"longer than a page", "more 99"})) << "the head again";
 }
 
 TEST_F(StudyReport, SaysThatTheStudyIsNoLongerThere) {
