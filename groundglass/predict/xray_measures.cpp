@@ -11,6 +11,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr double kMuchOutside = 0.25;
+constexpr const char* kUnlike = "the picture looks unlike what ";
 
 std::vector<uint8_t> bytes_of(const torch::Tensor& mask) {
   const auto whole = mask.to(torch::kUInt8).contiguous();
@@ -41,11 +42,9 @@ void measure_xray_lungs(const torch::Tensor& labels, const FoundXrayLungs& found
       found.left);
   summary.lungs = found.name;
   if (found.typicality > 1) {
-    x.severity.reason = "the picture looks unlike what " + found.name + " was trained on (" +
-                        fixed(found.typicality, 1) + " times the limit)";
-    x.severity.score.reset();
-    for (auto& region : x.severity.regions) region.points.reset();
-    x.lung_share.reset();
+    summary.severity = std::move(x.severity);
+    return withhold_xray_score(summary, kUnlike + found.name + " was trained on (" +
+                                            fixed(found.typicality, 1) + " times the limit)");
   }
   summary.lesion_fraction_of_lung = x.lung_share;
   if (x.lung_share && x.outside_share.value_or(0) > kMuchOutside) {
@@ -54,6 +53,17 @@ void measure_xray_lungs(const torch::Tensor& labels, const FoundXrayLungs& found
                                " says; neither share nor score counts it");
   }
   summary.severity = std::move(x.severity);
+}
+
+bool distrusts_xray_lungs(const Severity& severity) {
+  return !severity.score && severity.reason.starts_with(kUnlike);
+}
+
+void withhold_xray_score(CaseSummary& summary, const std::string& reason) {
+  summary.lesion_fraction_of_lung.reset();
+  summary.severity->score.reset();
+  summary.severity->reason = reason;
+  for (auto& region : summary.severity->regions) region.points.reset();
 }
 
 }  // namespace groundglass

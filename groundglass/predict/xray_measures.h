@@ -34,4 +34,10 @@ PictureLeft picture_left_of(const std::filesystem::path& picture);
 void measure_xray_lungs(const torch::Tensor& labels, const FoundXrayLungs& found,
                         CaseSummary& summary);
 
+/// True where that is the reason; then it holds for every other mask of the picture as well.
+bool distrusts_xray_lungs(const Severity& severity);
+
+/// Takes share, points and score of the lungs away, for `reason`.
+void withhold_xray_score(CaseSummary& summary, const std::string& reason);
+
 }  // namespace groundglass

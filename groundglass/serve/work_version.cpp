@@ -91,6 +91,8 @@ CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& lab
   const auto lungs = read_xray_lungs(lung_file, lung_file, labels.size(0), labels.size(1));
   measure_xray_lungs(labels, {network.summary.lungs, lungs, 0, false, picture_left_of(image.path)},
                      summary);
+  const Severity& told = *network.summary.severity;
+  if (distrusts_xray_lungs(told)) withhold_xray_score(summary, told.reason);
   return summary;
 }
 

@@ -17,6 +17,7 @@
 #include "groundglass/io/picture.h"
 #include "tests/cli/run_program.h"
 #include "tests/complaint.h"
+#include "tests/predict/dicom_job.h"
 #include "tests/serve/served_program.h"
 
 namespace groundglass {
@@ -265,6 +266,34 @@ TEST_F(Serve, TakesPicturesAndArchivesFromCurl) {
       "failed");
   EXPECT_EQ(failed["error"]["kind"], "checkpoint");
   api.post("/studies/" + id + "/jobs", {{"kind", "predict"}, {"model", "../x"}}, 400);
+}
+
+TEST_F(Serve, XraysKeepTheirMeasuresWhenTheyAreCorrected) {
+  Program program(folder / "w");
+  Api api(program);
+  fs::create_directories(folder / "x");
+  write_xray(folder / "x/a.dcm", "2\\2");
+  const std::string id = api.post("/studies", json::object(), 201)["id"];
+  api.put("/studies/" + id + "/files?path=a.dcm", read_file(folder / "x/a.dcm"), 201);
+  api.done(api.post("/studies/" + id + "/import", json::object(), 202)["id"]);
+  api.done(api.post("/studies/" + id + "/jobs", {{"kind", "predict"}}, 202)["id"]);
+  const std::string at = "/studies/" + id + "/images/1/versions";
+  json first = api.ready(at + "/1");
+  ASSERT_TRUE(first["measures"]["lesion_cm2"].is_number()) << first.dump(1);
+  EXPECT_EQ(first["measures"]["severity"]["scale"], "two lungs");
+
+  const std::string save = at + "?author=Reader&reason=none&parent=1";
+  api.send(save, api.bytes(at + "/1/mask.png"), 201);
+  json same = api.ready(at + "/2");
+  for (auto* version : {&same, &first}) (*version)["measures"].erase("dicom_objects");
+  EXPECT_EQ(same["measures"], first["measures"]);
+  auto mask = torch::zeros({40, 48}, torch::kUInt8);
+  mask.narrow(0, 10, 2).narrow(1, 10, 5).fill_(255);
+  api.send(save, encode_png(mask), 201);
+  const json changed = api.ready(at + "/3")["measures"];
+  EXPECT_EQ(changed["lesion_pixels"], 10);
+  EXPECT_NEAR(changed["lesion_cm2"].get<double>(), 10 * 4 / 100.0, 1e-9);
+  EXPECT_EQ(program.end(SIGTERM), 143);
 }
 
 /// Of all pages that a process holds, what is shared with others included.
