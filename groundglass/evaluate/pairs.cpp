@@ -75,7 +75,8 @@ std::vector<MaskPair> pair_with_dataset(const fs::path& predictions, const Datas
                   row.id,
                   row.case_id,
                   row.patient,
-                  row.domain};
+                  row.domain,
+                  is_picture_name(row.image) ? row.image : fs::path()};
     if (pair.prediction.empty()) pair.prediction = existing(stem, "");
     if (pair.prediction.empty()) pair.prediction = existing(stem, "_seg");
     if (pair.prediction.empty()) {
@@ -115,8 +116,14 @@ std::vector<MaskPair> pair_with_folder(const fs::path& predictions, const fs::pa
                    predictions.string());
       continue;
     }
-    pairs.push_back(
-        {found->second, path, existing(predictions / name, "_probability"), name, name, name, ""});
+    pairs.push_back({found->second,
+                     path,
+                     existing(predictions / name, "_probability"),
+                     name,
+                     name,
+                     name,
+                     "",
+                     {}});
   }
   return pairs;
 }
@@ -124,6 +131,31 @@ std::vector<MaskPair> pair_with_folder(const fs::path& predictions, const fs::pa
 LabelMap read_mask(const fs::path& path) {
   if (is_volume_name(path)) return read_label_volume(path);
   return {read_mask_picture(path), {}};
+}
+
+/// Two masks on one grid. A segmentation says where its frames lie and not how many slices its
+/// series has: it is laid on the other mask's grid, and two of them on the smallest that holds
+/// both.
+struct TwoMasks {
+  LabelMap prediction, reference;
+};
+
+/// How the prediction of a picture is turned, which lies as the picture's file does: as the picture
+/// says, or else the mask that was drawn on it.
+int orientation_of(const MaskPair& pair) {
+  if (is_volume_name(pair.reference) || is_volume_name(pair.prediction)) return 1;
+  return stored_orientation(pair.image.empty() ? pair.reference : pair.image);
+}
+
+/// Both masks of a picture upright.
+TwoMasks read_masks_of_picture(const MaskPair& pair) {
+  const auto predicted = read_mask_picture(pair.prediction);
+  const bool tells = stored_orientation(pair.prediction) != 1;
+  const auto lying = tells ? predicted : upright(predicted, orientation_of(pair)).contiguous();
+  const auto reference = pair.image.empty() ? read_mask_picture(pair.reference)
+                                            : read_mask_of_picture(pair.reference, pair.image,
+                                                                   lying.size(0), lying.size(1));
+  return {{lying, {}}, {reference, {}}};
 }
 
 LabelMap on_grid(const StoredSegmentation& segmentation, const Geometry& grid,
@@ -136,16 +168,14 @@ LabelMap on_grid(const StoredSegmentation& segmentation, const Geometry& grid,
   return {segmentation.of_picture ? map[0] : map, grid};
 }
 
-/// Two masks on one grid. A segmentation says where its frames lie and not how many slices its
-/// series has: it is laid on the other mask's grid, and two of them on the smallest that holds
-/// both.
-struct TwoMasks {
-  LabelMap prediction, reference;
-};
-
 TwoMasks read_masks(const MaskPair& pair, const DataOptions& data) {
   const bool predicted = is_dicom_name(pair.prediction), referred = is_dicom_name(pair.reference);
-  if (!predicted && !referred) return {read_mask(pair.prediction), read_mask(pair.reference)};
+  if (!predicted && !referred) {
+    if (!is_volume_name(pair.prediction) && !is_volume_name(pair.reference)) {
+      return read_masks_of_picture(pair);
+    }
+    return {read_mask(pair.prediction), read_mask(pair.reference)};
+  }
   const auto shape_of = [](const LabelMap& map) -> std::array<int64_t, 3> {
     if (map.labels.dim() != 3) return {1, map.labels.size(0), map.labels.size(1)};
     return {map.labels.size(0), map.labels.size(1), map.labels.size(2)};
@@ -169,10 +199,11 @@ TwoMasks read_masks(const MaskPair& pair, const DataOptions& data) {
   return {on_grid(prediction, grid, shape, data), on_grid(reference, grid, shape, data)};
 }
 
-torch::Tensor read_probability(const fs::path& path) {
+torch::Tensor read_probability(const MaskPair& pair) {
+  const fs::path& path = pair.probability;
   if (is_volume_name(path)) return read_volume(path, "probability").voxels;
   const Image image = read_picture(path);
-  return image.pixels[0].to(torch::kFloat32) / image.white;
+  return upright(image.pixels[0].to(torch::kFloat32) / image.white, orientation_of(pair));
 }
 
 /// Where classes are told apart the prediction must know them; elsewhere everything above zero is
@@ -221,7 +252,7 @@ ScoredItem score_pair(const MaskPair& pair, const DataOptions& data, const Shape
   unit_voxels = spacing == std::vector<double>{1, 1, 1};
   item.shapes = measure_shapes(prediction.labels, truth, spacing, shapes);
   if (!pair.probability.empty()) {
-    const auto p = read_probability(pair.probability);
+    const auto p = read_probability(pair);
     if (p.sizes() == truth.sizes()) {
       item.soft = soft_count(p, (truth != 0).to(torch::kUInt8));
       item.has_soft = true;

@@ -16,6 +16,7 @@ struct MaskPair {
   std::filesystem::path prediction, reference;
   std::filesystem::path probability;  ///< what --save-probabilities wrote; empty if it is not there
   std::string id, case_id, patient, domain;
+  std::filesystem::path image;  ///< a picture that may be turned; empty if it is not known
 };
 
 /// Pairs a folder of predictions with a data set (by the relative path of the image) or with a

@@ -88,6 +88,10 @@ std::vector<std::string> what_lacks(const DicomSlice& s) {
                        [&](const auto& fault) { return fault.starts_with(field); });
   };
   if (s.samples != 1) lacks.push_back("coloured pixels, expected one number per pixel");
+  if (s.samples == 1 && !s.photometric.empty() && !s.photometric.starts_with("MONOCHROME")) {
+    lacks.push_back("PhotometricInterpretation is " + s.photometric +
+                    ", whose numbers are no gray values, expected MONOCHROME2");
+  }
   if (s.rows < 1 || s.columns < 1) lacks.push_back("no Rows or Columns");
   if (const char* other = what_is_measured(s.rescale_type)) {
     lacks.push_back("RescaleType is " + s.rescale_type + " (" + other + "), expected HU");

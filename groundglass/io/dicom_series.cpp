@@ -160,6 +160,21 @@ void warn_of_tags(const std::vector<DicomSlice>& slices, std::vector<std::string
       "no RescaleSlope or RescaleIntercept, stored values are taken as HU,");
   say(count([](const auto& s) { return !s.rescale_type.empty() && s.rescale_type != "HU"; }),
       "RescaleType is not HU, HU is assumed,");
+  say(count([](const auto& s) { return s.surplus_bytes > 1; }),  // one makes the length even
+      "more bytes of pixels than Rows and Columns tell of, the rest is passed over,");
+}
+
+/// SpacingBetweenSlices is told along the normal, and by some along the line of a tilted stack.
+void warn_of_told_distance(const std::vector<DicomSlice>& slices, double along_normal_mm,
+                           double along_line_mm, std::vector<std::string>& warnings,
+                           const std::string& name) {
+  const auto told = slices.front().told_distance_mm;
+  if (!told || *told == 0 || slices.size() < 2) return;
+  const auto near = [&](double mm) { return std::abs(std::abs(*told) - mm) <= 0.01 * mm; };
+  if (near(along_normal_mm) || near(along_line_mm)) return;
+  warnings.push_back(name + ": SpacingBetweenSlices is " + shortest(*told) +
+                     " mm and the slices lie " + fixed(along_normal_mm, 2) +
+                     " mm apart; their positions are used (are slices missing?)");
 }
 
 /// int16 holds whole HU; a fraction in slope or intercept needs float32.
@@ -204,6 +219,7 @@ std::unique_ptr<DicomSeries> open_dicom_series(const fs::path& path) {
   warn_of_tags(slices, info.warnings, name);
   const double distance_mm = slice_distance(slices, heights, info.warnings, name);
   const Point step = step_between(slices, normal, distance_mm, info.warnings, name);
+  warn_of_told_distance(slices, distance_mm, std::sqrt(dot(step, step)), info.warnings, name);
   const auto grid = sound_grid(geometry_of(slices.front(), step), name, info.warnings);
   if (!grid) fail(ErrorKind::data, name + ": ImageOrientationPatient or PixelSpacing make no grid");
   info.depth = static_cast<int64_t>(slices.size());

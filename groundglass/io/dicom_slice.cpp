@@ -48,6 +48,8 @@ DicomSlice header_of(const fs::path& path, DcmDataset& data) {
   s.cosines = numbers.all<6>(DCM_ImageOrientationPatient);
   s.spacing_mm = numbers.all<2>(DCM_PixelSpacing, DicomRange::above_0);
   s.thickness_mm = numbers.one(DCM_SliceThickness, DicomRange::not_below_0);
+  s.told_distance_mm = numbers.one(DCM_SpacingBetweenSlices);
+  s.photometric = dicom_text(data, DCM_PhotometricInterpretation);
   s.slope = numbers.one(DCM_RescaleSlope, DicomRange::above_0);
   s.intercept = numbers.one(DCM_RescaleIntercept);
   s.rows = whole(data, DCM_Rows);
@@ -59,8 +61,9 @@ DicomSlice header_of(const fs::path& path, DcmDataset& data) {
   return s;
 }
 
-/// A file that was cut between two writes may be valid DICOM with too few pixels.
-void check_length(const DicomSlice& s, DcmDataset& data) {
+/// A file that was cut between two writes may be valid DICOM with too few pixels; twice as many as
+/// the header tells of are of another picture.
+void check_length(DicomSlice& s, DcmDataset& data) {
   if (DcmXfer(data.getOriginalXfer()).isEncapsulated()) return;
   DcmElement* pixels = nullptr;
   data.findAndGetElement(DCM_PixelData, pixels);
@@ -70,6 +73,12 @@ void check_length(const DicomSlice& s, DcmDataset& data) {
     refuse(s.path, "is truncated: it holds " +
                        std::to_string(pixels == nullptr ? 0 : pixels->getLength()) +
                        " bytes of pixels, expected " + std::to_string(needed));
+  }
+  s.surplus_bytes = static_cast<int64_t>(pixels->getLength()) - needed;
+  if (needed > 0 && s.surplus_bytes >= needed) {
+    refuse(s.path, "holds " + std::to_string(pixels->getLength()) + " bytes of pixels, expected " +
+                       std::to_string(needed) +
+                       ": Rows, Columns, BitsAllocated or NumberOfFrames are wrong");
   }
 }
 

@@ -23,7 +23,10 @@ struct DicomSlice {
   std::optional<std::array<double, 6>> cosines;      ///< of a row, then of a column
   std::optional<std::array<double, 2>> spacing_mm;   ///< between rows, between columns
   std::optional<double> thickness_mm, slope, intercept;
+  std::optional<double> told_distance_mm;  ///< SpacingBetweenSlices
+  std::string photometric;                 ///< PhotometricInterpretation: "MONOCHROME2"
   int64_t rows = 0, columns = 0, frames = 1, samples = 1;
+  int64_t surplus_bytes = 0;  ///< of plain pixels, behind those that the header tells of
   bool lookup_table = false;  ///< a modality LUT instead of slope and intercept
   /// Values that are there and cannot be what they should: "PixelSpacing is '2,5\\2,5', expected 2
   /// numbers above 0".

@@ -11,6 +11,8 @@ namespace {
 /// Air around or inside a patient lies near -1000; no scale of gray values goes below this.
 constexpr double kSurelyHu = -200;
 constexpr int64_t kEnough = 4096;
+constexpr double kMostOfAir = -600;
+constexpr double kLeastPadding = 0.02;  ///< share of a slice; body in a corner is never so even
 constexpr int64_t kFewDistinct = 3;
 
 /// How many numbers lie where; the lowest value of all is counted by itself.
@@ -70,7 +72,32 @@ std::string why_not_hu(const std::vector<torch::Tensor>& slices) {
   if (few) return "";
   if (c.share(c.water) < 0.01) return found;
   if (c.share(c.water) < 0.05 && c.share(c.deep) > 0.1) return found;
+  if (c.share(c.deep) > 0.1 && c.share(c.air) < c.share(c.deep) / 2) {
+    return found + "; " + percent(c.share(c.deep)) + " lie below air";  // ten times HU, twice HU
+  }
   return "";
+}
+
+std::string corners_beyond_air(const std::vector<torch::Tensor>& slices) {
+  double value = 0, share = 0;
+  for (const auto& slice : slices) {
+    const auto values = slice.to(torch::kFloat32);
+    const auto at = values.accessor<float, 2>();
+    const int64_t bottom = values.size(0) - 1, right = values.size(1) - 1;
+    const float corner = at[0][0];
+    const bool one =
+        at[0][right] == corner && at[bottom][0] == corner && at[bottom][right] == corner;
+    if (corner <= kMostOfAir || !one) continue;
+    const double filled = (values == corner).to(torch::kFloat32).mean().item<double>();
+    if (filled > share) {
+      share = filled;
+      value = corner;
+    }
+  }
+  if (share < kLeastPadding) return "";
+  return percent(share) + " of a slice and all of its corners hold just " + shortest(value) +
+         " HU, expected air there; if that is padding, write -1024 in its place: it is segmented "
+         "as tissue";
 }
 
 }  // namespace groundglass

@@ -148,6 +148,17 @@ class ItkVolume final : public VolumeReader {
     info_.type = tensor_type(numbers_.stored);
     info_.geometry = geometry_of(path(), io, fields, info_.warnings);
     if (info_.format != "NRRD") return;
+    const std::string directions = field_of(fields, "space directions");
+    if (!directions.empty() && std::count(directions.begin(), directions.end(), '(') < 3) {
+      refuse(path(), "its header says space directions " + in_quotes(directions) +
+                         ", expected a vector for each of three axes");
+    }
+    if (lower(field_of(fields, "spacings")).find("nan") != std::string::npos &&
+        field_of(fields, "space directions").empty()) {
+      info_.warnings.push_back(path().string() + ": its header says spacings " +
+                               in_quotes(field_of(fields, "spacings")) +
+                               "; where that is no number, 1 mm is assumed");
+    }
     const std::string space = field_of(fields, "space");
     if (space.empty()) {
       info_.warnings.push_back(path().string() +

@@ -125,6 +125,10 @@ StoredNumbers stored_numbers(const fs::path& path, const nifti_1_header& header,
     warnings.push_back(path.string() +
                        ": scl_slope is 0 or no number, so by the standard scl_inter " +
                        shortest(header.scl_inter) + " is passed over");
+  } else if (header.scl_slope != 0 && !std::isnan(header.scl_slope)) {
+    warnings.push_back(path.string() + ": scl_slope " + shortest(header.scl_slope) +
+                       " and scl_inter " + shortest(header.scl_inter) +
+                       " are nothing to scale by; the stored values are taken as they are");
   }
   return stored;
 }
@@ -151,15 +155,25 @@ class NiftiReader final : public VolumeReader {
   }
 
  private:
-  /// Finds a file that is too short before its slices are read.
-  void check_length() const {
+  /// Finds a file that is too short before its slices are read, and one that holds more slices than
+  /// its header tells of.
+  void check_length() {
     const double has = static_cast<double>(fs::file_size(path()));
     const double needs = static_cast<double>(offset_) +
                          static_cast<double>(slice_bytes_) * static_cast<double>(info_.depth);
     const double most = gzdirect(file_.get()) != 0 ? has : has * kMostCompression;
+    const bool plain = gzdirect(file_.get()) != 0;
+    if (plain && has >= needs + static_cast<double>(slice_bytes_)) {
+      info_.warnings.push_back(path().string() + ": holds " + human_bytes(has - needs) +
+                               " more than its header tells of; slices may be missing at its end");
+    }
     if (most < needs) {
-      refuse(path(), "is truncated: its header promises " + human_bytes(needs) +
-                         " and the file has " + human_bytes(has));
+      const bool alike = human_bytes(needs) == human_bytes(has);
+      const auto text = [&](double bytes) {
+        return alike ? std::to_string(static_cast<int64_t>(bytes)) + " bytes" : human_bytes(bytes);
+      };
+      refuse(path(),
+             "is truncated: its header promises " + text(needs) + " and the file has " + text(has));
     }
   }
 

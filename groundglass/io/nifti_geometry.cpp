@@ -56,6 +56,7 @@ Geometry voxel_sizes_only(const nifti_1_header& header, double mm,
     warnings.push_back(name + ": has no voxel size along axis " + std::to_string(c + 1) +
                        "; 1 mm is assumed");
   }
+  warn_of_voxel_size(g, name, warnings);
   return g;
 }
 
@@ -112,6 +113,14 @@ void compare_sizes(const Geometry& grid, const nifti_1_header& header, double mm
   }
 }
 
+/// niftilib takes NaN for 0 and shortens what is too long for a rotation, both without a word.
+bool is_rotation(const nifti_1_header& header) {
+  const double b = header.quatern_b, c = header.quatern_c, d = header.quatern_d;
+  const bool placed = std::isfinite(header.qoffset_x) && std::isfinite(header.qoffset_y) &&
+                      std::isfinite(header.qoffset_z);
+  return placed && b * b + c * c + d * d <= 1 + 1e-3;  // false for NaN
+}
+
 }  // namespace
 
 Geometry nifti_geometry(const nifti_1_header& header, std::vector<std::string>& warnings,
@@ -120,8 +129,9 @@ Geometry nifti_geometry(const nifti_1_header& header, std::vector<std::string>& 
   if (!image) fail(ErrorKind::data, name + ": its header is damaged");
   const double mm = mm_per_unit(*image);
   std::vector<std::string> of_qform;
-  const auto qform = image->qform_code > 0 ? sound_grid(grid_of(image->qto_xyz, mm), name, of_qform)
-                                           : std::nullopt;
+  const auto qform = image->qform_code > 0 && is_rotation(header)
+                         ? sound_grid(grid_of(image->qto_xyz, mm), name, of_qform)
+                         : std::nullopt;
   if (image->sform_code > 0) {
     const auto sform = sound_grid(grid_of(image->sto_xyz, mm), name, warnings);
     if (sform) {

@@ -16,6 +16,7 @@
 #include "groundglass/io/jpeg_picture.h"
 #include "groundglass/io/library_noise.h"
 #include "groundglass/io/picture_file.h"
+#include "groundglass/io/png_check.h"
 #include "groundglass/io/refuse.h"
 #include "groundglass/io/tiff_check.h"
 
@@ -57,15 +58,21 @@ Decoded decode(const fs::path& path) {
   if (bytes.empty()) refuse(path, "is empty");
   Decoded out{{}, inspect_picture_file(bytes), ""};
   if (!out.file.damage.empty()) refuse(path, out.file.damage);
+  const bool png = out.file.format == PictureFile::Format::png;
+  if (const std::string damage = png ? png_damage(bytes) : ""; !damage.empty()) {
+    refuse(path, damage);
+  }
+  if (out.file.animated) refuse(path, "is an animated PNG, expected one image");
   if (out.file.format == PictureFile::Format::tiff) {
-    if (cv::imcount(path.string()) > 1) refuse(path, "has several pages, expected one image");
     const std::string damage = tiff_damage(path);
     if (!damage.empty()) refuse(path, damage);
   }
   if (out.file.format == PictureFile::Format::jpeg) {
     out.pixels = decode_as_jpeg(path, bytes, out.warning);
   }
-  if (out.pixels.empty()) out.pixels = decode_with_opencv(path, bytes);
+  if (out.pixels.empty()) {
+    out.pixels = decode_with_opencv(path, png ? png_essentials(bytes) : bytes);
+  }
   if (out.pixels.empty())
     refuse(path, "is no picture that can be read (PNG, JPEG, TIFF, BMP), or damaged");
   return out;
@@ -120,7 +127,13 @@ void settle_white(const fs::path& path, const cv::Mat& pixels, Image& image) {
   }
   constexpr double kRounding = 1e-4;
   image.white = 1;
-  if (!cv::checkRange(pixels) || least < -kRounding || most > 1 + kRounding) {
+  if (!cv::checkRange(pixels)) {
+    refuse(path,
+           "holds floating-point values that are no numbers (NaN or infinite), expected 0 (black) "
+           "to 1 "
+           "(white) everywhere");
+  }
+  if (least < -kRounding || most > 1 + kRounding) {
     refuse(path,
            "holds floating-point numbers from " + shortest(least) + " to " + shortest(most) +
                ", expected 0 (black) to 1 (white) everywhere; scale them, or store HU as NIfTI");
@@ -210,6 +223,7 @@ torch::Tensor read_mask_picture(const fs::path& path) {
 torch::Tensor read_mask_of_picture(const fs::path& mask, const fs::path& picture, int64_t height,
                                    int64_t width) {
   const auto stored = read_mask_picture(mask);
+  if (stored_orientation(mask) != 1) return stored;  // turned upright by what it says itself
   const auto lying = upright(stored, stored_orientation(picture)).contiguous();
   return lying.size(0) == height && lying.size(1) == width ? lying : stored;
 }

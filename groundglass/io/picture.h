@@ -33,9 +33,10 @@ torch::Tensor as_stored(const torch::Tensor& pixels, int orientation);
 torch::Tensor read_mask_picture(const std::filesystem::path& path);
 
 /// The mask of a picture, [H,W] uint8 of the values as stored, lying as the picture does once that
-/// is upright. Masks lie as the picture's file does, like those that predict writes, unless their
-/// size tells that they were drawn on the upright picture, which is `height` x `width`. The size is
-/// not checked. Throws Error(data) as read_mask_picture.
+/// is upright. Masks lie as the picture's file does, like those that predict writes, unless they
+/// say themselves how they are turned, or their size tells that they were drawn on the upright
+/// picture, which is `height` x `width`. The size is not checked. Throws Error(data) as
+/// read_mask_picture.
 torch::Tensor read_mask_of_picture(const std::filesystem::path& mask,
                                    const std::filesystem::path& picture, int64_t height,
                                    int64_t width);

@@ -20,7 +20,8 @@ uint32_t big32(std::string_view b, size_t i) {
   return byte_at(b, i) << 24 | byte_at(b, i + 1) << 16 | byte_at(b, i + 2) << 8 | byte_at(b, i + 3);
 }
 
-/// A number of 16 bits in the first directory of TIFF bytes, which EXIF is made of, too.
+/// A whole number of at most 16 bits in the first directory of TIFF bytes, which EXIF is made of,
+/// too. Some programs store it in a byte or in 32 bits.
 std::optional<unsigned> tiff_short(std::string_view b, unsigned tag) {
   if (b.size() < 8 || (b.substr(0, 2) != "II" && b.substr(0, 2) != "MM")) return {};
   const bool big = b[0] == 'M';
@@ -33,7 +34,12 @@ std::optional<unsigned> tiff_short(std::string_view b, unsigned tag) {
   for (unsigned i = 0; i < entries; ++i) {
     const size_t at = directory + 2 + size_t{12} * i;
     if (at + 12 > b.size()) return {};
-    if (word(at) == tag && word(at + 2) == 3) return word(at + 8);
+    if (word(at) != tag) continue;
+    constexpr unsigned kByte = 1, kShort = 3, kLong = 4;
+    const unsigned type = word(at + 2), first = word(at + 8), second = word(at + 10);
+    if (type == kByte) return byte_at(b, at + 8);
+    if (type == kShort) return first;
+    if (type == kLong && (big ? first : second) == 0) return big ? second : first;
   }
   return {};
 }
@@ -64,6 +70,7 @@ void walk_png(std::string_view b, PictureFile& file) {
       return;
     }
     if (name == "eXIf") take_orientation(b.substr(at + 8, length), file);
+    if (name == "acTL" && length >= 4) file.animated = big32(b, at + 8) > 1;
     if (name == "IEND") return;
     at += 12 + length;
   }

@@ -13,6 +13,7 @@ struct PictureFile {
   std::string damage;          ///< why it is cut off or damaged; "" if nothing is wrong
   int orientation = 1;         ///< 1 to 8, as EXIF and TIFF count them; 1 is upright
   bool zero_is_white = false;  ///< TIFF alone
+  bool animated = false;       ///< a PNG of several pictures
 };
 
 /// Walks through the chunks of a PNG (with their checksums), the segments of a JPEG, or the first

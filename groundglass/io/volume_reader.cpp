@@ -129,7 +129,11 @@ void VolumeReader::check_for_air() {
     slices.push_back(read_slice(k));
   }
   const std::string why = why_not_hu(slices);
-  if (why.empty()) return;
+  if (why.empty()) {
+    const std::string padding = corners_beyond_air(slices);
+    if (!padding.empty()) info_.warnings.push_back(path_.string() + ": " + padding);
+    return;
+  }
   if (info_.format == "DICOM series") {
     if (slices.front().numel() < kEnoughToDoubtCt) return;
     refuse(path_, "its values are no HU: " + why +

@@ -35,6 +35,10 @@ std::string stem_of(const fs::path& path) {
   return dot == std::string::npos || dot <= begin ? name : name.substr(0, dot);
 }
 
+bool is_half_of_pair(const fs::path& path) {
+  return ends_with(path.string(), ".hdr") || ends_with(path.string(), ".img");
+}
+
 bool is_our_output(const fs::path& path) {
   const std::string stem = stem_of(path.filename());
   const size_t end = stem.find_last_not_of("0123456789");  // "a_probability_2", of class 2
@@ -179,6 +183,11 @@ void check_outputs_differ(const std::vector<PredictInput>& inputs) {
 FoundInputs find_inputs(const fs::path& input) {
   if (!fs::exists(input)) fail(ErrorKind::data, input.string() + ": no such file or folder");
   if (fs::is_directory(input)) return Search(input).found();
+  if (is_half_of_pair(input)) {
+    fail(ErrorKind::data, input.string() +
+                              ": is one half of a .hdr/.img pair (Analyze, NIfTI), expected one "
+                              ".nii or .nii.gz file; convert it, e.g. with nifti_tool");
+  }
   const bool picture = is_picture_name(input) || (!is_volume_name(input) && is_dicom_xray(input));
   if (!picture && !is_volume_name(input) && !has_dicom_mark(input)) {
     fail(ErrorKind::data, input.string() +

@@ -7,6 +7,7 @@
 #include "groundglass/io/nifti.h"
 #include "groundglass/io/picture.h"
 #include "tests/complaint.h"
+#include "tests/io/picture_samples.h"
 #include "tests/scratch_folder.h"
 
 namespace groundglass {
@@ -177,6 +178,38 @@ TEST(ScorePairs, CountsASingleClassOnce) {
       score_pairs(pair_masks(folder / "out", folder / "ref"), {"", MaskLabels::classes, 2}, 1);
   EXPECT_EQ(items[0].counts, (Counts{1, 0, 1, 2}));
   EXPECT_TRUE(items[0].classes.empty());
+}
+
+TEST(ScorePairs, TurnsTheMasksOfTurnedPictures) {
+  const ScratchFolder folder;
+  constexpr int kQuarter = 6;
+  const auto seen =
+      mask_of({0, 255, 255, 255, 0, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0}).reshape({4, 4});
+  const auto lying = as_stored(seen, kQuarter).contiguous();
+  const auto turned = [&](const std::string& name, const torch::Tensor& pixels) {
+    write_png(folder / name, pixels);
+    write_file(folder / name, turned_png(read_file(folder / name), kQuarter));
+  };
+  turned("data/x.png", lying);
+  write_png(folder / "out/x_mask.png", lying);  // as predict writes it: on the file's own grid
+  write_png(folder / "out/x_probability.png", lying.to(torch::kFloat32) / 255);
+  const Counts whole{6, 0, 0, 10};
+  for (const bool tells : {false, true}) {  // drawn on the stored pixels, or turned as its picture
+    if (tells) {
+      turned("data/m.png", lying);
+    } else {
+      write_png(folder / "data/m.png", lying);
+    }
+    write_file(folder / "data/t.csv", "image,infection\nx.png,m.png\n");
+    const auto items =
+        score_pairs(pair_masks(folder / "out", folder / "data/t.csv"), {"", MaskLabels::any, 2}, 1);
+    EXPECT_EQ(items[0].counts, whole) << tells;
+    EXPECT_NEAR(items[0].soft.overlap, 6, 1e-3) << tells;
+  }
+  turned("ref/x.png", lying);  // a folder of masks, where no picture is known
+  const auto items =
+      score_pairs(pair_masks(folder / "out", folder / "ref"), {"", MaskLabels::any, 2}, 1);
+  EXPECT_EQ(items[0].counts, whole);
 }
 
 TEST(ScorePairs, TakesClassNumbersAndMasksOfOneClassForOneForeground) {

@@ -142,6 +142,58 @@ TEST_F(Dicom, WarnsOfMissingTagsAndGoesOn) {
   EXPECT_EQ(reader->read_slice(2)[0][0].item<int16_t>(), 24);  // -1000 as stored
 }
 
+TEST_F(Dicom, WarnsWhereSpacingBetweenSlicesIsNotTheirDistance) {
+  for (int i = 1; i <= 5; ++i) set_tag(file(i), DCM_SpacingBetweenSlices, "-2.5");
+  EXPECT_TRUE(open_volume(series)->info().warnings.empty());
+  for (int i = 1; i <= 5; ++i) set_tag(file(i), DCM_SpacingBetweenSlices, "1.25");
+  const auto warnings = open_volume(series)->info().warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  expect_contains(warnings[0],
+                  "SpacingBetweenSlices is 1.25 mm and the slices lie 2.50 mm apart; their "
+                  "positions are used (are slices missing?)");
+}
+
+TEST_F(Dicom, WarnsOfPixelsOfNoCredibleSize) {
+  for (int i = 1; i <= 5; ++i) set_tag(file(i), DCM_PixelSpacing, "703.0\\703.0");
+  const auto warnings = open_volume(series)->info().warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  expect_contains(warnings[0], "its voxels measure 703 x 703 x 2.5 mm, unlike those of any chest");
+}
+
+TEST_F(Dicom, WarnsOfMorePixelsThanTheHeaderTellsOfAndRefusesTwiceAsMany) {
+  Uint16 rows = 0;
+  const auto with_rows = [&](int change) {
+    edit_dicom(file(2), [&](DcmDataset& data) {
+      if (rows == 0) data.findAndGetUint16(DCM_Rows, rows);
+      data.putAndInsertUint16(DCM_Rows, static_cast<Uint16>(change));
+    });
+  };
+  edit_dicom(file(1), [](DcmDataset& data) {
+    const Uint16* raw = nullptr;
+    unsigned long count = 0;
+    data.findAndGetUint16Array(DCM_PixelData, raw, &count);
+    std::vector<Uint16> longer(raw, raw + count);
+    longer.resize(count + 5);
+    data.putAndInsertUint16Array(DCM_PixelData, longer.data(), longer.size());
+  });
+  const auto warnings = open_volume(series)->info().warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  expect_contains(warnings[0],
+                  "more bytes of pixels than Rows and Columns tell of, the rest is passed over, in "
+                  "1 of 5 files");
+  with_rows(1);
+  const std::string said = complaint();
+  expect_contains(said, "0002.dcm: holds ");
+  expect_contains(said, ": Rows, Columns, BitsAllocated or NumberOfFrames are wrong");
+}
+
+TEST_F(Dicom, RefusesNumbersThatStandForColours) {
+  for (int i = 1; i <= 5; ++i) set_tag(file(i), DCM_PhotometricInterpretation, "PALETTE COLOR");
+  expect_contains(complaint(),
+                  "PhotometricInterpretation is PALETTE COLOR, whose numbers are no gray values, "
+                  "expected MONOCHROME2 (5 files");
+}
+
 TEST_F(Dicom, WarnsOfGantryTilt) {
   for (int i = 0; i < 5; ++i) {
     const double y = 2.5 * i * std::tan(12 * M_PI / 180);

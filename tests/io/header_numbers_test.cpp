@@ -218,6 +218,18 @@ TEST_F(HeaderNumbers, OfNrrdAreReadToTheirEnd) {
   EXPECT_TRUE(says(odd.warnings[0], {"scanner-xyz"}));
 }
 
+TEST_F(HeaderNumbers, OfNrrdAreThereForEveryAxis) {
+  EXPECT_TRUE(says(complaint("v.nrrd", nrrd_with("space: left-posterior-superior\nspace "
+                                                 "directions: none (0,0.7,0) (0,0,5)\n")),
+                   {"none (0,0.7,0) (0,0,5)", "expected a vector for each of three axes"}));
+}
+
+TEST_F(HeaderNumbers, OfNrrdThatAreUnknownAreSaid) {
+  const auto unknown = info("v.nrrd", nrrd_with("spacings: 0.7 0.7 nan\n"));
+  ASSERT_FALSE(unknown.warnings.empty());
+  EXPECT_TRUE(says(unknown.warnings[0], {"spacings '0.7 0.7 nan'", "1 mm is assumed"}));
+}
+
 TEST_F(HeaderNumbers, OfMetaImageScaleTheValues) {
   write_file(
       folder / "v.mha",

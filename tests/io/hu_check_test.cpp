@@ -52,9 +52,40 @@ TEST(HuCheck, FindsStoredNumbers) {
   EXPECT_NE(why(hu - 1024), "") << "the intercept twice";
   EXPECT_NE(why(ringed(hu / 10, -2000)), "") << "another scale";
   EXPECT_NE(why(torch::where(hu < 0, 32767, hu)), "") << "the wrong sign";
+  for (const int times : {2, 10}) EXPECT_NE(why(hu * times), "") << "HU times " << times;
+}
+
+std::string corners(const torch::Tensor& voxels) {
+  return corners_beyond_air({voxels[1], voxels[2]});
+}
+
+torch::Tensor framed(const torch::Tensor& voxels, int padding) {
+  auto out = ringed(voxels, padding);
+  out.slice(2, 58, 64).fill_(padding);
+  return out;
+}
+
+TEST(HuCheck, FindsCornersThatHoldNeitherAirNorTissue) {
+  const auto hu = chest_like();
+  for (const int air : {-3024, -2000, -1024, -1000}) EXPECT_EQ(corners(framed(hu, air)), "") << air;
+  EXPECT_EQ(corners(hu), "");
+  EXPECT_EQ(corners(hu.slice(1, 12, 52).slice(2, 12, 52)), "") << "cropped to the body";
+  for (const int padding : {0, 3071}) {
+    EXPECT_EQ(corners(framed(hu, padding)),
+              "18.8 % of a slice and all of its corners hold just " + std::to_string(padding) +
+                  " HU, expected air there; if that is padding, write -1024 in its place: it is "
+                  "segmented as tissue");
+  }
 }
 
 class UnitsOfVolumes : public VolumeTest {};
+
+TEST_F(UnitsOfVolumes, WarnOfPaddingThatIsTakenForTissue) {
+  write_volume(folder / "v.nii.gz", volume_in_hu(framed(chest_like(), 0), Geometry{}));
+  const auto warnings = open_volume(folder / "v.nii.gz")->info().warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_NE(warnings[0].find("v.nii.gz: 18.8 % of a slice"), std::string::npos) << warnings[0];
+}
 
 TEST_F(UnitsOfVolumes, AreDoubtedInEveryFormat) {
   const auto stored = ringed(chest_like() + 1024, -2000);

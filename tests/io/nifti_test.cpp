@@ -89,6 +89,22 @@ TEST_F(Nifti, AppliesSlopeAndInterceptUnlessTheSlopeIsZero) {
   EXPECT_EQ(plain[0][1].item<int16_t>(), 100);
 }
 
+TEST_F(Nifti, SaysWhereSlopeAndInterceptAreNothingToScaleBy) {
+  auto file = HandmadeNifti::of<int16_t>(DT_INT16, 2, 1, 1, {0, 100});
+  const std::pair<float, float> pairs[] = {{INFINITY, 0}, {2, NAN}};
+  for (const auto& [slope, intercept] : pairs) {
+    file.header.scl_slope = slope;
+    file.header.scl_inter = intercept;
+    file.save(folder / "v.nii");
+    const auto info = open_nifti(folder / "v.nii")->info();
+    ASSERT_EQ(info.warnings.size(), 1U) << slope;
+    expect_contains(info.warnings[0], "are nothing to scale by; the stored values are taken");
+  }
+  file.header.scl_slope = file.header.scl_inter = NAN;  // as some programs write "not scaled"
+  file.save(folder / "v.nii");
+  EXPECT_TRUE(open_nifti(folder / "v.nii")->info().warnings.empty());
+}
+
 TEST_F(Nifti, ReadsSlicesInAnyOrder) {
   const auto voxels = counted_voxels(6, 5, 4);
   write_volume(folder / "v.nii.gz", volume_in_hu(voxels, {}));
@@ -170,6 +186,49 @@ TEST_F(Nifti, PassesOverAnSformThatIsNoGrid) {
   EXPECT_NEAR(info.geometry.spacing_mm[2], 4, 1e-6);
   ASSERT_EQ(info.warnings.size(), 1U);
   expect_contains(info.warnings[0], "sform is no grid");
+}
+
+TEST_F(Nifti, PassesOverAQformThatIsNoRotation) {
+  auto file = HandmadeNifti::of<int16_t>(DT_INT16, 2, 2, 2, std::vector<int16_t>(8));
+  file.header.sform_code = 0;
+  file.header.qform_code = 1;
+  for (const float b : {NAN, 1.5F}) {
+    file.header.quatern_b = b;
+    file.save(folder / "v.nii");
+    const auto info = open_nifti(folder / "v.nii")->info();
+    ASSERT_EQ(info.warnings.size(), 2U) << b;
+    expect_contains(info.warnings[0], "its qform is no grid and is passed over");
+    expect_contains(info.warnings[1], "has neither sform nor qform");
+  }
+}
+
+TEST_F(Nifti, WarnsOfVoxelsOfNoCredibleSize) {
+  auto file = HandmadeNifti::of<int16_t>(DT_INT16, 1, 1, 1, {0});
+  file.header.srow_z[2] = file.header.pixdim[3] = 2.5F;
+  file.header.xyzt_units = NIFTI_UNITS_METER;  // and the numbers are in mm
+  file.save(folder / "v.nii");
+  const auto metres = open_nifti(folder / "v.nii")->info().warnings;
+  ASSERT_EQ(metres.size(), 1U);
+  expect_contains(metres[0], "its voxels measure 1000 x 1000 x 2500 mm, unlike those of any chest");
+  file.header.xyzt_units = NIFTI_UNITS_MM;
+  file.header.sform_code = 0;
+  file.header.pixdim[1] = file.header.pixdim[2] = 0.001F;  // metres under "mm"
+  file.save(folder / "v.nii");
+  expect_contains(open_nifti(folder / "v.nii")->info().warnings.back(), "0.001 x 0.001 x 2.5 mm");
+}
+
+TEST_F(Nifti, CountsTheBytesWhereFewAreMissing) {
+  const auto file =
+      HandmadeNifti::of<int16_t>(DT_INT16, 32, 32, 10, std::vector<int16_t>(32 * 32 * 10));
+  const std::string whole = file.bytes();
+  write_file(folder / "v.nii", whole.substr(0, whole.size() - 1));
+  expect_contains(complaint(folder / "v.nii"),
+                  "its header promises 20832 bytes and the file has 20831 bytes");
+  write_file(folder / "v.nii", whole + std::string(2048, 'x'));  // a slice more
+  const auto warnings = open_nifti(folder / "v.nii")->info().warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  expect_contains(warnings[0],
+                  "holds 2.0 KiB more than its header tells of; slices may be missing");
 }
 
 TEST_F(Nifti, RefusesATruncatedFileWithTheSlice) {

@@ -35,24 +35,30 @@ std::string with_segment(const std::string& jpeg, char mark, const std::string& 
 }
 
 /// A TIFF file of bytes without compression.
-std::string tiff_of(const torch::Tensor& pixels, int orientation) {
+/// How the bytes of a TIFF file are told to be.
+struct TiffNumbers {
+  size_t bits = 8, format = 1, strip_at = 146;
+};
+
+std::string tiff_of(const torch::Tensor& pixels, int orientation, TiffNumbers numbers = {}) {
   const auto little = [](size_t value, int bytes) {
     std::string text;
     for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> 8 * i & 0xff);
     return text;
   };
   const auto rows = static_cast<size_t>(pixels.size(0)),
-             columns = static_cast<size_t>(pixels.size(1));
-  const std::vector<std::array<size_t, 2>> tags = {{256, columns},
+             bytes = static_cast<size_t>(pixels.size(1));
+  const std::vector<std::array<size_t, 2>> tags = {{256, bytes * 8 / numbers.bits},
                                                    {257, rows},
-                                                   {258, 8},
+                                                   {258, numbers.bits},
                                                    {259, 1},
                                                    {262, 1},
-                                                   {273, 134},
+                                                   {273, numbers.strip_at},
                                                    {274, static_cast<size_t>(orientation)},
                                                    {277, 1},
                                                    {278, rows},
-                                                   {279, rows * columns}};
+                                                   {279, rows * bytes},
+                                                   {339, numbers.format}};
   std::string file = std::string("II*\0", 4) + little(8, 4) + little(tags.size(), 2);
   for (const auto& [tag, value] : tags) {
     const bool wide = tag == 273 || tag == 279;
@@ -60,7 +66,7 @@ std::string tiff_of(const torch::Tensor& pixels, int orientation) {
   }
   file += little(0, 4);
   const auto stored = pixels.contiguous();
-  return file + std::string(static_cast<const char*>(stored.data_ptr()), rows * columns);
+  return file + std::string(static_cast<const char*>(stored.data_ptr()), rows * bytes);
 }
 
 std::string complaint_about(const std::filesystem::path& path) {
@@ -138,6 +144,123 @@ TEST(TurnedPicture, IsReadUprightFromJpegPngAndTiff) {
     EXPECT_EQ(stored_orientation(folder / "a.tif"), o);
     EXPECT_TRUE(torch::equal(read_picture(folder / "a.tif").pixels[0], upright(pixels, o))) << o;
   }
+}
+
+TEST(TurnedPicture, IsFoundInEveryWholeNumberThatHoldsTheOrientation) {
+  const ScratchFolder folder;
+  const std::string jpeg = encoded_as(".jpg", slope(24, 40));
+  const std::string directories[] = {
+      {"II*\0\x08\0\0\0\x01\0\x12\x01\x04\0\x01\0\0\0\x06\0\0\0\0\0\0\0", 26},  // 32 bits
+      {"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x06\0\0\0\0", 26},
+      {"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x01\0\0\0\x01\x06\0\0\0\0\0\0\0", 26}};  // a byte
+  for (const auto& directory : directories) {
+    write_file(folder / "a.jpg",
+               with_segment(jpeg, '\xe1', std::string("Exif\0\0", 6) + directory));
+    EXPECT_EQ(stored_orientation(folder / "a.jpg"), 6);
+    EXPECT_EQ(read_picture(folder / "a.jpg").pixels.size(1), 40);
+  }
+}
+
+TEST(TiffNumbers, OfUnknownKindsAreRefusedInOneLine) {
+  const ScratchFolder folder;
+  const auto bytes = torch::arange(16 * 24, torch::kInt32).remainder(60).to(torch::kUInt8);
+  const auto about = [&](TiffNumbers numbers) {
+    write_file(folder / "a.tif", tiff_of(bytes.view({16, 24}), 1, numbers));
+    return complaint_about(folder / "a.tif");
+  };
+  constexpr size_t kWhole = 1, kFloating = 3;
+  EXPECT_TRUE(says(about({32, kWhole}), {"holds whole numbers of 32 bits, expected whole ones of 8 "
+                                         "to 16 bits or floating-point ones of 32 or 64"}));
+  EXPECT_TRUE(says(about({16, kFloating}), {"holds floating-point numbers of 16 bits"}));
+  EXPECT_TRUE(says(about({3, kWhole}), {"holds whole numbers of 3 bits"}));
+  EXPECT_TRUE(says(about({8, kWhole, 0}), {"strip 0 of 1 (counted from 0) cannot be unpacked"}));
+}
+
+TEST(FloatingPicture, WithNumbersThatAreNoneIsRefusedForThem) {
+  const ScratchFolder folder;
+  cv::imwrite(folder / "a.tif", cv::Mat(4, 5, CV_32F, cv::Scalar(NAN)));
+  EXPECT_TRUE(says(complaint_about(folder / "a.tif"), {"no numbers (NaN or infinite)"}));
+}
+
+/// The file with another width and height in its header.
+std::string png_told_as(const std::string& png, size_t width, size_t height) {
+  const std::string inside = big16(0) + big16(width) + big16(0) + big16(height) + png.substr(24, 5);
+  return png.substr(0, 8) + png_part("IHDR", inside) + png.substr(33);
+}
+
+TEST(DamagedPicture, IsRefusedWhereAPngHoldsOtherPixelsThanItsHeaderTellsOf) {
+  const ScratchFolder folder;
+  const std::string png = encoded_as(".png", slope(24, 40));
+  const auto about = [&](size_t width, size_t height) {
+    write_file(folder / "a.png", png_told_as(png, width, height));
+    return complaint_about(folder / "a.png");
+  };
+  EXPECT_TRUE(says(about(40, 25), {"is truncated: it holds 984 bytes of pixels, expected 1025 of "
+                                   "40 x 25"}));
+  EXPECT_TRUE(says(about(40, 20), {"holds more pixels than the 40 x 20"}));
+  EXPECT_TRUE(says(about(0, 24), {"its header tells of 0 x 24 pixels of 8 bits"}));
+  EXPECT_TRUE(says(about(60000, 60000), {"has 60000 x 60000 pixels, more than can be read"}));
+}
+
+TEST(Png, WithChunksThatLibpngComplainsAboutIsReadWithoutAWord) {
+  const ScratchFolder folder;
+  const std::string png = encoded_as(".png", slope(24, 40));
+  constexpr size_t kBehindHeader = 33;
+  write_file(folder / "a.png", png.substr(0, kBehindHeader) + png_part("iCCP", "sRGB") +
+                                   png_part("gAMA", "xx") + png.substr(kBehindHeader));
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(read_picture(folder / "a.png").pixels.size(2), 40);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(Png, IsUnpackedToItsSizeWhereItIsInterlaced) {
+  // 3 x 2 pixels of 8 bits in the passes that are not empty: rows of 1, 1, 1 and 3 pixels
+  const std::string rows(
+      "\0\1"
+      "\0\2"
+      "\0\3"
+      "\0\4\5\6",
+      10);
+  std::string packed(64, '\0');
+  uLongf length = packed.size();
+  compress(reinterpret_cast<Bytef*>(packed.data()), &length,
+           reinterpret_cast<const Bytef*>(rows.data()), rows.size());
+  packed.resize(length);
+  const ScratchFolder folder;
+  write_file(folder / "a.png", "\x89PNG\r\n\x1a\n" +
+                                   png_part("IHDR", big16(0) + big16(3) + big16(0) + big16(2) +
+                                                        std::string("\x08\0\0\0\x01", 5)) +
+                                   png_part("IDAT", packed) + png_part("IEND", ""));
+  const auto pixels = read_picture(folder / "a.png").pixels[0];
+  EXPECT_TRUE(torch::equal(pixels, torch::tensor({{1, 3, 2}, {4, 5, 6}}, torch::kUInt8)));
+}
+
+TEST(TurnedPicture, HasAMaskThatMayTellItselfHowItIsTurned) {
+  const ScratchFolder folder;
+  const auto upright_mask = (torch::arange(16, torch::kUInt8).view({4, 4}) < 3).to(torch::kUInt8);
+  write_png(folder / "stored.png", as_stored(upright_mask, 6).contiguous());
+  write_file(folder / "tells.png", turned_png(read_file(folder / "stored.png"), 6));
+  for (const char* mask : {"stored.png", "tells.png"}) {
+    EXPECT_TRUE(
+        torch::equal(read_mask_of_picture(folder / mask, folder / "tells.png", 4, 4), upright_mask))
+        << mask;
+  }
+}
+
+TEST(AnimatedPng, IsRefusedWhereItHasSeveralPictures) {
+  const ScratchFolder folder;
+  const std::string png = encoded_as(".png", slope(24, 40));
+  const auto with_pictures = [&](size_t count) {
+    constexpr size_t kBehindHeader = 33;
+    write_file(folder / "a.png",
+               png.substr(0, kBehindHeader) +
+                   png_part("acTL", big16(0) + big16(count) + big16(0) + big16(0)) +
+                   png.substr(kBehindHeader));
+  };
+  with_pictures(1);
+  EXPECT_EQ(read_picture(folder / "a.png").pixels.size(2), 40);
+  with_pictures(2);
+  EXPECT_TRUE(says(complaint_about(folder / "a.png"), {"is an animated PNG, expected one image"}));
 }
 
 TEST(Bits, FewerThanTheirWordsHaveSetTheWhite) {
