@@ -2,11 +2,13 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <locale.h>
 
 #include <algorithm>
 #include <array>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "groundglass/core/error.h"
@@ -28,6 +30,44 @@ struct FreeEntry {
   void operator()(archive_entry* e) const { archive_entry_free(e); }
 };
 
+/// libarchive hands names over in the encoding of the thread's locale, and in "C" names beyond
+/// ASCII not at all.
+class Utf8Names {
+ public:
+  Utf8Names() : utf8_(newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {
+    if (utf8_ != nullptr) before_ = uselocale(utf8_);
+  }
+  ~Utf8Names() {
+    if (utf8_ == nullptr) return;
+    uselocale(before_);
+    freelocale(utf8_);
+  }
+  Utf8Names(const Utf8Names&) = delete;
+  Utf8Names& operator=(const Utf8Names&) = delete;
+
+ private:
+  locale_t utf8_ = nullptr, before_ = nullptr;
+};
+
+constexpr size_t kEndRecord = 22, kLongestComment = 65535;
+constexpr int64_t kCountedElsewhere = 0xffff;  ///< zip64
+
+/// How many entries an archive says it has in the record at its end; nothing where that is missing.
+/// libarchive reads archives without it from the front, and takes those that were cut off between
+/// two files for whole.
+std::optional<int64_t> entries_told(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  const auto size = static_cast<size_t>(fs::file_size(path));
+  const size_t length = std::min(size, kEndRecord + kLongestComment);
+  std::string end(length, '\0');
+  in.seekg(static_cast<std::streamoff>(size - length));
+  if (!in.read(end.data(), static_cast<std::streamsize>(length))) return std::nullopt;
+  const size_t at = end.rfind("PK\5\6");
+  if (at == std::string::npos || at + kEndRecord > length) return std::nullopt;
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(end[at + i]); };
+  return byte(10) | byte(11) << 8;
+}
+
 constexpr double kRatioFrom = 64 << 20;
 
 /// The archive's name alone: its path is the server's.
@@ -41,11 +81,18 @@ class Unpacking {
       : path_(path), folder_(folder), limits_(limits), packed_(fs::file_size(path)) {}
 
   Unpacked run() {
+    const auto told = entries_told(path_);
+    if (!told) refuse_archive(path_, "is no whole zip archive (its list of files is missing)");
+    const Utf8Names names;
     archive_read_support_format_zip(in_.get());
     if (archive_read_open_filename(in_.get(), path_.c_str(), 1 << 16) != ARCHIVE_OK) damaged();
     archive_entry* entry = nullptr;
-    while (true) {
+    for (int64_t entries = 0;; ++entries) {
       const int got = archive_read_next_header(in_.get(), &entry);
+      if (got == ARCHIVE_EOF && *told != kCountedElsewhere && entries != *told) {
+        refuse_archive(path_, "is no whole zip archive (holds " + std::to_string(entries) +
+                                  " entries, expected " + std::to_string(*told) + ")");
+      }
       if (got == ARCHIVE_EOF) break;
       if (got < ARCHIVE_WARN) damaged();
       take(entry);

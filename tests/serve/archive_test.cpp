@@ -89,6 +89,20 @@ TEST_F(Archive, IsUnpackedWithItsFolders) {
   EXPECT_EQ(read_file(folder / "out/series/2.dcm"), "two");
 }
 
+TEST_F(Archive, HasNamesOfAllAlphabets) {
+  const std::string name = "M\xc3\xbcller/\xe8\x82\xba.dcm";
+  for (const uint32_t flags : {0U, 0x800U}) {  // names without a word about it, and told as UTF-8
+    std::string zip = zip_of({{name, "one"}});
+    for (const size_t at : {size_t{6}, zip.find("PK\x01\x02") + 8}) {
+      zip[at + 1] = static_cast<char>(flags >> 8);
+    }
+    write_file(folder / "a.zip", zip);
+    unpack_zip(folder / "a.zip", folder / "out");
+    EXPECT_EQ(read_file(folder / "out" / name), "one") << flags;
+    fs::remove_all(folder / "out");
+  }
+}
+
 TEST_F(Archive, LeadsNowhereElse) {
   for (const std::string name : {"../evil", "/evil", "a/../../evil", "CON", "a/./b"}) {
     refusal({{"good", "x"}, {name, "x"}});
@@ -129,6 +143,23 @@ TEST_F(Archive, IsRefusedWhenDamaged) {
   cut.resize(500);
   write_file(folder / "d.zip", cut);
   complaint(ErrorKind::data, [&] { unpack_zip(folder / "d.zip", folder / "out"); });
+  // Cut between two files, where the front alone looks whole, and one whose list tells of more.
+  const std::string both = zip_of({{"1.dcm", "one"}, {"2.dcm", "two"}});
+  const size_t second = both.find("PK\x03\x04", 4);
+  for (const size_t length : {second, both.find("PK\x01\x02"), both.size() - 1}) {
+    write_file(folder / "e.zip", both.substr(0, length));
+    EXPECT_TRUE(
+        says(complaint(ErrorKind::data, [&] { unpack_zip(folder / "e.zip", folder / "out"); }),
+             {"e.zip: is no whole zip archive"}))
+        << length;
+    EXPECT_FALSE(fs::exists(folder / "out"));
+  }
+  std::string counted = both;
+  counted[counted.rfind("PK\x05\x06") + 10] = 3;
+  write_file(folder / "f.zip", counted);
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::data, [&] { unpack_zip(folder / "f.zip", folder / "out"); }),
+           {"holds 2 entries, expected 3"}));
 }
 
 TEST(FilesInside, AreNotReachedThroughALinkToAFolderOutside) {
