@@ -51,6 +51,11 @@ ordered_json ratio(double part, double whole) {
   return whole > 0 ? ordered_json(part / whole) : ordered_json(nullptr);
 }
 
+ordered_json number_or_null(const ordered_json& document, const char* key) {
+  const auto at = document.find(key);
+  return at != document.end() && at->is_number() ? *at : ordered_json(nullptr);
+}
+
 ordered_json dice_of(const Counts& c) {
   return ratio(2 * c.tp, 2 * c.tp + c.fp + c.fn);
 }
@@ -67,8 +72,8 @@ ordered_json test_scores(const fs::path& run) {
     sum.fn += image.counts.fn;
   }
   return {{"cases", file->images.size()},
-          {"best_epoch", file->document.value("best_epoch", ordered_json(nullptr))},
-          {"threshold", file->document.value("threshold", ordered_json(nullptr))},
+          {"best_epoch", number_or_null(file->document, "best_epoch")},
+          {"threshold", number_or_null(file->document, "threshold")},
           {"dice", dice_of(sum)},
           {"iou", ratio(sum.tp, sum.tp + sum.fp + sum.fn)},
           {"precision", ratio(sum.tp, sum.tp + sum.fp)},

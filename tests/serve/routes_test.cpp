@@ -93,6 +93,64 @@ TEST(WebFiles, HoldTheDocumentAsItIs) {
   EXPECT_EQ(json::parse(found->bytes), document());
 }
 
+/// What a server with these runs answers to GET.
+json answer_of(const ScratchFolder& folder, const std::string& path) {
+  ServeOptions options;
+  options.folder = folder / "workspace";
+  options.port = 0;
+  ServeSession session(options);
+  session.start();
+  httplib::Client client("127.0.0.1", session.port());
+  client.set_default_headers({{"Authorization", "Bearer " + session.token()}});
+  const auto answer = client.Get("/api/v1" + path);
+  EXPECT_TRUE(answer && answer->status == 200) << path << (answer ? answer->body : "");
+  return answer ? json::parse(answer->body, nullptr, false) : json();
+}
+
+TEST(Runs, DamagedOnesAreShownForWhatTheyAre) {
+  const ScratchFolder folder;
+  const auto runs = folder / "workspace/runs";
+  const auto run = [&](const std::string& name, const std::string& events) {
+    write_file(runs / name / "recipe.toml", "[model]\nname = \"unet\"\n\n[train]\nepochs = 4\n");
+    write_file(runs / name / "events.jsonl", events);
+  };
+  const std::string epoch = R"({"event":"epoch","epoch":1,"loss":0.5,"monitor":0.25,"seconds":2})";
+  run("a_good", epoch + "\n" + R"({"event":"warning","message":"means nothing yet"})" + "\n");
+  run("b_damaged", R"({"event":"epoch","epoch":"x","loss":1})"
+                   "\n" +
+                       epoch + "\nnot json\n" +
+                       R"({"event":"epoch","epoch":2,"seconds":null,"loss":null,"monitor":"a"})"
+                       "\n" +
+                       R"({"event":"epoch","epo)");
+  run("c_tested", epoch);
+  write_file(runs / "c_tested/test.json", R"({"columns": 3, "items": "x")");
+  run("d_no_text", epoch);
+  write_file(runs / "d_no_text/recipe.toml", "[model]\nname = \"\xff\xfe\"\n");
+  write_file(runs / "d_no_text/environment.json", R"({"begun": 3})");
+  run("e_folder", epoch);
+  std::filesystem::remove(runs / "e_folder/events.jsonl");
+  std::filesystem::create_directory(runs / "e_folder/events.jsonl");
+  std::filesystem::create_directory(runs / "f_empty");
+  write_file(runs / "g_file", "x");
+  run(std::string("h_\xff"), epoch);
+  const json all = answer_of(folder, "/runs");
+  ASSERT_EQ(all.size(), 4U) << all.dump(1);
+  EXPECT_EQ(all[0]["problem"], nullptr);
+  EXPECT_EQ(all[0]["best"], 0.25);
+  EXPECT_EQ(all[1]["problem"], "2 lines of events.jsonl cannot be read");
+  EXPECT_EQ(all[1]["epoch"], 2);
+  EXPECT_EQ(all[1]["best"], 0.25) << "of the epoch whose number can be read";
+  EXPECT_EQ(all[2]["state"], "finished");
+  EXPECT_EQ(all[2]["problem"], "test.json holds no scores that can be read");
+  EXPECT_EQ(all[3]["problem"], "recipe.toml is no text");
+  for (const auto& one : all) EXPECT_EQ(one["changed"].get<std::string>().size(), 20U) << one;
+  EXPECT_EQ(answer_of(folder, "/runs/a_good")["warnings"], json({"means nothing yet"}));
+  const json damaged = answer_of(folder, "/runs/b_damaged");
+  ASSERT_EQ(damaged["curves"].size(), 2U);
+  EXPECT_EQ(damaged["curves"][1]["loss"], nullptr);
+  EXPECT_FALSE(damaged["curves"][1].contains("monitor"));
+}
+
 TEST(Serve, SaysWhatItWillNotDo) {
   const ScratchFolder folder;
   const auto refusal = [&](ServeOptions options, ErrorKind kind = ErrorKind::usage) {

@@ -12,6 +12,9 @@ let chosen = new URLSearchParams(location.search).get("run") ?? "";
 
 const svg = "http://www.w3.org/2000/svg";
 
+/** Lines of one picture, told apart by colour and by dashes. */
+const lines = ["first", "second", "third"];
+
 /**
  * @param {string} name
  * @param {Record<string, string>} attributes
@@ -36,15 +39,21 @@ function curve(title, rows, names) {
   const [xs, ys] = [points.map(([x]) => x), points.map(([, y]) => y)];
   const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
   const place = (/** @type {[number, number | null]} */ [x, y]) =>
-    `${(100 * (x - left)) / Math.max(1e-9, right - left)} ${95 - (90 * ((y ?? 0) - low)) / Math.max(1e-9, high - low)}`;
+    `${right > left ? (100 * (x - left)) / (right - left) : 50} ${high > low ? 95 - (90 * ((y ?? 0) - low)) / (high - low) : 50}`;
   const picture = drawn("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": `${title} from ${fixed(low, 4)} to ${fixed(high, 4)}` });
   picture.append(drawn("path", { class: "axis", d: "M0 95H100" }));
-  series.forEach((values, index) => {
-    if (values.length > 0) picture.append(drawn("path", { d: `M${values.map(place).join("L")}`, class: index === 1 ? "second" : "first" }));
+  const last = series.flatMap((values, index) => {
+    if (values.length === 0) return [];
+    const points = values.map(place);
+    // One epoch alone is a dot: the round end of a line without length.
+    const d = points.length === 1 ? `M${points[0]}h0` : `M${points.join("L")}`;
+    picture.append(drawn("path", { d, class: `${lines[index]}${points.length === 1 ? " dot" : ""}` }));
+    const key = drawn("svg", { viewBox: "0 0 24 8", class: "key", "aria-hidden": "true" });
+    key.append(drawn("path", { d: "M1 4H23", class: lines[index] }));
+    return [make("span", {}, key, ` ${names[index].replaceAll("_", " ")} ${fixed(values.at(-1)?.[1], 4)}`), ", "];
   });
-  const last = series.map((values, index) => values.length > 0 && `${names[index].replaceAll("_", " ")} ${fixed(values.at(-1)?.[1], 4)}`).filter(Boolean);
   return make("figure", { className: "curve" }, make("strong", {}, title), picture,
-    make("figcaption", { className: "hint" }, `${last.join(", ")} (range ${fixed(low, 4)} to ${fixed(high, 4)})`));
+    make("figcaption", { className: "hint" }, ...last.slice(0, -1), ` (range ${fixed(low, 4)} to ${fixed(high, 4)})`));
 }
 
 /** @param {RunDetail} run */
@@ -52,6 +61,7 @@ function showRun(run) {
   byId("run", HTMLElement).hidden = false;
   byId("run-title", HTMLElement).textContent = run.name;
   byId("run-state", HTMLElement).textContent = stateText(run);
+  fill(byId("run-warnings", HTMLElement), ...[...(run.problem ? [run.problem] : []), ...new Set(run.warnings)].map((text) => make("li", {}, text)));
   const { curves } = run;
   const known = new Set(curves.flatMap((row) => Object.keys(row)));
   const pairs = /** @type {[string, string[]][]} */ ([
@@ -132,7 +142,7 @@ function testTable({ test, worst }) {
 /** @param {Run} run */
 function stateText({ state, epoch, epochs, eta_s: eta, best }) {
   const left = eta === null ? "" : `, ${durationText(eta)} left`;
-  return `${state}, epoch ${epoch} of ${epochs}${left}${best === null ? "" : `, best ${fixed(best, 4)}`}`;
+  return `${state}, epoch ${epoch}${epochs > 0 ? ` of ${epochs}` : ""}${left}${best === null ? "" : `, best ${fixed(best, 4)}`}`;
 }
 
 /** @param {string} name */
@@ -146,13 +156,13 @@ async function refresh() {
   /** @type {Run[]} */
   const runs = await getJson("/runs");
   fill(byId("runs", HTMLElement), runs.length === 0
-    ? make("p", { className: "hint" }, "There are no trainings yet: `groundglass train RECIPE -o RUN` makes one.")
+    ? make("p", { className: "hint" }, "There are no trainings yet: ", make("code", {}, "groundglass train RECIPE -o RUN"), " makes one.")
     : make("table", {},
       make("thead", {}, make("tr", {}, ...["Run", "Network", "State", "Changed"].map((text) => make("th", { scope: "col" }, text)))),
       make("tbody", {}, ...runs.map((run) => make("tr", {},
         make("td", {}, make("button", { type: "button", "aria-pressed": String(run.name === chosen), onclick: () => attempt(() => choose(run.name)) }, run.name)),
         make("td", {}, `${run.model}${run.kind === "segmentation" ? "" : ` (${run.kind})`}`),
-        make("td", {}, stateText(run)),
+        make("td", {}, run.problem ? `${stateText(run)}; ${run.problem}` : stateText(run)),
         make("td", {}, timeText(run.changed)))))));
   return runs;
 }
