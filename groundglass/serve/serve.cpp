@@ -11,6 +11,7 @@
 #include "groundglass/pacs/site.h"
 #include "groundglass/serve/api.h"
 #include "groundglass/serve/http_error.h"
+#include "groundglass/serve/request_head.h"
 #include "groundglass/serve/target.h"
 #include "groundglass/serve/web_files.h"
 
@@ -38,16 +39,6 @@ void set_safety_headers(httplib::Response& response) {
 
 bool is_loopback(const std::string& address) {
   return address == "::1" || address == "localhost" || address.compare(0, 4, "127.") == 0;
-}
-
-RequestHead head_of(const httplib::Request& request) {
-  return {.method = request.method,
-          .host = request.get_header_value("Host"),
-          .origin = request.get_header_value("Origin"),
-          .fetch_site = request.get_header_value("Sec-Fetch-Site"),
-          .cookies = request.get_header_value("Cookie"),
-          .authorization = request.get_header_value("Authorization"),
-          .hosts = static_cast<int64_t>(request.get_header_value_count("Host"))};
 }
 
 const WebFile* web_file(const std::string& path) {
@@ -177,8 +168,8 @@ void ServeSession::State::open() {
   server.Patch(".*", take_body);
   server.Delete(".*", take_body);
   server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
+    if (!response.body.empty()) return;  // handle() has said it
     set_safety_headers(response);
-    if (!response.body.empty()) return;
     const std::string what = response.status == 400   ? "the request is damaged"
                              : response.status == 416 ? "Range: cannot be understood"
                                                       : "status " + std::to_string(response.status);
@@ -190,7 +181,11 @@ void ServeSession::State::handle(const httplib::Request& request, httplib::Respo
                                  const httplib::ContentReader* body) {
   const auto refuse = [&](int status, const std::string& message, ErrorKind kind) {
     response.status = status;
-    response.set_content(error_json(message, kind), "application/json");
+    if (wants_page(request)) {
+      response.set_content(error_page(message), "text/html");
+    } else {
+      response.set_content(error_json(message, kind), "application/json");
+    }
   };
   try {
     answer(request, response, body);
@@ -211,6 +206,7 @@ void ServeSession::State::handle(const httplib::Request& request, httplib::Respo
 
 void ServeSession::State::answer(const httplib::Request& request, httplib::Response& response,
                                  const httplib::ContentReader* body) {
+  check_framing(request);
   const RequestHead head = head_of(request);
   const auto segments =
       target_segments(request.target, static_cast<size_t>(options.limits.target_bytes));
@@ -307,6 +303,7 @@ std::vector<Route> api_routes(Api& api) {
   add_study_routes(api, routes);
   add_job_routes(api, routes);
   add_result_routes(api, routes);
+  add_comparison_routes(api, routes);
   add_run_routes(api, routes);
   add_round_routes(api, routes);
   add_training_routes(api, routes);

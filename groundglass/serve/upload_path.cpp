@@ -32,8 +32,25 @@ bool is_device(const std::string& part) {
   while (!stem.empty() && stem.back() == ' ') stem.pop_back();
   constexpr std::array<const char*, 6> kDevices = {"con", "prn", "aux", "nul", "conin$", "conout$"};
   if (std::find(kDevices.begin(), kDevices.end(), stem) != kDevices.end()) return true;
+  for (const char* digit : {"\xc2\xb9", "\xc2\xb2", "\xc2\xb3"}) {  // raised 1, 2, 3
+    if (stem == std::string("com") + digit || stem == std::string("lpt") + digit) return true;
+  }
   return stem.size() == 4 && (stem.compare(0, 3, "com") == 0 || stem.compare(0, 3, "lpt") == 0) &&
          stem[3] >= '0' && stem[3] <= '9';
+}
+
+/// Whether UTF-8 text holds a character that is not seen and changes how the rest is read: the
+/// direction of writing turned by force, lines and paragraphs ended, blanks without width.
+bool is_disguised(std::string_view text) {
+  for (size_t at = 0; at + 2 < text.size(); ++at) {
+    const std::string_view three = text.substr(at, 3);
+    const auto last = static_cast<unsigned char>(three[2]);
+    const std::string_view two = three.substr(0, 2);
+    if (two == "\xe2\x80" && (last == 0x8b || (last >= 0xa8 && last <= 0xae))) return true;
+    if (two == "\xe2\x81" && last >= 0xa6 && last <= 0xa9) return true;
+    if (three == "\xef\xbb\xbf") return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -52,6 +69,7 @@ fs::path upload_path(std::string_view name) {
     if (c == ':') refuse_path(name, "holds a colon");
   }
   if (!is_utf8(name)) refuse_path(name, "is no UTF-8");
+  if (is_disguised(name)) refuse_path(name, "holds a character that hides how it is read");
   const auto parts = split_text(name, '/');
   if (parts.size() > kMostParts) {
     refuse_path(name, std::to_string(parts.size()) + " folders deep, expected at most " +

@@ -97,6 +97,9 @@ class Attacks : public testing::Test {
     }
     if (status != 0) {
       EXPECT_NE(answer.find("X-Content-Type-Options: nosniff"), std::string::npos) << what;
+      EXPECT_EQ(answer.find("X-Content-Type-Options", answer.find("X-Content-Type-Options") + 1),
+                std::string::npos)
+          << what << ": said twice";
     }
   }
 
@@ -240,7 +243,16 @@ TEST_F(Attacks, NamesOfFilesStayInside) {
                                  "a.",
                                  "a%20",
                                  "%ff%fe",
-                                 "a.partial"}) {
+                                 "a.partial",
+                                 "COM%c2%b9",
+                                 "lpt%c2%b3.nii",
+                                 "%e2%80%aegnp.nii",
+                                 "a%e2%80%a8b.nii",
+                                 "%e2%80%8b",
+                                 "a%e2%81%a6b",
+                                 "%ef%bb%bfa.nii",
+                                 "%ed%a0%80",
+                                 "..%c0%af"}) {
     expect(400, put(path), path);
   }
   expect(400, put(std::string(300, 'a')), "long part");
@@ -254,6 +266,7 @@ TEST_F(Attacks, NamesOfFilesStayInside) {
   EXPECT_FALSE(fs::exists(*folder_ / "evil.txt"));
   EXPECT_FALSE(fs::exists(*folder_ / "workspace/studies/evil"));
   expect(201, put("good/scan.nii"), "a good one");
+  expect(201, put("good/caf%c3%a9%20%f0%9f%98%80.nii"), "other alphabets");
   expect(400, put("good"), "a folder of that name");
   expect(400, put("good/scan.nii/x"), "a file on the way");
 }
@@ -385,6 +398,75 @@ TEST_F(Attacks, RequestsThatAreNone) {
   EXPECT_EQ(answer.find("HTTP/1.1", 5), std::string::npos) << answer;
   const std::string two = ask("GET /nothing", good() + length(smuggled.size()), smuggled);
   EXPECT_EQ(two.find("HTTP/1.1", 5), std::string::npos) << two;
+}
+
+TEST_F(Attacks, NoRequestHidesInAnother) {
+  const std::string hidden = "DELETE /api/v1/studies/" + study_ + " HTTP/1.1\r\n" + good() + "\r\n";
+  const std::string chunks = "2\r\n{}\r\n0\r\n\r\n" + hidden;
+  const auto post = [&](const std::string& headers, const std::string& body) {
+    const std::string answer =
+        ask("POST /api/v1/studies", good() + "Content-Type: application/json\r\n" + headers, body);
+    EXPECT_EQ(answer.find("HTTP/1.1", 5), std::string::npos) << headers << answer;
+    return answer;
+  };
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  expect(400, post(chunked + length(2), chunks), "both lengths");
+  expect(400, post(length(chunks.size()) + chunked, chunks), "both lengths, the other way round");
+  expect(400, post(chunked + chunked, chunks), "chunked twice");
+  expect(400, post("Transfer-Encoding: xchunked\r\n" + length(2), "{}" + hidden), "xchunked");
+  expect(400, post("Transfer-Encoding: chunked, identity\r\n", chunks), "chunked and more");
+  expect(400, post("Transfer-Encoding: identity\r\n" + length(2), "{}" + hidden), "identity");
+  expect(400, post("Transfer-Encoding : chunked\r\n" + length(2), "{}" + hidden),
+         "blank in a name");
+  expect(400, post(length(2) + length(2), "{}" + hidden), "two lengths");
+  expect(400, post(length(2) + length(2 + hidden.size()), "{}" + hidden), "two other lengths");
+  for (const std::string value : {"+2", "0x2", "2, 2", "99999999999999999999999"}) {
+    expect(400, post("Content-Length: " + value + "\r\n", "{}" + hidden), value);
+  }
+  expect(404, get("/api/v1/studies/" + study_ + "/images/1/versions"), "the study is there still");
+  EXPECT_TRUE(fs::exists(*folder_ / "workspace/studies" / study_));
+}
+
+TEST_F(Attacks, HeadersThatMeanTwoThings) {
+  const auto with = [&](const std::string& more) {
+    return ask("GET /api/v1/version", good() + "Connection: close\r\n" + more);
+  };
+  expect(400, with("Authorization: Bearer wrong\r\n"), "a second token");
+  expect(400, with("Origin: http://" + host() + "\r\nOrigin: http://evil.example\r\n"),
+         "two origins");
+  expect(400, with("Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\n"), "two sites");
+  expect(400, with(std::string("X: a\0b\r\n", 8)), "NUL in a header");
+  expect(400, with("X: a\rX-Evil: b\r\n"), "a line that ends by halves");
+  expect(400, with("X Y: a\r\n"), "a blank in a name");
+  expect(400, with("X\xc3\xa9: a\r\n"), "letters of other alphabets in a name");
+  expect(401,
+         ask("GET /api/v1/version",
+             "Host: " + host() + "\r\nConnection: close\r\nCookie: " + std::string("groundglass_") +
+                 std::to_string(session_->port()) + "=\"" + session_->token() + "\"\r\n"),
+         "a cookie in quotes");
+  expect(200, with("X-Forwarded-Host: evil.example\r\nX-HTTP-Method-Override: DELETE\r\n"),
+         "headers that other servers believe");
+  // Whoever asks for another protocol gets an answer of this one, or none.
+  const std::string socket =
+      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+      "13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+  const std::string upgraded = ask("GET /api/v1/version", good() + socket, "", 0.5);
+  EXPECT_EQ(status_of(upgraded), 200) << upgraded;
+  expect(400, ask("GET http://evil.example/api/v1/version", "Host: evil.example\r\n" + bearer()),
+         "the address of another server");
+}
+
+TEST_F(Attacks, PeopleAreToldInAPage) {
+  const std::string h = "Host: " + host() + "\r\nConnection: close\r\nAccept: text/html\r\n";
+  const std::string page = ask("GET /", h);
+  EXPECT_EQ(status_of(page), 401);
+  EXPECT_NE(page.find("Content-Type: text/html"), std::string::npos) << page;
+  EXPECT_NE(page.find("open the address that the program printed"), std::string::npos);
+  EXPECT_NE(page.find("Content-Security-Policy: default-src 'none'"), std::string::npos);
+  const std::string none = ask("GET /%3Cscript%3E", h + bearer());
+  EXPECT_EQ(status_of(none), 404);
+  EXPECT_EQ(none.find("<script"), std::string::npos) << none;
+  expect(404, ask("GET /api/v1/nothing", h + bearer()), "the interface answers in JSON");
 }
 
 TEST_F(Attacks, RangesAreChecked) {
