@@ -50,7 +50,7 @@ void measure_xray_lungs(const torch::Tensor& labels, const FoundXrayLungs& found
   if (x.lung_share && x.outside_share.value_or(0) > kMuchOutside) {
     summary.warnings.push_back(summary.input + ": " + fixed(100 * *x.outside_share, 0) +
                                " % of the infection lies outside the lungs that " + found.name +
-                               " says; neither share nor score counts it");
+                               " says; " + kOutsideIsNotCounted);
   }
   summary.severity = std::move(x.severity);
 }

@@ -9,6 +9,9 @@
 
 namespace groundglass {
 
+/// How a warning ends that tells of a mask, and not of its picture.
+constexpr const char* kOutsideIsNotCounted = "neither share nor score counts it";
+
 /// The lungs of one chest X-ray, and who found them.
 struct FoundXrayLungs {
   std::string name;         ///< LungSource::name

@@ -89,8 +89,10 @@ CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& lab
   }
   if (!network.summary.severity || lung_file.empty()) return summary;
   const auto lungs = read_xray_lungs(lung_file, lung_file, labels.size(0), labels.size(1));
-  measure_xray_lungs(labels, {network.summary.lungs, lungs, 0, false, picture_left_of(image.path)},
-                     summary);
+  measure_xray_lungs(
+      labels,
+      {network.summary.lungs, lungs, 0, network.lung_classes == 2, picture_left_of(image.path)},
+      summary);
   const Severity& told = *network.summary.severity;
   if (distrusts_xray_lungs(told)) withhold_xray_score(summary, told.reason);
   return summary;
@@ -100,6 +102,7 @@ CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& lab
 void take_over(CaseSummary& summary, const CaseSummary& network) {
   summary.typicality = network.typicality;
   for (const auto& warning : network.warnings) {
+    if (ends_with(warning, kOutsideIsNotCounted)) continue;  // of the network's mask
     if (std::find(summary.warnings.begin(), summary.warnings.end(), warning) ==
         summary.warnings.end()) {
       summary.warnings.push_back(warning);
