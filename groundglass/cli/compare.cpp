@@ -45,6 +45,11 @@ void run_compare(const CompareArguments& a, const Context& context) {
     print_change(("  " + r.region).c_str(), r.share_percent, " %", " percentage points");
   }
   print_change("severity score of six zones, 0 to 24", c.score, "", "");
+  if (!c.lobes.empty()) std::cout << c.lobes_from << ":\n";
+  for (const auto& r : c.lobes) {
+    print_change(("  " + r.region).c_str(), r.share_percent, " %", " percentage points");
+  }
+  if (!c.lobes.empty()) print_change("score of five lobes", c.lobe_score, "", "");
   std::cout << "No clear change means: within 1 ml or 10 % of the first study, "
                "whichever is more. "
                "Nothing is registered: lungs and zones are compared, not places.\n"

@@ -15,6 +15,7 @@
 #include "groundglass/io/dicom_seg_reader.h"
 #include "groundglass/io/dicom_sr.h"
 #include "groundglass/predict/compared_study.h"
+#include "groundglass/predict/lobe_note.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -56,13 +57,15 @@ std::optional<int64_t> day_of(const std::optional<StudyOfPatient>& study) {
   return chrono::sys_days(day).time_since_epoch().count();
 }
 
-/// Shares of the regions that both studies have.
-std::vector<RegionChange> regions_of(const ComparedStudy& before, const ComparedStudy& after) {
+using Shares = std::vector<std::pair<std::string, double>>;
+
+/// Of the regions that both studies have.
+std::vector<RegionChange> regions_of(const Shares& before, const Shares& after) {
   std::vector<RegionChange> regions;
-  for (const auto& [region, share] : before.region_percent) {
-    const auto same = std::find_if(after.region_percent.begin(), after.region_percent.end(),
-                                   [&](const auto& other) { return other.first == region; });
-    if (same != after.region_percent.end()) regions.push_back({region, {share, same->second}});
+  for (const auto& [region, share] : before) {
+    const auto same = std::find_if(after.begin(), after.end(),
+                                   [&, &name = region](const auto& o) { return o.first == name; });
+    if (same != after.end()) regions.push_back({region, {share, same->second}});
   }
   return regions;
 }
@@ -109,6 +112,10 @@ std::vector<std::string> warnings_of(const ComparedStudy& a, const ComparedStudy
     all.push_back("the lungs were found in two ways (" + a.lungs + ", " + b.lungs +
                   "); shares cannot be compared");
   }
+  if (differ(a.lobes_from, b.lobes_from)) {
+    all.push_back("the lobes were found in two ways (" + a.lobes_from + ", " + b.lobes_from +
+                  "); they are not compared");
+  }
   warn_of_acquisition(a.acquisition, b.acquisition, all);
   if (change.lung_ml.before && change.lung_ml.after) {
     const double ratio = *change.lung_ml.after / *change.lung_ml.before;
@@ -154,6 +161,16 @@ ordered_json json_of(const BeforeAfter& value) {
       {"before", of(value.before)}, {"after", of(value.after)}, {"change", of(value.difference())}};
 }
 
+ordered_json json_of(const std::vector<RegionChange>& regions) {
+  auto all = ordered_json::array();
+  for (const auto& r : regions) {
+    ordered_json one = {{"region", r.region}};
+    one["share_percent"] = json_of(r.share_percent);
+    all.push_back(one);
+  }
+  return all;
+}
+
 }  // namespace
 
 std::optional<double> BeforeAfter::difference() const {
@@ -163,6 +180,10 @@ std::optional<double> BeforeAfter::difference() const {
 Change change_between(const fs::path& before, const fs::path& after, SamePatient same) {
   const ComparedStudy a = read_compared_study(before), b = read_compared_study(after);
   check_patients(a, b, same);
+  return change_of(a, b);
+}
+
+Change change_of(const ComparedStudy& a, const ComparedStudy& b) {
   Change change;
   change.before = a.input;
   change.after = b.input;
@@ -174,7 +195,12 @@ Change change_between(const fs::path& before, const fs::path& after, SamePatient
   if (first >= kLeastMl) change.relative_percent = 100 * difference / first;
   const auto day_before = day_of(a.patient), day_after = day_of(b.patient);
   if (day_before && day_after) change.days = *day_after - *day_before;
-  change.regions = regions_of(a, b);
+  change.regions = regions_of(a.region_percent, b.region_percent);
+  if (!a.lobes_from.empty() && a.lobes_from == b.lobes_from) {
+    change.lobes = regions_of(a.lobe_percent, b.lobe_percent);
+    change.lobe_score = {a.lobe_score, b.lobe_score};
+    change.lobes_from = a.lobes_from;
+  }
   const bool unclear = std::abs(difference) <= std::max(kLeastMl, kLeastShare * first);
   change.verdict = unclear          ? "no clear change"
                    : difference > 0 ? "more infection"
@@ -217,11 +243,12 @@ void keep_change(const Change& change, const fs::path& before, const fs::path& f
 }
 
 ordered_json change_json(const Change& c) {
-  auto regions = ordered_json::array();
-  for (const auto& r : c.regions) {
-    ordered_json one = {{"region", r.region}};
-    one["share_percent"] = json_of(r.share_percent);
-    regions.push_back(one);
+  ordered_json lobes = nullptr;
+  if (!c.lobes_from.empty()) {
+    lobes = {{"from", c.lobes_from},
+             {"score", json_of(c.lobe_score)},
+             {"regions", json_of(c.lobes)},
+             {"note", note_of_lobes(c.lobes_from)}};
   }
   return {{"before", c.before},
           {"after", c.after},
@@ -233,7 +260,8 @@ ordered_json change_json(const Change& c) {
           {"lung_ml", json_of(c.lung_ml)},
           {"share_percent", json_of(c.share_percent)},
           {"score", json_of(c.score)},
-          {"regions", regions},
+          {"regions", json_of(c.regions)},
+          {"lobes", lobes},
           {"definitions",
            {{"verdict",
              "no clear change: within 1 ml or 10 % of the first study, "
@@ -241,7 +269,7 @@ ordered_json change_json(const Change& c) {
             {"relative_percent", "of the first study's ml; null below 1 ml"},
             {"share_percent", "infected part of the lungs or region; change in percentage points"},
             {"score", "of six zones, 0 to 24"},
-            {"method", "whole lungs and zones are compared; nothing is registered"}}},
+            {"method", "whole lungs, zones and lobes are compared; nothing is registered"}}},
           {"warnings", c.warnings},
           {"note", kNotAMedicalDevice}};
 }

@@ -10,6 +10,8 @@
 
 namespace groundglass {
 
+struct ComparedStudy;
+
 /// Whether two results have to say that they are of one patient.
 enum class SamePatient {
   by_dicom,  ///< PatientID and its issuer stand in the results' DICOM objects
@@ -38,8 +40,11 @@ struct Change {
   BeforeAfter lesion_ml, lung_ml, share_percent, score;
   std::optional<double> relative_percent;  ///< of lesion_ml; nothing below 1 ml before
   std::optional<int64_t> days;
-  std::vector<RegionChange> regions;
-  std::string verdict;  ///< "more infection", "less infection", "no clear change"
+  std::vector<RegionChange> regions;  ///< lung zones
+  std::vector<RegionChange> lobes;    ///< none where they were found in two ways
+  BeforeAfter lobe_score;
+  std::string lobes_from;  ///< who said where the lobes lie; "" without lobes
+  std::string verdict;     ///< "more infection", "less infection", "no clear change"
   std::vector<std::string> warnings;
 };
 
@@ -62,6 +67,10 @@ std::string change_sentence(const Change& change);
 /// Throws Error(data) as change_between() does, of `folder`.
 void keep_change(const Change& change, const std::filesystem::path& before,
                  const std::filesystem::path& folder);
+
+/// The same of two studies that have been read; whether they are of one patient is the caller's
+/// question.
+Change change_of(const ComparedStudy& before, const ComparedStudy& after);
 
 /// As scripts read it, with the definitions beside the numbers.
 nlohmann::ordered_json change_json(const Change& change);

@@ -42,17 +42,19 @@ ordered_json volume_of(const ordered_json& document, const fs::path& path) {
                             " volumes in HU, expected one to compare");
 }
 
-void take_severity(ComparedStudy& study, const ordered_json& found) {
-  const auto severity = found.find("severity");
-  if (severity == found.end() || severity->is_null()) return;
-  study.score = number_of(*severity, "score");
-  if (!study.score) return;
-  for (const auto& r : (*severity)["regions"]) {
+/// The score of zones or lobes, if there is one, and percent of each region that is infected.
+std::optional<double> take_severity(const ordered_json& found, const char* key,
+                                    std::vector<std::pair<std::string, double>>& percent) {
+  const auto severity = found.find(key);
+  if (severity == found.end() || severity->is_null()) return std::nullopt;
+  const auto score = number_of(*severity, "score");
+  if (!score) return score;
+  for (const auto& r : severity->at("regions")) {
     const auto voxels = r.at("voxels").get<double>();
     if (voxels <= 0) continue;
-    study.region_percent.emplace_back(r.at("region"),
-                                      100 * r.at("infected_voxels").get<double>() / voxels);
+    percent.emplace_back(r.at("region"), 100 * r.at("infected_voxels").get<double>() / voxels);
   }
+  return score;
 }
 
 ComparedStudy of_folder(const fs::path& folder) {
@@ -64,24 +66,8 @@ ComparedStudy of_folder(const fs::path& folder) {
   }
   const auto document = ordered_json::parse(read_file(path), nullptr, false);
   const ordered_json found = volume_of(document, path);
-  ComparedStudy study{folder, found.value("input", "")};
-  study.lesion_ml = *number_of(found, "lesion_ml");
-  study.lung_ml = number_of(found, "lung_ml");
-  if (const auto share = number_of(found, "lesion_fraction_of_lung")) {
-    study.share_percent = 100 * *share;
-  }
-  take_severity(study, found);
-  study.lungs = word_of(found, "lungs");
-  study.weights = word_of(document, "weights_sha256").substr(0, kWeightDigits);
-  study.version = word_of(document, "version");
-  const auto threshold = document.find("threshold");
-  if (threshold != document.end()) study.threshold = threshold->dump();
-  if (const auto made = found.find("acquisition"); made != found.end()) {
-    study.acquisition.slice_spacing_mm = number_of(*made, "slice_spacing_mm");
-    study.acquisition.kernel = word_of(*made, "convolution_kernel");
-    study.acquisition.manufacturer = word_of(*made, "manufacturer");
-  }
-  study.warnings = static_cast<int64_t>(found.value("warnings", ordered_json::array()).size());
+  ComparedStudy study = compared_study_of(document, found);
+  study.path = folder;
   for (const auto& object : found.value("dicom_objects", ordered_json::array())) {
     const fs::path file = folder / object.value("file", "");
     if (!study.patient && fs::is_regular_file(file)) study.patient = read_study_of_patient(file);
@@ -190,6 +176,31 @@ ComparedStudy of_segmentation(const fs::path& file) {
 }
 
 }  // namespace
+
+ComparedStudy compared_study_of(const ordered_json& document, const ordered_json& found) {
+  ComparedStudy study;
+  study.input = word_of(found, "input");
+  study.lesion_ml = found.at("lesion_ml").get<double>();
+  study.lung_ml = number_of(found, "lung_ml");
+  if (const auto share = number_of(found, "lesion_fraction_of_lung")) {
+    study.share_percent = 100 * *share;
+  }
+  study.score = take_severity(found, "severity", study.region_percent);
+  study.lobe_score = take_severity(found, "lobes", study.lobe_percent);
+  if (study.lobe_score) study.lobes_from = word_of(found["lobes"], "from");
+  study.lungs = word_of(found, "lungs");
+  study.weights = word_of(document, "weights_sha256").substr(0, kWeightDigits);
+  study.version = word_of(document, "version");
+  const auto threshold = document.find("threshold");
+  if (threshold != document.end()) study.threshold = threshold->dump();
+  if (const auto made = found.find("acquisition"); made != found.end()) {
+    study.acquisition.slice_spacing_mm = number_of(*made, "slice_spacing_mm");
+    study.acquisition.kernel = word_of(*made, "convolution_kernel");
+    study.acquisition.manufacturer = word_of(*made, "manufacturer");
+  }
+  study.warnings = static_cast<int64_t>(found.value("warnings", ordered_json::array()).size());
+  return study;
+}
 
 ComparedStudy read_compared_study(const fs::path& path) {
   if (!fs::is_regular_file(path)) return of_folder(path);

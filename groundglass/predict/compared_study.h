@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "groundglass/io/dicom_patient.h"
 
 namespace groundglass {
@@ -19,10 +21,13 @@ struct ComparedStudy {
   double lesion_ml = 0;
   std::optional<double> lung_ml = {}, share_percent = {}, score = {};
   std::vector<std::pair<std::string, double>> region_percent = {};  ///< "right upper", 12.5
-  std::string lungs = {};      ///< who said what lung is: "threshold", "ct_lungs"
-  std::string weights = {};    ///< first 16 digits of their SHA-256
-  std::string version = {};    ///< of the program
-  std::string threshold = {};  ///< of result folders
+  std::vector<std::pair<std::string, double>> lobe_percent = {};    ///< of result folders
+  std::optional<double> lobe_score = {};
+  std::string lobes_from = {};  ///< who said where the lobes lie; "" without lobes
+  std::string lungs = {};       ///< who said what lung is: "threshold", "ct_lungs"
+  std::string weights = {};     ///< first 16 digits of their SHA-256
+  std::string version = {};     ///< of the program
+  std::string threshold = {};   ///< of result folders
   Acquisition acquisition = {};
   int64_t warnings = 0;  ///< that the source has of its own
 };
@@ -31,5 +36,12 @@ struct ComparedStudy {
 /// that gives volumes in ml, cm3 or mm3), or a segmentation of lesions, whose voxels are counted.
 /// Throws Error(data) with the reason if it is none of these or holds no volume.
 ComparedStudy read_compared_study(const std::filesystem::path& path);
+
+/// What results say of one volume in HU, but for its patient.
+///
+/// document  weights_sha256, version and threshold, as summary.json has them
+/// found     the volume's case, with lesion_ml
+ComparedStudy compared_study_of(const nlohmann::ordered_json& document,
+                                const nlohmann::ordered_json& found);
 
 }  // namespace groundglass

@@ -6,7 +6,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/volume_reader.h"
-#include "groundglass/predict/lobe_source.h"
+#include "groundglass/predict/lobe_note.h"
 #include "groundglass/predict/severity.h"
 #include "groundglass/report/change_section.h"
 #include "groundglass/report/report_parts.h"
@@ -136,17 +136,6 @@ ReportedTable regions_table(const json& severity, double voxel_ml) {
   return table;
 }
 
-/// Who found the lobes, and how far that goes.
-std::string lobes_note(const std::string& from) {
-  if (from != kLobesByShape) return " The lobes are those of " + from + ".";
-  return std::string(" These are ") + kLobesByShape +
-         ": an atlas is laid into each lung by its shape. On lungs of 11 other people, outlined by "
-         "experts, it agreed with the experts' lobes with a Dice of .91 (right upper), .76 (right "
-         "middle), .93 (right lower), .94 (left upper) and .93 (left lower); lungs that disease "
-         "has "
-         "moved were not tried.";
-}
-
 ReportedTable classes_table(const json& classes) {
   ReportedTable table{"Kinds of lesion", {"kind", "voxels", "ml", "mean HU"}, {}};
   for (const auto& k : classes) {
@@ -242,8 +231,8 @@ CaseReport case_report(const fs::path& folder, const json& c) {
   if (lobes.is_object()) {
     report.tables.push_back(regions_table(lobes, voxel_mm3(mask.geometry) / 1000));
     report.tables.back().note = definition_of_points(lobes["scale"]) +
-                                " Mean HU is that of the lobe with vessels and lesions." +
-                                lobes_note(lobes["from"]);
+                                " Mean HU is that of the lobe with vessels and lesions. " +
+                                note_of_lobes(lobes["from"]);
   }
   const json classes = c.value("classes", json::array());
   if (!classes.empty()) report.tables.push_back(classes_table(classes));

@@ -41,6 +41,7 @@ std::vector<Route> api_routes(Api& api);
 void add_study_routes(Api& api, std::vector<Route>& routes);
 void add_job_routes(Api& api, std::vector<Route>& routes);
 void add_result_routes(Api& api, std::vector<Route>& routes);
+void add_comparison_routes(Api& api, std::vector<Route>& routes);
 void add_run_routes(Api& api, std::vector<Route>& routes);
 void add_round_routes(Api& api, std::vector<Route>& routes);
 void add_training_routes(Api& api, std::vector<Route>& routes);

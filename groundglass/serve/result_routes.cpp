@@ -98,12 +98,7 @@ VersionRecord version_of(Api& api, const Call& call) {
 }
 
 VersionRecord parent_of(Api& api, const Call& call) {
-  const std::string text = call.query("parent", 15);
-  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isdigit(c) != 0;
-  });
-  if (!digits) throw HttpError(400, ErrorKind::usage, "parent: expected the number of a version");
-  return api.workspace.version(call.study(), call.number("image"), std::stoll(text));
+  return api.workspace.version(call.study(), call.number("image"), call.query_number("parent"));
 }
 
 void save_version(Api& api, Call& call) {

@@ -132,6 +132,15 @@ std::string Call::query(const std::string& name, size_t longest) const {
   return query_or(name, "", longest);
 }
 
+int64_t Call::query_number(const std::string& name) const {
+  const std::string text = query(name, 15);
+  const bool digits =
+      std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (digits && !text.empty() && text.front() != '0') return std::stoll(text);
+  throw HttpError(400, ErrorKind::usage,
+                  "'" + name + "' of the address: expected a number from 1 on");
+}
+
 std::string Call::query_or(const std::string& name, const std::string& otherwise,
                            size_t longest) const {
   if (!request.has_param(name)) return otherwise;

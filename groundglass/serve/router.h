@@ -30,6 +30,8 @@ class Call {
 
   /// A value of the query. Throws HttpError(400) if it is missing or longer than `longest`.
   std::string query(const std::string& name, size_t longest) const;
+  /// A whole number from 1 on in the query. Throws HttpError(400) for anything else.
+  int64_t query_number(const std::string& name) const;
   std::string query_or(const std::string& name, const std::string& otherwise, size_t longest) const;
 
   /// Hands the body on, piece by piece. Throws HttpError(413) beyond `most` bytes, and what the

@@ -5,6 +5,7 @@
 #include "groundglass/core/clock.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/version.h"
+#include "groundglass/predict/lobe_note.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -214,6 +215,10 @@ ordered_json detail_of_version(Workspace& workspace, const VersionRecord& versio
     measures.erase("warnings");
     if (!show_identity) measures.erase("input");
     measures.erase("output");
+    if (measures.contains("lobes") && measures["lobes"].is_object()) {
+      auto& lobes = measures["lobes"];
+      lobes["note"] = note_of_lobes(lobes.value("from", ""));
+    }
   }
   view["measures"] = measures;
   view["warnings"] = warnings;

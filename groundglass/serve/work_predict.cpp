@@ -95,6 +95,7 @@ std::string model_of(const Work& work, const std::vector<OrderedImage>& images) 
 ordered_json model_view(const ordered_json& summary, const PredictJob& job, int64_t classes) {
   return {{"name", summary["model"]},
           {"weights_sha256", summary["weights_sha256"]},
+          {"program", summary.value("version", "")},
           {"caution", job.caution},
           {"threshold", summary["threshold"]},
           {"temperature", summary["temperature"]},

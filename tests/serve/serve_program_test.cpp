@@ -54,6 +54,39 @@ void explain_slice(Api& api, const std::string& id, int64_t slice) {
   api.post("/studies/" + id + "/jobs", outside, 400);
 }
 
+/// From the network's mask to itself, and to the correction that marks one voxel more.
+void expect_change_as_compare_tells_it(Api& api, const std::string& id) {
+  const std::string at = "/studies/" + id + "/images/1/versions/";
+  const std::string from = "/change?before=" + id + "&image=1&version=1";
+  const ScratchFolder folder;
+  for (const char* version : {"1", "3"}) {
+    const json of_web = api.get(at + version);
+    write_file(folder / (std::string("v") + version) / "summary.json",
+               json{{"weights_sha256", of_web["model"]["weights_sha256"]},
+                    {"version", of_web["model"]["program"]},
+                    {"threshold", of_web["model"]["threshold"]},
+                    {"cases", json::array({of_web["measures"]})}}
+                   .dump());
+    const Outcome outcome =
+        run_shell(std::string("groundglass compare v1 v") + version + " --same-patient --json",
+                  folder.path());
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    json compared = json::parse(outcome.out), told = api.get(at + version + from);
+    for (auto* change : {&compared, &told}) {
+      for (const char* key : {"before", "after", "days"}) change->erase(key);
+    }
+    EXPECT_EQ(told, compared);
+    EXPECT_EQ(told["verdict"], "no clear change");
+    EXPECT_EQ(told["lobes"]["regions"].size(), 5U);
+    EXPECT_EQ(told["warnings"], json::array());
+  }
+  EXPECT_EQ(api.get(at + "3" + from)["before"], "Study 1") << "no name of a file";
+  EXPECT_TRUE(says(api.get(at + "1/change?before=" + id + "&image=1", 400)["error"],
+                   {"lacks 'version=..'"}));
+  api.get(at + "1/change?before=" + id + "&image=1&version=0", 400);
+  api.get(at + "1/change?before=0123456789abcdef&image=1&version=1", 404);
+}
+
 TEST_F(Serve, FromAnUploadToACorrectionAndAnExport) {
   Program program(folder / "w");
   Api api(program);
@@ -80,9 +113,15 @@ TEST_F(Serve, FromAnUploadToACorrectionAndAnExport) {
   run("groundglass predict data/case_000 -o cli -q --precision fp32");
   const json summary = json::parse(read_file(folder / "cli/summary.json"))["cases"][0];
   for (const std::string key : {"lesion_pixels", "lesion_ml", "lung_ml", "lesion_fraction_of_lung",
-                                "lungs", "top_slice", "typicality", "severity", "attenuation"}) {
+                                "lungs", "top_slice", "typicality", "severity", "attenuation",
+                                "right_lung_ml", "left_lung_ml", "lesion_outside_lungs_ml"}) {
     EXPECT_EQ(network["measures"][key], summary[key]) << key;
   }
+  json lobes = network["measures"]["lobes"];
+  EXPECT_TRUE(says(lobes["note"], {"lobes by shape, not by fissures", ".76 (right middle)"}));
+  EXPECT_TRUE(says(lobes["definition"], {"Points of a lobe"}));
+  lobes["note"] = nullptr;  // summary.json is read by programs
+  EXPECT_EQ(lobes, summary["lobes"]);
   EXPECT_EQ(network["warnings"].size(), summary["warnings"].size());
   EXPECT_EQ(network.dump().find("Miller"), std::string::npos);
   int64_t voxels = 0;
@@ -133,6 +172,7 @@ TEST_F(Serve, FromAnUploadToACorrectionAndAnExport) {
   }));
   EXPECT_EQ(api.bytes(at + "/versions/1/mask.nii.gz"), packed) << "never over the network's mask";
 
+  expect_change_as_compare_tells_it(api, id);
   api.send(save, "hello", 422);
   write_label_volume(folder / "small.nii", {torch::zeros({2, 64, 64}, torch::kUInt8), {}});
   const json refused = api.send(save, read_file(folder / "small.nii"), 422);
@@ -164,6 +204,54 @@ TEST_F(Serve, FromAnUploadToACorrectionAndAnExport) {
   EXPECT_EQ(api.remove("/studies/" + id), 204);
   EXPECT_FALSE(fs::exists(folder / "w/studies" / id));
   EXPECT_EQ(program.end(SIGTERM), 143);
+}
+
+TEST_F(Serve, MeasuresCorrectedXraysAsTheNetworksMask) {
+  Program program(folder / "w");
+  Api api(program);
+  write_xray(folder / "box.dcm", "2\\2");
+  run("groundglass phantom data --kind cxr --cases 1 --slices 48 --side 128 --seed 3 -q");
+  const std::string id = api.post("/studies", json::object(), 201)["id"];
+  api.put("/studies/" + id + "/files?path=1.dcm", read_file(folder / "box.dcm"), 201);
+  api.put("/studies/" + id + "/files?path=2.png", read_file(folder / "data/case_000.png"), 201);
+  api.done(api.post("/studies/" + id + "/import", json::object(), 202)["id"]);
+  api.done(api.post("/studies/" + id + "/jobs", {{"kind", "predict"}, {"model", "xray_infection"}},
+                    202)["id"]);
+  for (const std::string image : {"1", "2"}) {
+    const std::string at = "/studies/" + id + "/images/" + image;
+    const json network = api.ready(at + "/versions/1");
+    ASSERT_TRUE(network["measures"]["severity"].is_object()) << network.dump(1);
+    const std::string save = at + "/versions?author=A&parent=";
+    const std::string mask = api.bytes(at + "/versions/1/mask.png");
+    api.send(save + "1", mask, 201);
+    json same = api.ready(at + "/versions/2")["measures"], first = network["measures"];
+    same.erase("dicom_objects");
+    first.erase("dicom_objects");
+    EXPECT_EQ(same, first) << "a correction that changes nothing";
+    // Everything infected, and back again.
+    const std::vector<int64_t> size = first["size"];
+    write_png(folder / "all.png", torch::full({size[0], size[1]}, 255, torch::kUInt8));
+    api.send(save + "2", read_file(folder / "all.png"), 201);
+    const json whole = api.ready(at + "/versions/3");
+    EXPECT_EQ(whole["measures"]["lesion_pixels"], size[0] * size[1]);
+    if (image == "1") {  // the lung network knows nothing like a box
+      EXPECT_EQ(first["lesion_cm2"], first["lesion_pixels"].get<double>() * 4 / 100);
+      EXPECT_EQ(whole["measures"]["lesion_cm2"], 40 * 48 * 4 / 100.0);
+      EXPECT_EQ(whole["measures"]["severity"]["reason"], first["severity"]["reason"]);
+      EXPECT_EQ(whole["measures"]["severity"]["score"], first["severity"]["score"]);
+    }
+    if (!first["lesion_fraction_of_lung"].is_null()) {
+      EXPECT_EQ(whole["measures"]["lesion_fraction_of_lung"], 1);
+      EXPECT_TRUE(says(whole["warnings"].dump(), {"of the infection lies outside the lungs"}));
+    }
+    api.send(save + "3", mask, 201);
+    const json back = api.ready(at + "/versions/4");
+    EXPECT_EQ(back["warnings"], network["warnings"]) << "none of another mask";
+    EXPECT_EQ(back["measures"]["lesion_fraction_of_lung"], first["lesion_fraction_of_lung"]);
+    const json refused =
+        api.get(at + "/versions/1/change?before=" + id + "&image=1&version=1", 409);
+    EXPECT_TRUE(says(refused["error"], {"is no volume in HU, expected two"}));
+  }
 }
 
 TEST_F(Serve, GoesOnAfterKills) {

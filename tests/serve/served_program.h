@@ -103,7 +103,7 @@ class Api {
   /// The job, when it has ended.
   json done(int64_t job, const std::string& state = "done") {
     json found;
-    for (const double begin = now_s(); now_s() - begin < 60;) {
+    for (const double begin = now_s(); now_s() - begin < 300;) {
       found = get("/jobs/" + std::to_string(job));
       const std::string now = found["state"];
       if (now != "queued" && now != "running") break;
@@ -114,7 +114,7 @@ class Api {
   }
   json ready(const std::string& version) {
     json found;
-    for (const double begin = now_s(); now_s() - begin < 30;) {
+    for (const double begin = now_s(); now_s() - begin < 120;) {
       found = get(version);
       if (found["state"] != "measuring") break;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));

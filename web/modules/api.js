@@ -26,11 +26,11 @@ const base = "/api/v1";
 /** @typedef {{name: string, version: string, commit: string, note: string, workspace: string,
  *   limits: Record<string, number>}} Version */
 /** @typedef {{name: string, kind: string, model: string, state: string, epoch: number, epochs: number,
- *   eta_s: number | null, best: number | null, changed: string}} Run */
+ *   eta_s: number | null, best: number | null, changed: string, problem: string | null}} Run */
 /** @typedef {{cases: number, best_epoch: number | null, threshold: number | null, dice: number | null,
  *   iou: number | null, precision: number | null, sensitivity: number | null}} TestScores */
 /** @typedef {Run & {fold: number, test: TestScores | null}} Fold */
-/** @typedef {Run & {curves: Record<string, number | null>[], notes: string,
+/** @typedef {Run & {curves: Record<string, number | null>[], notes: string, warnings: string[],
  *   summary: Record<string, any> | null, files: string[], test: TestScores | null, folds: Fold[],
  *   worst: {name: string, dice: number, missed: number, added: number, infected: number}[]}} RunDetail */
 /** @typedef {{name: string, cases: number, rounds: number, stage: number | null, open: boolean}} Round */
@@ -67,7 +67,7 @@ async function ask(path, options = {}) {
   try {
     response = await fetch(base + path, { credentials: "same-origin", ...options });
   } catch {
-    throw new Refusal(0, "the server does not answer; start `groundglass serve` again");
+    throw new Refusal(0, "the server does not answer; start 'groundglass serve' again");
   }
   if (response.ok) return response;
   let message = `the server answered ${response.status} to ${path}`;
@@ -76,7 +76,7 @@ async function ask(path, options = {}) {
   } catch {
     // The answer is not JSON; the number has to do.
   }
-  if (response.status === 401) message = "open the address that `groundglass serve` printed; it holds the token";
+  if (response.status === 401) message = "open the address that 'groundglass serve' printed; it holds the token";
   throw new Refusal(response.status, message);
 }
 

@@ -53,7 +53,7 @@ class Stream {
     } catch (problem) {
       const anew = problem instanceof Refusal && problem.status === 401;
       say(anew ? "the server was started anew: open the address that it printed in this browser; this page then goes on with what is drawn in it"
-        : "the server does not answer; start `groundglass serve` again. What is drawn in this page stays in it", "wrong");
+        : "the server does not answer; start 'groundglass serve' again. What is drawn in this page stays in it", "wrong");
     }
     setTimeout(() => this.open(), againAfterMs);
   }

@@ -69,7 +69,16 @@ export function mlText(ml) {
 
 /** @param {number | null | undefined} share 0 to 1 */
 export function percentText(share) {
-  return share === null || share === undefined ? "–" : `${fixed(100 * share, 1)} %`;
+  if (share === null || share === undefined) return "–";
+  return share > 0 && share < 0.0005 ? "below 0.1 %" : `${fixed(100 * share, 1)} %`;
+}
+
+/**
+ * What was found of something, or a word for nothing known.
+ * @param {number | null | undefined} points
+ */
+export function pointsText(points) {
+  return points === null || points === undefined ? "no points" : `${points} ${points === 1 ? "point" : "points"}`;
 }
 
 /** @param {number} bytes */

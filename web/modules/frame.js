@@ -116,5 +116,5 @@ export function shortcuts(list) {
 /** @param {string} key */
 function keyName(key) {
   return key.replace("ArrowUp", "↑").replace("ArrowDown", "↓").replace("ArrowLeft", "←").replace("ArrowRight", "→")
-    .replace(/^ $/, "Space");
+    .replace(/^ $/, "Space").replace(/^Ctrl\+([A-Z])$/, (_, letter) => `Ctrl+Shift+${letter.toLowerCase()}`);
 }

@@ -87,6 +87,22 @@ export function amountOf(voxels, { voxelMl: ml, lungMl }) {
 }
 
 /**
+ * The share of the lungs of a picture that is marked. Infection outside the lungs is not counted, and
+ * the lungs are as many pixels as the program measured: it leaves small pieces out.
+ * @param {ArrayLike<number>} data of the mask or the probabilities
+ * @param {number} cut from which a pixel is marked
+ * @param {Uint8Array} lungs
+ * @param {number} lungPixels
+ * @returns {number | null}
+ */
+export function shareOfPicture(data, cut, lungs, lungPixels) {
+  if (lungPixels <= 0) return null;
+  let marked = 0;
+  for (let pixel = 0; pixel < lungs.length; ++pixel) if (lungs[pixel] && data[pixel] >= cut) ++marked;
+  return Math.min(1, marked / lungPixels);
+}
+
+/**
  * Voxels that are not background.
  * @param {Uint8Array} labels
  */

@@ -1,6 +1,6 @@
 // What stands beside the picture: lesions, measures and warnings.
 
-import { fill, fixed, make, mlText, percentText } from "./dom.js";
+import { fill, fixed, make, mlText, percentText, pointsText } from "./dom.js";
 
 /** @typedef {import("./api.js").VersionDetail} VersionDetail */
 /** @typedef {import("./api.js").Lesion} Lesion */
@@ -53,7 +53,7 @@ export function showMeasures(place, detail) {
   const parts = measures.by_hu;
   /** @type {[string, string | null][]} */
   const rows = [
-    ["infection", measures.lesion_ml === undefined || measures.lesion_ml === null ? `${measures.lesion_pixels} pixels` : mlText(measures.lesion_ml)],
+    ["infection", measures.lesion_ml === undefined || measures.lesion_ml === null ? pixelsText(measures) : mlText(measures.lesion_ml)],
     ["share of the lungs", maybe(measures.lesion_fraction_of_lung, percentText)],
     ["lungs", maybe(measures.lung_ml, mlText)],
     ["right lung", maybe(measures.right_lung_ml, mlText)],
@@ -63,20 +63,53 @@ export function showMeasures(place, detail) {
     ["lungs found by", measures.lungs ?? null],
     ["mean attenuation", measures.attenuation ? `${fixed(measures.attenuation.mean_hu, 0)} ± ${fixed(measures.attenuation.deviation_hu, 0)} HU` : null],
     ["thin and dense (by a threshold, not a reading)", parts ? `${mlText(parts.below_ml)} below ${fixed(parts.split_hu, 0)} HU, ${mlText(parts.from_there_ml)} from there on` : null],
-    ["severity", severity ? severity.reason ?? `${severity.score} of ${severity.most} (${severity.scale})` : null],
+    ["severity", severity ? `${scoreText(severity)} (${severity.scale})` : null],
     ["typicality", maybe(measures.typicality, (value) => fixed(value, 2))],
     ["network", detail.model?.name ?? null],
     ["threshold", maybe(detail.model?.threshold, (value) => fixed(value, 3))],
     ["made by", `${detail.author}${detail.reason ? ` (${detail.reason})` : ""}`],
     ...(measures.classes ?? []).map((/** @type {any} */ one) =>
       /** @type {[string, string]} */ ([one.name, one.ml === undefined || one.ml === null ? `${one.pixels} pixels` : mlText(one.ml)])),
-    ...(severity?.regions ?? []).map((/** @type {any} */ region) => /** @type {[string, string]} */ (
-      [region.region, `${percentText(region.voxels ? region.infected_voxels / region.voxels : null)}, ${region.points ?? "no"} points`])),
   ];
-  const meaning = [severity?.definition, severity?.note].filter(Boolean).join(" ");
-  fill(place, make("table", {}, make("tbody", {}, ...rows.filter(([, value]) => value !== null).map(([name, value]) =>
-    make("tr", {}, make("th", { scope: "row" }, name), make("td", { className: "number" }, value))))),
-  meaning ? make("p", { className: "hint" }, meaning) : null);
+  fill(place, table(rows), ...regionTable(severity), ...regionTable(measures.lobes));
+}
+
+/** @param {[string, string | null][]} rows those without a value are left out */
+function table(rows) {
+  return make("table", {}, make("tbody", {}, ...rows.filter(([, value]) => value !== null).map(([name, value]) =>
+    make("tr", {}, make("th", { scope: "row" }, name), make("td", { className: "number" }, value)))));
+}
+
+/** @param {any} severity */
+const scoreText = (severity) => severity.reason ?? `${severity.score} of ${severity.most} points`;
+
+/**
+ * Zones, lobes or lungs with what of them is infected, and how far the numbers go.
+ * @param {any} severity as summary.json has it; null for none
+ * @returns {HTMLElement[]}
+ */
+function regionTable(severity) {
+  if (!severity) return [];
+  const meaning = [severity.definition, severity.note].filter(Boolean).join(" ");
+  const found = (/** @type {any} */ region) => [
+    region.infected_ml === undefined ? null : `${fixed(region.infected_ml, 1)} of ${fixed(region.ml, 0)} ml`,
+    percentText(region.voxels ? region.infected_voxels / region.voxels : null), pointsText(region.points),
+  ].filter(Boolean).join(", ");
+  return [
+    make("h3", {}, severity.scale),
+    table([...severity.regions.map((/** @type {any} */ region) => /** @type {[string, string]} */ ([region.region, found(region)])),
+      ["together", scoreText(severity)]]),
+    ...(meaning ? [make("p", { className: "hint" }, meaning)] : []),
+  ];
+}
+
+/**
+ * The area of X-rays, in cm2 on the detector or in the patient where the file tells the size of pixels.
+ * @param {any} measures
+ */
+function pixelsText({ lesion_pixels: pixels, lesion_cm2: cm2, acquisition }) {
+  if (cm2 === null || cm2 === undefined) return `${pixels} pixels`;
+  return `${pixels} pixels, ${fixed(cm2, 1)} cm² by ${acquisition?.pixel_from ?? "the size of pixels"}`;
 }
 
 /**

@@ -1,7 +1,8 @@
 // Two studies side by side: linked scrolling, and what has changed.
 
 import { getJson } from "../modules/api.js";
-import { byId, fill, fixed, make, mlText, percentText } from "../modules/dom.js";
+import { showChange } from "../modules/change_panel.js";
+import { byId, fill, fixed, make } from "../modules/dom.js";
 import { attempt, footer, frame, say, shortcuts } from "../modules/frame.js";
 import { extentOf, partner } from "../modules/linked_slices.js";
 import { fromVoxel, planeOf, toVoxel } from "../modules/planes.js";
@@ -35,6 +36,9 @@ let following = false;
 const planeName = () => /** @type {PlaneName} */ (byId("plane", HTMLSelectElement).value);
 const isLinked = () => byId("linked", HTMLInputElement).checked;
 
+/** Whether a study has a volume. @param {Study} study */
+const isCompared = ({ state, images }) => state === "ready" && images.some(({ kind }) => kind === "volume");
+
 /** @param {Side} side */
 const depthOf = (side) => side.viewer.views[0].depth;
 
@@ -48,7 +52,7 @@ async function load(which) {
   const study = studies.find((one) => one.id === id);
   const image = study?.images.find(({ kind }) => kind === "volume");
   if (!study || !image) {
-    showChange();
+    showChange(null, [[], []]);
     return;
   }
   say(`reading '${study.name}'`, "working");
@@ -74,9 +78,9 @@ async function load(which) {
   const first = detail?.lesions[0]?.point_voxel;
   if (first && which === 0) viewer.moveTo([first[0], first[1], first[2] ?? 0]);
   takeStyle();
-  showChange();
   follow(0);
   say("");
+  await tellChange();
 }
 
 /**
@@ -120,17 +124,19 @@ function showLink() {
     : `Not linked; shifted by ${fixed(100 * shift, 0)} % of ${by}.`;
 }
 
-function showChange() {
-  const [first, second] = sides.map((side) => side?.detail?.measures ?? null);
-  const ml = first && second && first.lesion_ml !== null && second.lesion_ml !== null ? second.lesion_ml - first.lesion_ml : null;
-  const signed = (/** @type {number} */ value, /** @type {number} */ digits) => `${value >= 0 ? "+" : "−"}${fixed(Math.abs(value), digits)}`;
-  const relative = ml !== null && first?.lesion_ml > 0 ? ` (${signed((100 * ml) / first?.lesion_ml, 0)} %)` : "";
-  byId("change-ml", HTMLElement).textContent = ml === null ? "–" : `${signed(ml, 1)} ml${relative}`;
-  const shares = [first, second].map((measures) => measures?.lesion_fraction_of_lung ?? null);
-  byId("change-share", HTMLElement).textContent = shares[0] === null || shares[1] === null ? ""
-    : `${signed(100 * (shares[1] - shares[0]), 1)} points of the lungs`;
-  const text = (/** @type {any} */ measures) => (measures ? `${mlText(measures.lesion_ml)}, ${percentText(measures.lesion_fraction_of_lung)} of the lungs` : "no mask");
-  byId("amounts", HTMLElement).textContent = `Earlier: ${text(first)}. Later: ${text(second)}.`;
+/** What the program says of the two versions on the screen. */
+async function tellChange() {
+  const [first, second] = sides;
+  const own = /** @type {[string[], string[]]} */ (sides.map((side) => side?.detail?.warnings ?? []));
+  if (!first?.detail || !second?.detail) return showChange(null, own);
+  const query = new URLSearchParams({ before: first.study.id, image: String(first.image.id), version: String(first.detail.version) });
+  const path = `${imagePath(second.study.id, second.image.id)}/versions/${second.detail.version}/change?${query}`;
+  try {
+    showChange(await getJson(path), own);
+  } catch (problem) {
+    showChange(null, own);
+    throw problem;
+  }
 }
 
 /**
@@ -188,7 +194,7 @@ listen();
 attempt(async () => {
   await footer();
   studies = (/** @type {Study[]} */ (await getJson("/studies")))
-    .filter(({ state, images }) => state === "ready" && images.some(({ kind }) => kind === "volume"));
+    .filter(isCompared);
   if (studies.length < 2) say("two studies with volumes are needed; add them on the first page");
   const options = () => [make("option", { value: "" }, "choose a study"), ...studies.map(({ id, name }) => make("option", { value: id }, name))];
   fill(byId("first", HTMLSelectElement), ...options());

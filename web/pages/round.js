@@ -251,7 +251,8 @@ async function listRounds() {
   const rounds = await getJson("/rounds");
   showNetworks(rounds.map(({ name }) => name));
   fill(byId("rounds", HTMLElement), rounds.length === 0
-    ? make("p", { className: "hint" }, "There are no rounds yet: `groundglass annotate init DATASET -o WORKSPACE/rounds/NAME` begins one.")
+    ? make("p", { className: "hint" }, "There are no rounds yet: ",
+      make("code", {}, "groundglass annotate init DATASET -o WORKSPACE/rounds/NAME"), " begins one.")
     : make("table", {},
       make("thead", {}, make("tr", {}, ...["Round", "Cases", "Rounds so far", "Stage", ""].map((text) => make("th", { scope: "col" }, text)))),
       make("tbody", {}, ...rounds.map((round) => make("tr", {},
@@ -267,7 +268,7 @@ async function showProgress() {
   const others = detail.locks.filter(({ annotator: name }) => name !== annotator());
   fill(byId("progress", HTMLElement),
     make("table", {},
-      make("thead", {}, make("tr", {}, ...["Who", "Choices", "Rejected", "Drawn", "Median"].map((text) => make("th", { scope: "col" }, text)))),
+      make("thead", {}, make("tr", {}, ...["Who", "Choices", "Rejected", "Drawn", "Median time"].map((text) => make("th", { scope: "col" }, text)))),
       make("tbody", {}, ...detail.annotators.map((one) => make("tr", {}, make("td", {}, one.name),
         ...[one.choices, one.rejected, one.drawn].map((count) => make("td", { className: "number" }, String(count))),
         make("td", { className: "number" }, one.median_seconds === null ? "–" : `${fixed(one.median_seconds, 1)} s`))))),

@@ -3,7 +3,7 @@
 import { addressOf } from "../modules/api.js";
 import { byId, fixed, mlText, percentText } from "../modules/dom.js";
 import { attempt, say } from "../modules/frame.js";
-import { amountOf, countMarked, voxelMl } from "../modules/measures.js";
+import { amountOf, countMarked, shareOfPicture, voxelMl } from "../modules/measures.js";
 import { showLesions, showMeasures, showWarnings } from "../modules/side_panels.js";
 import { isPreview, state, thePath } from "./study_state.js";
 
@@ -19,6 +19,19 @@ export function showMask() {
   showAmount();
 }
 
+/**
+ * The share of an X-ray's lungs; null where the program gave none.
+ * @param {ArrayLike<number>} data
+ * @param {number} cut
+ */
+function shareOnPicture(data, cut) {
+  const { measures } = state.detail ?? {};
+  const lungs = state.image?.kind === "picture" ? state.viewer?.scene.lungs : null;
+  if (!lungs || !measures || measures.lesion_fraction_of_lung === null) return null;
+  const pixels = (measures.severity?.regions ?? []).reduce((/** @type {number} */ sum, /** @type {any} */ { voxels }) => sum + voxels, 0);
+  return shareOfPicture(data, cut, lungs, pixels);
+}
+
 /** Infection in ml and as a share of the lungs, of the mask on the screen. */
 export function showAmount() {
   const { detail, image } = state;
@@ -29,9 +42,11 @@ export function showAmount() {
   let note = "";
   if (state.desk?.editor) {
     amount = amountOf(state.desk.editor.marked, scale);
+    amount.share ??= shareOnPicture(state.desk.editor.labels, 1);
     note = `being corrected: version ${state.desk.parent}, not saved`;
   } else if (isPreview() && state.thresholds) {
     amount = amountOf(state.thresholds.count(state.threshold), scale);
+    amount.share ??= shareOnPicture(state.thresholds.data, state.thresholds.cut(state.threshold));
     note = `at threshold ${fixed(state.threshold, 2)}, from the stored probabilities; the model's is ${fixed(state.modelThreshold, 2)}`;
   } else if (detail?.measures) {
     const { measures } = detail;

@@ -15,7 +15,7 @@ import { explainAnXray } from "./xray.js";
 import { voxelMl } from "../modules/measures.js";
 import { readNifti } from "../modules/nifti.js";
 import {
-  endServers, folder, namelessControls, painted, ready, removeFolder, run, shownNumber, startBrowser, startServer, visitor, wordsOf, workspace,
+  endServers, folder, looksGood, namelessControls, painted, ready, removeFolder, run, shownNumber, startBrowser, startServer, visitor, wordsOf, workspace,
 } from "./desk.js";
 
 /** @type {Awaited<ReturnType<typeof startServer>>} */
@@ -34,6 +34,7 @@ async function compareText(name, page) {
   if (process.env.UPDATE_TEXTS) writeFileSync(file, words);
   assert.equal(words, readFileSync(file, "utf8"), `the text of ${name}; UPDATE_TEXTS=1 writes it anew`);
   assert.deepEqual(await namelessControls(page), []);
+  await looksGood(page, name);
 }
 
 before(async () => {
@@ -118,6 +119,9 @@ test("another threshold gives the program's ml and share", async () => {
   assert.ok(Math.abs(share - told.lesion_fraction_of_lung) <= 0.01 * told.lesion_fraction_of_lung, `${share} ${told.lesion_fraction_of_lung}`);
   await page.click("#threshold-reset");
   await page.locator("#lesions button").first().click();
+  await page.locator("#measures-details > summary").click();
+  const upper = told.lobes.regions[0];
+  assert.ok((await page.locator("#measures").innerText()).includes(`of ${upper.ml.toFixed(0)} ml`), "lobes are shown");
   await compareText("study", page);
 });
 
@@ -304,6 +308,11 @@ test("two studies are compared, and scroll together", async () => {
   const change = Number((await page.locator("#change-ml").innerText()).replace("−", "-").split(" ")[0]);
   const first = Number(/Earlier: ([\d.]+) ml/.exec(await page.locator("#amounts").innerText())?.[1]);
   assert.ok(Math.abs(change - (ml - first)) < 0.11, `${change} ${ml} ${first}`);
+  assert.match(await page.locator("#verdict").innerText(), /^(less infection|no clear change)$/);
+  await page.locator("#regions > summary").click();
+  const regions = await page.locator("#region-tables").innerText();
+  assert.match(regions, /Lobes \(lobes by shape, not by fissures\)/);
+  assert.match(regions, /Dice of \.91 \(right upper\), \.76 \(right middle\)/);
   const left = page.locator("#left canvas");
   await left.focus();
   await page.keyboard.press("ArrowUp");

@@ -100,7 +100,7 @@ export async function shownNumber(page, id) {
 }
 
 /**
- * What a page says, with numbers and times taken out, without the names of models, which come and go,
+ * What a page says, with numbers, their signs and times taken out, without the names of models, which come and go,
  * and without lesions, of which processors may find a small one more or less.
  * @param {import("playwright-core").Page} page
  */
@@ -110,7 +110,8 @@ export async function wordsOf(page) {
   const text = (await page.locator("main:visible").first().innerText()).replace(found, "");
   const models = await page.locator("#model option:not([value='']), #train-model option:not([value=''])").allTextContents();
   return text.split("\n").map((line) => line.trim()).filter((line) => line && !models.includes(line)).join("\n")
-    .replace(/\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b/g, "#").replace(/\d[\d.,:]*/g, "#");
+    .replace(/\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b/g, "#").replace(/\d[\d.,:]*/g, "#")
+    .replace(/below # %/g, "# %").replace(/# points?\b/g, "# points").replace(/[−+]#/g, "#");
 }
 
 /** Waits until what was asked for is painted. @param {import("playwright-core").Page} page */
@@ -126,6 +127,70 @@ export function namelessControls(page) {
     const name = element.getAttribute("aria-label") || picture || element.textContent.trim() || labels.map((label) => label.textContent.trim()).join("");
     return !name;
   }).map((element) => element.outerHTML));
+}
+
+/**
+ * Texts whose contrast to what lies behind them is below 4.5 (WCAG AA), regions without a name, and
+ * whether the page is wider than the window. Words over pictures are left out: they stand on black.
+ * @param {import("playwright-core").Page} page
+ * @returns {Promise<string[]>}
+ */
+function badlySeen(page) {
+  return page.evaluate(() => {
+    const found = new Set();
+    const numbers = (/** @type {string} */ colour) => {
+      const [r, g, b, a = 1] = (colour.match(/[\d.]+/g) ?? []).map(Number);
+      return [r, g, b, a];
+    };
+    const light = (/** @type {number[]} */ [r, g, b]) => [r, g, b].reduce((sum, value, channel) => {
+      const part = value / 255;
+      return sum + [0.2126, 0.7152, 0.0722][channel] * (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    }, 0);
+    const over = (/** @type {number[]} */ top, /** @type {number[]} */ ground, /** @type {number} */ share) => [0, 1, 2].map((i) => top[i] * share + ground[i] * (1 - share));
+    for (const element of document.querySelectorAll("body *")) {
+      const { width, height } = element.getBoundingClientRect();
+      const words = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
+      if (!width || !height || !words || element.closest(".view, button:disabled, option")) continue;
+      let ground = [255, 255, 255];
+      let shown = 1;
+      const behind = [];
+      for (let at = /** @type {Element | null} */ (element); at; at = at.parentElement) {
+        shown *= Number(getComputedStyle(at).opacity);
+        behind.unshift(numbers(getComputedStyle(at).backgroundColor));
+      }
+      for (const colour of behind) ground = over(colour, ground, colour[3]);
+      const ink = numbers(getComputedStyle(element).color);
+      const [high, low] = [light(over(ink, ground, ink[3] * shown)), light(ground)].sort((a, b) => b - a);
+      const contrast = (high + 0.05) / (low + 0.05);
+      if (contrast < 4.5) found.add(`contrast ${contrast.toFixed(2)}: ${element.tagName} ${element.textContent?.trim().slice(0, 40)}`);
+    }
+    for (const region of document.querySelectorAll("section, nav, aside, [role=group], [role=toolbar], [role=radiogroup]")) {
+      if (!region.getAttribute("aria-label") && !document.getElementById(region.getAttribute("aria-labelledby") ?? "")) found.add(`no name: ${region.outerHTML.slice(0, 60)}`);
+    }
+    if (document.querySelectorAll("main:not([hidden])").length !== 1) found.add("not one main region");
+    const wide = document.documentElement.scrollWidth;
+    if (wide > window.innerWidth) found.add(`${wide} pixels wide in a window of ${window.innerWidth}`);
+    return [...found];
+  });
+}
+
+/**
+ * Looks at a page in light and dark, on a desk and on a tablet, and leaves it as it was. Pictures go to
+ * the folder that SHOTS names.
+ * @param {import("playwright-core").Page} page
+ * @param {string} name
+ */
+export async function looksGood(page, name) {
+  for (const [kind, size] of /** @type {const} */ ([["tablet", { width: 820, height: 1180 }], ["desk", { width: 1280, height: 720 }]])) {
+    await page.setViewportSize(size);
+    for (const colorScheme of /** @type {const} */ (["dark", "light"])) {
+      await page.emulateMedia({ colorScheme });
+      await painted(page);
+      if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `${name}_${kind}_${colorScheme}.png`), fullPage: true });
+      const bad = await badlySeen(page);
+      if (bad.length > 0) throw new Error(`${name}, ${kind}, ${colorScheme}: ${bad.join("; ")}`);
+    }
+  }
 }
 
 /** Ends all servers and waits for it. */

@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 
-import { folder, ready, run, shownNumber, startServer, visitor } from "./desk.js";
+import { folder, looksGood, ready, run, shownNumber, startServer, visitor } from "./desk.js";
 
 /** The UID under a tag's four bytes in a file of explicit little-endian. */
 function uidOf(bytes, tag) {
@@ -59,9 +59,6 @@ async function startPeer(series) {
   return peer;
 }
 
-/** Where the picture of a page is kept, if SHOTS names a folder. */
-const shot = (page, name) => process.env.SHOTS && page.screenshot({ path: join(process.env.SHOTS, `${name}.png`) });
-
 /**
  * @param {import("playwright-core").Browser} browser
  * @param {(name: string, page: import("playwright-core").Page) => Promise<void>} compareText
@@ -79,12 +76,19 @@ export async function fetchAndSend(browser, compareText) {
       (source) => new RegExp(source).test(document.getElementById("status")?.textContent ?? ""), words.source, { timeout: 180000 });
     await page.waitForSelector("#fetch-section:not([hidden])");
     await compareText("start_with_pacs", page);
+    for (const empty of ["runs", "round", "compare"]) {
+      await page.goto(`${new URL(server.address).origin}/${empty}.html`);
+      await page.waitForFunction(() => document.getElementById("footer")?.textContent && !document.body.innerText.includes("Loading"));
+      await compareText(`empty_${empty}`, page);
+    }
+    await page.goto(new URL(server.address).origin);
+    await page.waitForSelector("#fetch-section:not([hidden])");
     await page.click("#fetch");
     await says(/error: study_uid: expected a study_uid or an accession/);
     await page.fill("#fetch-accession", "B8");
     await page.keyboard.press("Enter");
     await says(/error: pacs: has no such series of modality 'CT'/);
-    await shot(page, "pacs_refused");
+    await looksGood(page, "pacs_refused");
     await page.fill("#fetch-accession", "A7");
     await page.click("#fetch");
     await page.waitForURL(/study\.html/, { timeout: 180000 });
@@ -102,7 +106,7 @@ export async function fetchAndSend(browser, compareText) {
     await page.waitForSelector("#pacs-send:enabled");
     await page.click("#pacs-send");
     await says(/2 of 2 objects sent to pacs/);
-    await shot(page, "pacs_sent");
+    await looksGood(page, "pacs_sent");
     assert.equal(peer.taken.length, 2);
     const [segmentation, report] = peer.taken.map((bytes) => bytes.toString("latin1"));
     assert.ok(segmentation.includes("1.2.840.10008.5.1.4.1.1.66.4") && segmentation.includes("SEMIAUTOMATIC"));

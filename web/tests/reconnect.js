@@ -33,7 +33,7 @@ export async function surviveAKill(server, { page, context, origin }, study) {
   server.child.kill("SIGKILL");
   await gone;
   await page.waitForSelector("body[data-server=gone]", { timeout: 180000 });
-  assert.match(await page.locator("#status").innerText(), /the server does not answer; start `groundglass serve` again/);
+  assert.match(await page.locator("#status").innerText(), /the server does not answer; start 'groundglass serve' again/);
   // What is drawn meanwhile stays in the page.
   await stroke(page, 0.6);
   const drawn = await shownNumber(page, "ml");

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { readGrayPng, writeGrayPng } from "../modules/png.js";
-import { folder, painted, ready, run } from "./desk.js";
+import { folder, painted, ready, run, shownNumber } from "./desk.js";
 
 /** A phantom with two white clouds, where lungs are on it. */
 async function hazyXray() {
@@ -48,6 +48,18 @@ export async function explainAnXray(page, origin) {
     await page.click("#segment");
     await ready(page, 2);
   }
+  // The threshold's pixels and share are the program's.
+  for (const threshold of ["0.15", "0.4"]) {
+    run("predict", file, "-o", `hazy_${threshold}`, "--model", "xray_infection", "--threshold", threshold, "-q");
+    const told = JSON.parse(readFileSync(join(folder, `hazy_${threshold}/summary.json`), "utf8")).cases[0];
+    await page.locator("#threshold").fill(threshold);
+    const [pixels, share] = [await shownNumber(page, "ml"), await shownNumber(page, "share")];
+    console.log(`X-ray at ${threshold}: page ${pixels} pixels, ${share}; program ${told.lesion_pixels}, ${told.lesion_fraction_of_lung}`);
+    assert.ok(told.lesion_fraction_of_lung > 0);
+    assert.ok(Math.abs(pixels - told.lesion_pixels) <= 2, `${pixels} ${told.lesion_pixels}`);
+    assert.ok(Math.abs(share - told.lesion_fraction_of_lung) <= 0.001, `${share} ${told.lesion_fraction_of_lung}`);
+  }
+  await page.click("#threshold-reset");
   await page.locator("#mask-shown").uncheck();
   await page.locator("#cross").uncheck();
   await painted(page);
