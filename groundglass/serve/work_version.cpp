@@ -94,7 +94,10 @@ CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& lab
       {network.summary.lungs, lungs, 0, network.lung_classes == 2, picture_left_of(image.path)},
       summary);
   const Severity& told = *network.summary.severity;
-  if (distrusts_xray_lungs(told)) withhold_xray_score(summary, told.reason);
+  if (distrusts_xray_lungs(told)) {
+    withhold_xray_score(summary, told.reason);
+    summary.warnings.clear();  // which tell of these lungs, too
+  }
   return summary;
 }
 
