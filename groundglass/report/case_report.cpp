@@ -54,7 +54,12 @@ std::vector<std::string> amounts(const json& c) {
     facts.push_back(number_text(outside, 1) + " ml of it lie outside the lungs that were found.");
   }
   const json dropped = value_or_null(c, "left_out_outside_lungs");
-  if (dropped.is_object() && dropped["pixels"].get<int64_t>() > 0) {
+  const auto told = [](const json& left_out) {  // 0.0 ml says nothing
+    if (!left_out.is_object()) return false;
+    return left_out["ml"].is_number() ? left_out["ml"].get<double>() > 0.05
+                                      : left_out["pixels"].get<int64_t>() > 0;
+  };
+  if (told(dropped)) {
     const std::string amount = dropped["ml"].is_number()
                                    ? number_text(dropped["ml"], 1) + " ml"
                                    : std::to_string(dropped["pixels"].get<int64_t>()) + " pixels";

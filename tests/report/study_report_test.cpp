@@ -158,6 +158,25 @@ TEST_F(StudyReport, SaysTheCautionOfTheModelFirst) {
 }
 
 // The zones of a lung make it up: 60 and 20 of 240 and 160 voxels of 20 mm3.
+TEST_F(StudyReport, TellsWhatWasLeftOutAndTheThinAndDenseParts) {
+  const auto page_with = [&](double left_out_ml) {
+    auto summary = nlohmann::ordered_json::parse(read_file(folder / "summary.json"));
+    auto& one = summary["cases"][0];
+    one["left_out_outside_lungs"] = {{"lungs", "ct_lungs"}, {"pixels", 5}, {"ml", left_out_ml}};
+    one["by_hu"] = {{"split_hu", -300}, {"below_ml", 1.26}, {"from_there_ml", 0.1}};
+    write_file(folder / "summary.json", summary.dump());
+    return predict_report_html(folder.path());
+  };
+  const std::string page = page_with(2.5);
+  EXPECT_NE(
+      page.find("2.5 ml that the network marked outside the lungs of ct_lungs were left out."),
+      std::string::npos);
+  EXPECT_NE(page.find("1.3 ml of it lie below -300 HU and 0.1 ml from there on (a threshold, not a "
+                      "reading"),
+            std::string::npos);
+  EXPECT_EQ(page_with(0.01).find("were left out"), std::string::npos) << "0.0 ml says nothing";
+}
+
 TEST_F(StudyReport, HasShareAndHuOfEachLung) {
   auto document = nlohmann::json::parse(read_file(folder / "summary.json"));
   auto& one = document["cases"][0];
