@@ -293,13 +293,19 @@ void warn_of_unit_voxels(const std::vector<MaskPair>& pairs, const std::vector<b
 std::vector<MaskPair> pair_masks(const fs::path& predictions, const fs::path& references,
                                  const DatasetOptions& options) {
   if (!fs::is_directory(predictions)) {
-    fail(ErrorKind::data, predictions.string() + ": is no folder of predictions");
+    const bool file = fs::exists(predictions);
+    fail(ErrorKind::data,
+         predictions.string() + (file ? ": is a file, expected a folder of predictions as predict "
+                                        "writes it; put the mask into a folder of its own"
+                                      : ": no such folder of predictions"));
   }
   if (!fs::exists(references)) {
     fail(ErrorKind::data, references.string() + ": no such file or folder");
   }
   if (!fs::is_directory(references) && !is_dataset(references)) {
-    fail(ErrorKind::data, references.string() + ": is neither a folder of masks nor a table");
+    fail(ErrorKind::data,
+         references.string() +
+             ": is neither a folder of masks nor a table; put a mask into a folder of its own");
   }
   Problems problems;
   const auto pairs =

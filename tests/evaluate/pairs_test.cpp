@@ -47,7 +47,13 @@ TEST(PairMasks, ListsEveryReferenceWithoutAPrediction) {
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { pair_masks(folder / "out", folder / "ref"); }),
                    {"2 problems", "x.png: has no prediction", "z.png: has no prediction"}));
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { pair_masks(folder / "no", folder / "ref"); }),
-                   {"is no folder of predictions"}));
+                   {"no such folder of predictions"}));
+  EXPECT_TRUE(says(
+      complaint(ErrorKind::data, [&] { pair_masks(folder / "out/y_mask.png", folder / "ref"); }),
+      {"y_mask.png: is a file", "expected a folder of predictions", "of its own"}));
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::data, [&] { pair_masks(folder / "out", folder / "ref/x.png"); }),
+           {"x.png: is neither a folder of masks nor a table", "of its own"}));
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { pair_masks(folder / "out", folder / "no"); }),
                    {"no such file"}));
 }
@@ -59,7 +65,7 @@ TEST(PairMasks, RefusesWhatIsNoFolderOfMasks) {
     return complaint(ErrorKind::data,
                      [&] { pair_masks(folder / predictions, folder / references); });
   };
-  EXPECT_TRUE(says(refusal("ref/a.png", "ref"), {"a.png", "no folder of predictions"}));
+  EXPECT_TRUE(says(refusal("ref/a.png", "ref"), {"a.png", "is a file, expected a folder"}));
   EXPECT_TRUE(says(refusal("ref", "nowhere"), {"nowhere", "no such file or folder"}));
   EXPECT_TRUE(
       says(refusal("ref", "ref/a.png"), {"a.png", "neither a folder of masks nor a table"}));
