@@ -92,9 +92,10 @@ void add_report(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"frames", "single"}));
   verb->add_option("--source", a->source,
                    "with --dicom: where the images of the one case lie now (as summary.json says)");
-  verb->add_option("--before", a->before,
-                   "predictions of one volume: an earlier study of the patient, as compare takes "
-                   "it; what changed stands in the page, summary.json and the report of --dicom");
+  verb->add_option(
+      "--before", a->before,
+      "predictions of one volume or X-ray: an earlier study of the patient, as compare takes "
+      "it; what changed stands in the page, summary.json and the report of --dicom");
   verb->add_flag("--same-patient", a->same_patient, "as compare --same-patient, for --before");
   verb->add_option("--data", a->data, "runs: the prepared set, to show slices");
 }

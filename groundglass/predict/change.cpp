@@ -22,7 +22,15 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 namespace {
 
-constexpr double kLeastMl = 1, kLeastShare = 0.1;
+/// What is no clear change: within `least` or `share` of the first study, whichever is more.
+struct LeastChange {
+  double least, share;
+};
+constexpr LeastChange kLeastMl = {1, 0.1}, kLeastPoints = {2, 0.2}, kLeastCm2 = {10, 0.2};
+constexpr const char* kRuleOfCt = "within 1 ml or 10 % of the first study, whichever is more";
+constexpr const char* kRuleOfXrays =
+    "within 2 points of the share of the lungs or 20 % of it, whichever is more; where one has no "
+    "score, within 10 cm2 or 20 %";
 constexpr double kOtherBreath = 0.15, kOtherSpacing = 0.1;
 
 void check_patients(const ComparedStudy& a, const ComparedStudy& b, SamePatient same) {
@@ -97,6 +105,29 @@ void warn_of_acquisition(const Acquisition& a, const Acquisition& b,
   }
 }
 
+/// What projections hold besides: where shares or areas are missing or were measured in two ways.
+void warn_of_xrays(const ComparedStudy& a, const ComparedStudy& b, const Change& change,
+                   std::vector<std::string>& all) {
+  for (const auto& [study, which] : {std::pair(&a, "first"), std::pair(&b, "second")}) {
+    if (study->no_score.empty()) continue;
+    all.push_back(std::string("the lungs of the ") + which +
+                  " X-ray have no score: " + study->no_score);
+  }
+  const std::string &one = a.acquisition.pixel_from, &other = b.acquisition.pixel_from;
+  if (differ(one, other)) {
+    all.push_back("the size of the pixels is told in two ways (" + one + ", " + other +
+                  "); areas cannot be compared");
+  } else if (change.lung_cm2.before && change.lung_cm2.after) {
+    const double ratio = *change.lung_cm2.after / *change.lung_cm2.before;
+    if (std::abs(ratio - 1) > kOtherBreath) {
+      all.push_back("the lungs cover " + fixed(*change.lung_cm2.before, 0) + " and " +
+                    fixed(*change.lung_cm2.after, 0) +
+                    " cm2, more than 15 % apart: another breath, position or distance changes "
+                    "areas and shares");
+    }
+  }
+}
+
 std::vector<std::string> warnings_of(const ComparedStudy& a, const ComparedStudy& b,
                                      const Change& change) {
   std::vector<std::string> all;
@@ -117,6 +148,7 @@ std::vector<std::string> warnings_of(const ComparedStudy& a, const ComparedStudy
                   "); they are not compared");
   }
   warn_of_acquisition(a.acquisition, b.acquisition, all);
+  if (change.image == ComparedImage::xray) warn_of_xrays(a, b, change, all);
   if (change.lung_ml.before && change.lung_ml.after) {
     const double ratio = *change.lung_ml.after / *change.lung_ml.before;
     if (std::abs(ratio - 1) > kOtherBreath) {
@@ -171,6 +203,57 @@ ordered_json json_of(const std::vector<RegionChange>& regions) {
   return all;
 }
 
+/// The word for a change of one number that both studies have.
+void judge(const char* name, const BeforeAfter& amount, const LeastChange& rule, Change& change) {
+  const double first = *amount.before, difference = *amount.difference();
+  if (first >= rule.least) change.relative_percent = 100 * difference / first;
+  const bool unclear = std::abs(difference) <= std::max(rule.least, rule.share * first);
+  change.verdict = unclear          ? "no clear change"
+                   : difference > 0 ? "more infection"
+                                    : "less infection";
+  change.verdict_by = name;
+}
+
+/// By the share of the lungs, which the distance to the detector does not change, where the lungs
+/// of both can be trusted; else by the area.
+void judge_xrays(const ComparedStudy& a, const ComparedStudy& b, Change& change) {
+  const bool scored = a.no_score.empty() && b.no_score.empty() && !differ(a.lungs, b.lungs);
+  if (scored && change.share_percent.difference()) {
+    judge("share_percent", change.share_percent, kLeastPoints, change);
+  } else if (change.lesion_cm2.difference() &&
+             !differ(a.acquisition.pixel_from, b.acquisition.pixel_from)) {
+    judge("lesion_cm2", change.lesion_cm2, kLeastCm2, change);
+  } else {
+    change.verdict = "cannot be told";
+  }
+}
+
+std::string rule_of(const Change& c) {
+  return c.image == ComparedImage::ct ? kRuleOfCt : kRuleOfXrays;
+}
+
+std::string scale_of(const Change& c) {
+  return c.image == ComparedImage::ct ? "six zones" : "two lungs";
+}
+
+ordered_json definitions_of(ComparedImage image) {
+  if (image == ComparedImage::ct) {
+    return {{"verdict", std::string("no clear change: ") + kRuleOfCt},
+            {"relative_percent", "of the first study's ml; null below 1 ml"},
+            {"share_percent", "infected part of the lungs or region; change in percentage points"},
+            {"score", "of six zones, 0 to 24"},
+            {"method", "whole lungs, zones and lobes are compared; nothing is registered"}};
+  }
+  return {{"verdict", std::string("no clear change: ") + kRuleOfXrays +
+                          ". A rule of thumb: how far X-rays of unchanged lungs lie apart was not "
+                          "measured"},
+          {"relative_percent",
+           "of the first study's number that verdict_by names; null below 2 points or 10 cm2"},
+          {"share_percent", "infected part of the lungs or of one; change in percentage points"},
+          {"score", "of two lungs, 0 to 8"},
+          {"method", "whole lungs are compared in the projection; nothing is registered"}};
+}
+
 }  // namespace
 
 std::optional<double> BeforeAfter::difference() const {
@@ -179,6 +262,10 @@ std::optional<double> BeforeAfter::difference() const {
 
 Change change_between(const fs::path& before, const fs::path& after, SamePatient same) {
   const ComparedStudy a = read_compared_study(before), b = read_compared_study(after);
+  if (a.image != b.image) {
+    fail(ErrorKind::data, before.string() + " and " + after.string() +
+                              ": are a CT and a chest X-ray, expected two of a kind to compare");
+  }
   check_patients(a, b, same);
   return change_of(a, b);
 }
@@ -187,12 +274,13 @@ Change change_of(const ComparedStudy& a, const ComparedStudy& b) {
   Change change;
   change.before = a.input;
   change.after = b.input;
-  change.lesion_ml = {a.lesion_ml, b.lesion_ml};
+  change.image = a.image;
+  if (a.image == ComparedImage::ct) change.lesion_ml = {a.lesion_ml, b.lesion_ml};
+  change.lesion_cm2 = {a.lesion_cm2, b.lesion_cm2};
+  change.lung_cm2 = {a.lung_cm2, b.lung_cm2};
   change.lung_ml = {a.lung_ml, b.lung_ml};
   change.share_percent = {a.share_percent, b.share_percent};
   change.score = {a.score, b.score};
-  const double first = a.lesion_ml, difference = b.lesion_ml - a.lesion_ml;
-  if (first >= kLeastMl) change.relative_percent = 100 * difference / first;
   const auto day_before = day_of(a.patient), day_after = day_of(b.patient);
   if (day_before && day_after) change.days = *day_after - *day_before;
   change.regions = regions_of(a.region_percent, b.region_percent);
@@ -201,10 +289,11 @@ Change change_of(const ComparedStudy& a, const ComparedStudy& b) {
     change.lobe_score = {a.lobe_score, b.lobe_score};
     change.lobes_from = a.lobes_from;
   }
-  const bool unclear = std::abs(difference) <= std::max(kLeastMl, kLeastShare * first);
-  change.verdict = unclear          ? "no clear change"
-                   : difference > 0 ? "more infection"
-                                    : "less infection";
+  if (a.image == ComparedImage::ct) {
+    judge("lesion_ml", change.lesion_ml, kLeastMl, change);
+  } else {
+    judge_xrays(a, b, change);
+  }
   change.warnings = warnings_of(a, b, change);
   return change;
 }
@@ -216,10 +305,13 @@ std::string change_sentence(const Change& c) {
     return ", " + what + " " + shown(*value.before) + " and now " + shown(*value.after) + unit;
   };
   return c.verdict + (c.days ? " in " + std::to_string(*c.days) + " days" : "") +
-         pair("lesion", c.lesion_ml, " ml") + pair("share of the lungs", c.share_percent, " %") +
-         pair("lungs", c.lung_ml, " ml") + pair("points of six zones", c.score, "") +
-         ". No clear change means: within 1 ml or 10 % of the first study, whichever is more. "
-         "Whole lungs and zones are compared; nothing is registered.";
+         pair("lesion", c.lesion_ml, " ml") + pair("lesion", c.lesion_cm2, " cm2") +
+         pair("share of the lungs", c.share_percent, " %") + pair("lungs", c.lung_ml, " ml") +
+         pair("lungs", c.lung_cm2, " cm2") + pair("points of " + scale_of(c), c.score, "") +
+         ". No clear change means: " + rule_of(c) + ". " +
+         (c.image == ComparedImage::ct
+              ? "Whole lungs and zones are compared; nothing is registered."
+              : "Whole lungs are compared in the projection; nothing is registered.");
 }
 
 void keep_change(const Change& change, const fs::path& before, const fs::path& folder) {
@@ -237,7 +329,7 @@ void keep_change(const Change& change, const fs::path& before, const fs::path& f
                              {"sop_instance", earlier.sop_instance}};
   }
   for (auto& one : document["cases"]) {
-    if (one.contains("lesion_ml") && one["lesion_ml"].is_number()) one["change"] = kept;
+    if (compared_image(one) == change.image) one["change"] = kept;
   }
   write_file(path, json_text(document, 1) + "\n");
 }
@@ -253,23 +345,20 @@ ordered_json change_json(const Change& c) {
   return {{"before", c.before},
           {"after", c.after},
           {"days", c.days ? ordered_json(*c.days) : ordered_json(nullptr)},
+          {"image", c.image == ComparedImage::ct ? "ct" : "xray"},
           {"verdict", c.verdict},
+          {"verdict_by", c.verdict_by.empty() ? ordered_json(nullptr) : ordered_json(c.verdict_by)},
           {"lesion_ml", json_of(c.lesion_ml)},
+          {"lesion_cm2", json_of(c.lesion_cm2)},
           {"relative_percent",
            c.relative_percent ? ordered_json(*c.relative_percent) : ordered_json(nullptr)},
           {"lung_ml", json_of(c.lung_ml)},
+          {"lung_cm2", json_of(c.lung_cm2)},
           {"share_percent", json_of(c.share_percent)},
           {"score", json_of(c.score)},
           {"regions", json_of(c.regions)},
           {"lobes", lobes},
-          {"definitions",
-           {{"verdict",
-             "no clear change: within 1 ml or 10 % of the first study, "
-             "whichever is more"},
-            {"relative_percent", "of the first study's ml; null below 1 ml"},
-            {"share_percent", "infected part of the lungs or region; change in percentage points"},
-            {"score", "of six zones, 0 to 24"},
-            {"method", "whole lungs, zones and lobes are compared; nothing is registered"}}},
+          {"definitions", definitions_of(c.image)},
           {"warnings", c.warnings},
           {"note", kNotAMedicalDevice}};
 }

@@ -11,6 +11,7 @@
 namespace groundglass {
 
 struct ComparedStudy;
+enum class ComparedImage;
 
 /// Whether two results have to say that they are of one patient.
 enum class SamePatient {
@@ -27,7 +28,7 @@ struct BeforeAfter {
   std::optional<double> difference() const;
 };
 
-/// A lung zone or lobe: percent of it that is infected.
+/// A lung zone or lobe, or a lung of an X-ray: percent of it that is infected.
 struct RegionChange {
   std::string region;
   BeforeAfter share_percent;
@@ -38,23 +39,30 @@ struct RegionChange {
 struct Change {
   std::string before, after;  ///< the inputs of the results
   BeforeAfter lesion_ml, lung_ml, share_percent, score;
-  std::optional<double> relative_percent;  ///< of lesion_ml; nothing below 1 ml before
+  BeforeAfter lesion_cm2, lung_cm2;        ///< of X-rays, which have no ml
+  std::optional<double> relative_percent;  ///< of verdict_by; nothing below what counts there
   std::optional<int64_t> days;
-  std::vector<RegionChange> regions;  ///< lung zones
+  std::vector<RegionChange> regions;  ///< lung zones, or the two lungs of X-rays
   std::vector<RegionChange> lobes;    ///< none where they were found in two ways
   BeforeAfter lobe_score;
   std::string lobes_from;  ///< who said where the lobes lie; "" without lobes
-  std::string verdict;     ///< "more infection", "less infection", "no clear change"
+  /// "more infection", "less infection", "no clear change", or "cannot be told" of X-rays that have
+  /// neither a share of the lungs nor an area in common.
+  std::string verdict;
+  /// The number that the verdict is about: "lesion_ml", of X-rays "share_percent" or "lesion_cm2";
+  /// "" for none.
+  std::string verdict_by;
+  ComparedImage image = {};
   std::vector<std::string> warnings;
 };
 
-/// Compares two studies, each an output folder of predict with one volume, a
-/// structured report or a segmentation (read_compared_study()). A
-/// difference within 1 ml or 10 % of the first study, whichever is more, is no
-/// clear change.
+/// Compares two studies, each an output folder of predict with one volume or one chest X-ray, a
+/// structured report or a segmentation (read_compared_study()). A difference within 1 ml or 10 % of
+/// the first study, whichever is more, is no clear change; of X-rays, one within 2 points of the
+/// share of the lungs or 20 % of it or, where one has no score, within 10 cm2 or 20 %.
 ///
-/// Throws Error(data) with the reason: as read_compared_study(); different patients, or patients
-/// that are not named (SamePatient::by_dicom).
+/// Throws Error(data) with the reason: as read_compared_study(); a CT and an X-ray; different
+/// patients, or patients that are not named (SamePatient::by_dicom).
 Change change_between(const std::filesystem::path& before, const std::filesystem::path& after,
                       SamePatient same);
 

@@ -10,6 +10,7 @@
 #include "groundglass/io/dicom_made_by.h"
 #include "groundglass/io/dicom_seg_reader.h"
 #include "groundglass/io/dicom_sr_reader.h"
+#include "groundglass/predict/xray_severity.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -29,17 +30,21 @@ std::string word_of(const ordered_json& found, const char* key) {
   return at != found.end() && at->is_string() ? at->get<std::string>() : "";
 }
 
-/// The one volume in HU of a result folder.
-ordered_json volume_of(const ordered_json& document, const fs::path& path) {
-  std::vector<ordered_json> volumes;
+/// The one volume in HU of a result folder or, where it has none, the one chest X-ray.
+ordered_json image_of(const ordered_json& document, const fs::path& path) {
+  std::vector<ordered_json> volumes, xrays;
   if (document.is_object()) {
     for (const auto& one : document.value("cases", ordered_json::array())) {
-      if (one.contains("lesion_ml") && one["lesion_ml"].is_number()) volumes.push_back(one);
+      const auto image = compared_image(one);
+      if (image) (*image == ComparedImage::ct ? volumes : xrays).push_back(one);
     }
   }
   if (volumes.size() == 1) return volumes.front();
-  fail(ErrorKind::data, path.string() + ": holds " + std::to_string(volumes.size()) +
-                            " volumes in HU, expected one to compare");
+  if (volumes.empty() && xrays.size() == 1) return xrays.front();
+  fail(ErrorKind::data,
+       path.string() + ": holds " + std::to_string(volumes.size()) + " volumes in HU" +
+           (xrays.empty() ? "" : " and " + std::to_string(xrays.size()) + " chest X-rays") +
+           ", expected one to compare");
 }
 
 /// The score of zones or lobes, if there is one, and percent of each region that is infected.
@@ -57,6 +62,26 @@ std::optional<double> take_severity(const ordered_json& found, const char* key,
   return score;
 }
 
+/// What an X-ray tells in place of ml.
+void take_areas(const ordered_json& found, ComparedStudy& study) {
+  study.image = ComparedImage::xray;
+  study.lesion_cm2 = number_of(found, "lesion_cm2");
+  if (const auto made = found.find("acquisition"); made != found.end()) {
+    study.acquisition.pixel_mm2 = number_of(*made, "pixel_mm2");
+    study.acquisition.pixel_from = word_of(*made, "pixel_from");
+  }
+  const auto severity = found.find("severity");
+  if (severity == found.end() || !severity->is_object()) {
+    study.no_score = "nobody said where they are";
+    return;
+  }
+  study.no_score = word_of(*severity, "reason");
+  if (!study.share_percent || !study.acquisition.pixel_mm2) return;
+  double pixels = 0;
+  for (const auto& region : severity->at("regions")) pixels += region.at("voxels").get<double>();
+  study.lung_cm2 = pixels * *study.acquisition.pixel_mm2 / 100;
+}
+
 ComparedStudy of_folder(const fs::path& folder) {
   const fs::path path = folder / "summary.json";
   if (!fs::is_regular_file(path)) {
@@ -65,7 +90,7 @@ ComparedStudy of_folder(const fs::path& folder) {
                               "structured report or a segmentation");
   }
   const auto document = ordered_json::parse(read_file(path), nullptr, false);
-  const ordered_json found = volume_of(document, path);
+  const ordered_json found = image_of(document, path);
   ComparedStudy study = compared_study_of(document, found);
   study.path = folder;
   for (const auto& object : found.value("dicom_objects", ordered_json::array())) {
@@ -177,10 +202,21 @@ ComparedStudy of_segmentation(const fs::path& file) {
 
 }  // namespace
 
+std::optional<ComparedImage> compared_image(const ordered_json& found) {
+  if (number_of(found, "lesion_ml")) return ComparedImage::ct;
+  const auto severity = found.find("severity"), made = found.find("acquisition");
+  const bool picture = found.value("size", ordered_json::array()).size() == 2;
+  const bool lungs = severity != found.end() && severity->is_object() &&
+                     word_of(*severity, "scale") == kScaleOfXrays;
+  const bool dicom =
+      made != found.end() && made->is_object() && !word_of(*made, "source_uid").empty();
+  return picture && (lungs || dicom) ? std::optional(ComparedImage::xray) : std::nullopt;
+}
+
 ComparedStudy compared_study_of(const ordered_json& document, const ordered_json& found) {
   ComparedStudy study;
   study.input = word_of(found, "input");
-  study.lesion_ml = found.at("lesion_ml").get<double>();
+  study.lesion_ml = number_of(found, "lesion_ml").value_or(0);
   study.lung_ml = number_of(found, "lung_ml");
   if (const auto share = number_of(found, "lesion_fraction_of_lung")) {
     study.share_percent = 100 * *share;
@@ -198,6 +234,7 @@ ComparedStudy compared_study_of(const ordered_json& document, const ordered_json
     study.acquisition.kernel = word_of(*made, "convolution_kernel");
     study.acquisition.manufacturer = word_of(*made, "manufacturer");
   }
+  if (compared_image(found) == ComparedImage::xray) take_areas(found, study);
   study.warnings = static_cast<int64_t>(found.value("warnings", ordered_json::array()).size());
   return study;
 }

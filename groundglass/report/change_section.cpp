@@ -33,22 +33,28 @@ void add_change(CaseReport& report, const json& change) {
   }
   table.title += ": " + change["verdict"].get<std::string>();
   table.head = {"", "before", "now", "change"};
-  table.rows.push_back(change_row("lesion", change["lesion_ml"], " ml", " ml"));
-  table.rows.push_back(change_row("lungs", change["lung_ml"], " ml", " ml"));
+  const bool xray = change.value("image", "ct") == "xray";
+  const std::string unit = xray ? " cm2" : " ml";
+  table.rows.push_back(change_row("lesion", change[xray ? "lesion_cm2" : "lesion_ml"], unit, unit));
+  table.rows.push_back(change_row("lungs", change[xray ? "lung_cm2" : "lung_ml"], unit, unit));
   table.rows.push_back(
       change_row("share of the lungs", change["share_percent"], " %", " % points"));
   for (const auto& region : change["regions"]) {
     table.rows.push_back(change_row(region["region"], region["share_percent"], " %", " % points"));
   }
-  table.rows.push_back(change_row("points of six zones", change["score"], "", ""));
+  table.rows.push_back(
+      change_row(xray ? "points of two lungs" : "points of six zones", change["score"], "", ""));
   const json relative = change["relative_percent"];
   if (relative.is_number()) {
-    table.note = "The lesion changed by " + number_text(relative, 0) + " % of the first study. ";
+    const bool by_share = change.value("verdict_by", "") == "share_percent";
+    table.note = (by_share ? "The share of the lungs changed by " : "The lesion changed by ") +
+                 number_text(relative, 0) + " % of the first study. ";
   }
-  table.note +=
-      "No clear change means: within 1 ml or 10 % of the first study, whichever is more. Whole "
-      "lungs and zones are compared; nothing is registered. Before: " +
-      change["before"].get<std::string>() + ".";
+  const std::string rule = change["definitions"]["verdict"];
+  table.note += "No clear change means: " + rule.substr(rule.find(": ") + 2) + ". " +
+                (xray ? "Whole lungs are compared in the projection; nothing is registered."
+                      : "Whole lungs and zones are compared; nothing is registered.") +
+                " Before: " + change["before"].get<std::string>() + ".";
   report.tables.insert(report.tables.begin(), table);
 }
 

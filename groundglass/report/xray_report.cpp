@@ -5,6 +5,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/io/paint.h"
+#include "groundglass/report/change_section.h"
 #include "groundglass/report/report_parts.h"
 
 namespace groundglass {
@@ -94,6 +95,8 @@ CaseReport xray_report(const fs::path& folder, const json& c) {
   report.name = case_name_of(c["output"]);
   report.warnings = c["warnings"].get<std::vector<std::string>>();
   report.facts = picture_amounts(c);
+  const json change = value_or_null(c, "change");
+  if (change.is_object()) add_change(report, change);
   if (value_or_null(c, "severity").is_object()) report.tables.push_back(two_lungs_table(c));
   const json classes = c.value("classes", json::array());
   const fs::path source = c["input"].get<std::string>();

@@ -45,8 +45,8 @@ ComparedStudy compared(Api& api, const VersionRecord& version) {
                             : ordered_json(nullptr);
   if (!document.is_object() || !document.contains("measures")) refuse("has no measures");
   const auto& found = document["measures"];
-  if (!found.value("lesion_ml", ordered_json(nullptr)).is_number()) {
-    refuse("is no volume in HU, expected two of them to compare");
+  if (!compared_image(found)) {
+    refuse("is no volume in HU and no chest X-ray, expected two of a kind to compare");
   }
   auto maker = document.value("model", ordered_json::object());
   maker["version"] = maker.value("program", "");
@@ -64,6 +64,11 @@ void compare_versions(Api& api, Call& call) {
   const VersionRecord before = api.workspace.version(
       call.query("before", 16), call.query_number("image"), call.query_number("version"));
   const ComparedStudy first = compared(api, before), second = compared(api, after);
+  if (first.image != second.image) {
+    throw HttpError(409, ErrorKind::data,
+                    "'" + first.input + "' and '" + second.input +
+                        "': are a CT and a chest X-ray, expected two of a kind to compare");
+  }
   Change change = change_of(first, second);
   if (first.patient && second.patient && !first.patient->patient_id.empty() &&
       !second.patient->patient_id.empty() &&

@@ -79,7 +79,8 @@ void create_export(Api& api, Call& call) {
   if ((format == "seg" || format == "sr") && image.about["dicom"] != true) {
     throw HttpError(409, ErrorKind::usage,
                     format + ": image " + std::to_string(job.image) +
-                        " is no DICOM series, which the object would refer to");
+                        " is no DICOM series and no X-ray in DICOM, which the object would refer "
+                        "to");
   }
   const auto version = api.workspace.version(study.id, job.image, job.version);
   if (version.state != "ready") {

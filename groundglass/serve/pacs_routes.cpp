@@ -63,7 +63,8 @@ void create_send(Api& api, Call& call) {
   if (image.about["dicom"] != true) {
     throw HttpError(409, ErrorKind::usage,
                     "image " + std::to_string(job.image) +
-                        ": is no DICOM series, which the objects would refer to");
+                        ": is no DICOM series and no X-ray in DICOM, which the objects would "
+                        "refer to");
   }
   check_newest(api, api.workspace.version(job.study, job.image, job.version));
   auto objects = body.value("objects", ordered_json());

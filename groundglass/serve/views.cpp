@@ -135,6 +135,7 @@ ordered_json view_of_image(Workspace& workspace, const ImageRecord& image, bool 
           {"spacing_mm", about["spacing_mm"]},
           {"dicom", about["dicom"]},
           {"window_hu", about["window_hu"]},
+          {"own_window", about.value("own_window", ordered_json(nullptr))},
           {"warnings", warnings},
           {"versions", workspace.versions(image.study, image.number).size()},
           {"problem", problem}};

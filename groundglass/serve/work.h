@@ -43,6 +43,10 @@ void do_propose(const Work& work);
 void do_send(const Work& work);
 void do_fetch(const Work& work);
 
+/// An nnU-Net folder of the order's cases as one archive, a file of the job: of the volumes or,
+/// where there are none, of the pictures.
+std::filesystem::path export_training_set(const Work& work);
+
 struct OrderedImage;
 /// The DICOM segmentation ("seg") or report ("sr") of the order's version as a file of the job.
 std::filesystem::path write_dicom_object(const Work& work, const OrderedImage& image,

@@ -5,7 +5,9 @@
 #include "groundglass/core/folder_walk.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/phantom_files.h"
+#include "groundglass/io/dicom_xray.h"
 #include "groundglass/io/nifti.h"
+#include "groundglass/io/own_window.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/predict/inputs.h"
 #include "groundglass/preprocess/axial_source.h"
@@ -74,6 +76,18 @@ void write_whole(const fs::path& path, AxialSource& source, const fs::path& volu
   writer.commit();
 }
 
+/// The window of the file, or of the first of a series that names one.
+ordered_json own_window(const fs::path& path) {
+  constexpr size_t kMostLookedAt = 5;
+  std::vector<fs::path> files = {path};
+  if (fs::is_directory(path)) files = walk_folder(path).files;
+  files.resize(std::min(files.size(), kMostLookedAt));
+  for (const auto& file : files) {
+    if (const auto window = read_own_window(file)) return {window->low, window->high};
+  }
+  return nullptr;
+}
+
 PreprocessOptions lung_window() {
   PreprocessOptions options;
   options.window_hu = kLungWindowHu;
@@ -91,6 +105,7 @@ void import_volume(const PredictInput& input, const fs::path& folder, ordered_js
   about["spacing_mm"] = {mm[0], mm[1], mm[2]};
   about["dicom"] = info.format == "DICOM series";
   if (hu) about["window_hu"] = kLungWindowHu;
+  about["own_window"] = own_window(input.path);
   about["warnings"] = info.warnings;
   write_whole(folder / "volume.nii", source, input.path, observer);
   const auto gray = to_gray(source.read(source.depth() / 2), lung_window())[0];
@@ -100,6 +115,7 @@ void import_volume(const PredictInput& input, const fs::path& folder, ordered_js
 void import_picture(const PredictInput& input, const fs::path& folder, ordered_json& about) {
   const Image image = read_picture(input.path);
   about["modality"] = "gray picture";
+  about["dicom"] = !is_picture_name(input.path) && is_dicom_xray(input.path);
   about["size"] = {image.pixels.size(1), image.pixels.size(2)};
   about["warnings"] = image.warnings;
   write_png(folder / "picture.png", to_gray(image, lung_window())[0].contiguous());
@@ -154,6 +170,7 @@ void do_import(const Work& work) {
                           {"spacing_mm", nullptr},
                           {"dicom", false},
                           {"window_hu", nullptr},
+                          {"own_window", nullptr},
                           {"warnings", ordered_json::array()},
                           {"problem", nullptr}};
     try {

@@ -1,4 +1,5 @@
-#include <set>
+#include <algorithm>
+#include <memory>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -12,7 +13,6 @@
 #include "groundglass/predict/xray_measures.h"
 #include "groundglass/report/predict_report.h"
 #include "groundglass/runs/lung_choice.h"
-#include "groundglass/serve/archive.h"
 #include "groundglass/serve/version_files.h"
 #include "groundglass/serve/work.h"
 
@@ -139,63 +139,6 @@ std::string export_name(const Work& work, const OrderedImage& image) {
          (work.order.at("version").at("kind") == "correction" ? "corrected" : "predicted");
 }
 
-/// An nnU-Net folder of the cases as one archive.
-fs::path export_training_set(const Work& work) {
-  std::vector<std::pair<std::string, fs::path>> entries;
-  int64_t pictures = 0, classes = 1, count = 0;
-  const fs::path folder = work.folder() / "set";
-  fs::remove_all(folder);
-  make_folder(folder);
-  ordered_json labels = {{"background", 0}};
-  const auto total = static_cast<int64_t>(work.order.at("cases").size());
-  for (const auto& one : work.order.at("cases")) {
-    const OrderedImage image = ordered_image(one.at("image"));
-    if (!image.volume) {
-      ++pictures;
-      continue;
-    }
-    const VersionMeasures measures = read_measures(one.at("stem"));
-    const auto names = class_names_of(measures);
-    if (count > 0 && static_cast<int64_t>(names.size()) != classes) {
-      fail(ErrorKind::data,
-           "the masks tell different numbers of classes apart; export studies of "
-           "one model at a time");
-    }
-    classes = static_cast<int64_t>(names.size());
-    for (int64_t k = 1; k <= classes; ++k) {
-      labels[classes == 1 ? "infection" : names[static_cast<size_t>(k - 1)]] = k;
-    }
-    const std::string name =
-        one.at("study").get<std::string>() + "_" + std::to_string(image.number);
-    const fs::path mask = folder / (name + ".nii");
-    write_label_volume(mask, read_label_volume(one.at("mask").get<std::string>()));
-    const fs::path stem = one.at("stem").get<std::string>();
-    entries.emplace_back("labelsTr/" + name + ".nii", mask);
-    const fs::path copy = folder / (name + "_0000.nii");
-    write_volume(copy, read_volume(image.path, measures.summary.modality == "CT" ? "hu" : "gray"));
-    entries.emplace_back("imagesTr/" + name + "_0000.nii", copy);
-    work.observer.on(Progress{"cases", ++count, total, ""});
-  }
-  if (count == 0) {
-    fail(ErrorKind::data, "no study has a volume with a mask that is ready; segment one first");
-  }
-  if (pictures > 0) {
-    work.observer.on(Warning{std::to_string(pictures) +
-                             " pictures are left out: a training set holds volumes or pictures"});
-  }
-  write_file(folder / "dataset.json", json_text({{"channel_names", {{"0", "CT"}}},
-                                                 {"labels", labels},
-                                                 {"numTraining", count},
-                                                 {"file_ending", ".nii"},
-                                                 {"description", kNotAMedicalDevice}},
-                                                1));
-  entries.emplace_back("dataset.json", folder / "dataset.json");
-  const fs::path archive = work.folder() / ("Dataset900_" + work.text("name") + ".zip");
-  pack_zip(archive, entries);
-  fs::remove_all(folder);
-  return archive;
-}
-
 /// Who made a mask, as DICOM objects name an algorithm (at most 64 characters): a run by its
 /// folder, and never a network alone for what was corrected by hand.
 std::string maker_name(const std::string& model, const std::string& kind) {
@@ -222,12 +165,18 @@ fs::path write_dicom_object(const Work& work, const OrderedImage& image,
     outputs.maker.hand = DicomMaker::Hand::corrected;
   }
   set_to_now(outputs.maker);
-  const auto reader = open_volume(image.path, "hu");
-  const auto objects = open_dicom_case(outputs, *reader, measures.summary, LungMaskMaker{});
-  for (int64_t k = 0; k < labels.size(0); ++k) objects->add_slice(labels[k].contiguous());
-  const std::string name = export_name(work, image);
-  CaseSummary summary = measures.summary;
-  for (const auto& object : objects->write(work.folder(), name, summary)) {
+  const CaseSummary& summary = measures.summary;
+  std::unique_ptr<VolumeReader> series;  // which the objects read from until they are written
+  std::shared_ptr<DicomCase> objects;
+  if (image.volume) {
+    series = open_volume(image.path, "hu");
+    objects = open_dicom_case(outputs, *series, summary, LungMaskMaker{});
+    for (int64_t k = 0; k < labels.size(0); ++k) objects->add_slice(labels[k].contiguous());
+  } else {
+    objects = open_dicom_picture(outputs, image.path, read_picture(image.path), summary);
+    objects->add_slice(labels.contiguous());
+  }
+  for (const auto& object : objects->write(work.folder(), export_name(work, image), summary)) {
     if (object.kind == format) return work.folder() / object.file;
   }
   fail(ErrorKind::internal, format + ": no object was written");

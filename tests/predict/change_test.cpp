@@ -147,5 +147,146 @@ TEST_F(ChangeTest, NeedsOneVolumeInEachFolder) {
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { change(); }), {"holds 0 volumes in HU"}));
 }
 
+/// Chest X-rays as summary.json has them.
+class ChangeOfXrays : public ::testing::Test {
+ protected:
+  struct Xray {
+    int64_t infected = 1000;  ///< of 10,000 pixels of lung, half of them on each side
+    std::optional<double> pixel_mm2 = 4;
+    std::string pixel_from = "PixelSpacing", lungs = "xray_lungs", reason = "", scale = "two lungs";
+    int64_t lung_pixels = 10000;
+  };
+
+  void write(const std::string& name, const Xray& x) {
+    using nlohmann::ordered_json;
+    const auto region = [&](const char* side) {
+      return ordered_json{
+          {"region", side}, {"infected_voxels", x.infected / 2}, {"voxels", x.lung_pixels / 2}};
+    };
+    ordered_json found = {
+        {"input", name},
+        {"size", {200, 300}},
+        {"lesion_ml", nullptr},
+        {"lesion_cm2", nullptr},
+        {"lesion_fraction_of_lung", nullptr},
+        {"lungs", x.lungs},
+        {"acquisition", {{"pixel_from", x.pixel_from}, {"source_uid", "1.2"}}},
+        {"severity",
+         {{"scale", x.scale},
+          {"score", nullptr},
+          {"reason", nullptr},
+          {"regions", ordered_json::array({region("right lung"), region("left lung")})}}},
+        {"warnings", ordered_json::array()}};
+    if (x.pixel_mm2) {
+      found["lesion_cm2"] = static_cast<double>(x.infected) * *x.pixel_mm2 / 100;
+      found["acquisition"]["pixel_mm2"] = *x.pixel_mm2;
+    }
+    if (x.reason.empty()) {
+      found["lesion_fraction_of_lung"] =
+          static_cast<double>(x.infected) / static_cast<double>(x.lung_pixels);
+      found["severity"]["score"] = x.infected > 2500 ? 4 : 2;
+    } else {
+      found["severity"]["reason"] = x.reason;
+    }
+    write_file(
+        scratch_ / name / "summary.json",
+        ordered_json{
+            {"weights_sha256", "aa"}, {"version", "1"}, {"cases", ordered_json::array({found})}}
+            .dump());
+  }
+  Change change() { return change_between(scratch_ / "a", scratch_ / "b", SamePatient::given); }
+
+  ScratchFolder scratch_;
+};
+
+TEST_F(ChangeOfXrays, IsToldInSquareCentimetresPointsAndScore) {
+  write("a", {});
+  write("b", {.infected = 3000});
+  const Change c = change();
+  EXPECT_EQ(c.verdict, "more infection");
+  EXPECT_EQ(c.verdict_by, "share_percent");
+  EXPECT_NEAR(*c.lesion_cm2.difference(), 80, 1e-9);
+  EXPECT_NEAR(*c.share_percent.difference(), 20, 1e-9);
+  EXPECT_NEAR(*c.relative_percent, 200, 1e-9);
+  EXPECT_EQ(*c.score.difference(), 2);
+  EXPECT_EQ(*c.lung_cm2.before, 400);
+  ASSERT_EQ(c.regions.size(), 2U);
+  EXPECT_NEAR(*c.regions[0].share_percent.after, 30, 1e-9);
+  EXPECT_FALSE(c.lesion_ml.before);
+  EXPECT_TRUE(c.warnings.empty());
+  EXPECT_TRUE(says(change_sentence(c), {"more infection, lesion 40.0 and now 120.0 cm2",
+                                        "share of the lungs 10.0 and now 30.0 %",
+                                        "points of two lungs 2 and now 4", "in the projection"}));
+  const auto json = change_json(c);
+  EXPECT_EQ(json["image"], "xray");
+  EXPECT_EQ(json["lesion_ml"]["before"], nullptr);
+  EXPECT_TRUE(says(json["definitions"].dump(), {"two lungs, 0 to 8", "was not measured"}));
+  write("b", {.infected = 1190});  // within 2 points
+  EXPECT_EQ(change().verdict, "no clear change");
+}
+
+TEST_F(ChangeOfXrays, IsOfTheAreaWhereTheLungsCannotBeTrusted) {
+  write("a", {});
+  write("b", {.infected = 1200, .reason = "the lungs are cut off"});
+  Change c = change();
+  EXPECT_EQ(c.verdict, "no clear change");  // 8 cm2
+  EXPECT_EQ(c.verdict_by, "lesion_cm2");
+  ASSERT_EQ(c.warnings.size(), 1U);
+  EXPECT_TRUE(says(c.warnings[0], {"second X-ray have no score", "are cut off"}));
+  write("b", {.infected = 400, .reason = "the lungs are cut off"});
+  EXPECT_EQ(change().verdict, "less infection");
+  write("b", {.infected = 1500, .lungs = "a mask"});
+  c = change();
+  EXPECT_EQ(c.verdict_by, "lesion_cm2");
+  EXPECT_TRUE(says(c.warnings.at(0), {"found in two ways"}));
+}
+
+TEST_F(ChangeOfXrays, CannotBeToldWithoutANumberThatBothHave) {
+  write("a", {});
+  write("b", {.pixel_mm2 = {}, .reason = "no lungs were found"});
+  Change c = change();
+  EXPECT_EQ(c.verdict, "cannot be told");
+  EXPECT_EQ(change_json(c)["verdict_by"], nullptr);
+  EXPECT_FALSE(c.relative_percent);
+  write("b", {.pixel_from = "ImagerPixelSpacing", .reason = "no lungs were found"});
+  c = change();
+  EXPECT_EQ(c.verdict, "cannot be told");
+  EXPECT_TRUE(says(c.warnings.at(1), {"told in two ways (PixelSpacing, ImagerPixelSpacing)"}));
+}
+
+TEST_F(ChangeOfXrays, WarnsOfAnotherBreathOrDistance) {
+  write("a", {});
+  write("b", {.lung_pixels = 12000});
+  EXPECT_TRUE(says(change().warnings.at(0), {"cover 400 and 480 cm2", "another breath, position"}));
+}
+
+TEST_F(ChangeOfXrays, IsKeptForTheReport) {
+  write("a", {});
+  write("b", {.infected = 3000});
+  keep_change(change(), scratch_ / "a", scratch_ / "b");
+  const auto kept =
+      nlohmann::json::parse(read_file(scratch_ / "b/summary.json"))["cases"][0]["change"];
+  EXPECT_EQ(kept["lesion_cm2"]["after"], 120);
+}
+
+TEST_F(ChangeOfXrays, IsNotThatOfACt) {
+  write("a", {});
+  write("b", {});
+  auto ct = nlohmann::json::parse(read_file(scratch_ / "b/summary.json"));
+  ct["cases"][0]["lesion_ml"] = 5;
+  ct["cases"][0]["severity"] = nullptr;
+  write_file(scratch_ / "b/summary.json", ct.dump());
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { change(); }),
+                   {"a CT and a chest X-ray", "expected two of a kind"}));
+  ct["cases"] = nlohmann::json::array();
+  for (int i = 0; i < 2; ++i) {
+    ct["cases"].push_back(
+        nlohmann::json::parse(read_file(scratch_ / "a/summary.json"))["cases"][0]);
+  }
+  write_file(scratch_ / "b/summary.json", ct.dump());
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { change(); }),
+                   {"holds 0 volumes in HU and 2 chest X-rays, expected one"}));
+}
+
 }  // namespace
 }  // namespace groundglass

@@ -15,9 +15,9 @@
 #include "groundglass/core/files.h"
 #include "groundglass/io/nifti.h"
 #include "groundglass/io/picture.h"
+#include "groundglass/serve/archive.h"
 #include "tests/cli/run_program.h"
 #include "tests/complaint.h"
-#include "tests/predict/dicom_job.h"
 #include "tests/serve/served_program.h"
 
 namespace groundglass {
@@ -99,6 +99,7 @@ TEST_F(Serve, FromAnUploadToACorrectionAndAnExport) {
   EXPECT_EQ(image["size"], json({12, 64, 64}));
   EXPECT_EQ(image["modality"], "CT");
   EXPECT_EQ(image["dicom"], true);
+  EXPECT_EQ(image["own_window"], json({-1200, 200})) << "of WindowCenter and WindowWidth";
   const std::string at = "/studies/" + id + "/images/1";
   write_file(folder / "volume.nii", api.bytes(at + "/volume.nii"));
   const Volume volume = read_volume(folder / "volume.nii");
@@ -210,54 +211,6 @@ TEST_F(Serve, FromAnUploadToACorrectionAndAnExport) {
   EXPECT_EQ(program.end(SIGTERM), 143);
 }
 
-TEST_F(Serve, MeasuresCorrectedXraysAsTheNetworksMask) {
-  Program program(folder / "w");
-  Api api(program);
-  write_xray(folder / "box.dcm", "2\\2");
-  run("groundglass phantom data --kind cxr --cases 1 --slices 48 --side 128 --seed 3 -q");
-  const std::string id = api.post("/studies", json::object(), 201)["id"];
-  api.put("/studies/" + id + "/files?path=1.dcm", read_file(folder / "box.dcm"), 201);
-  api.put("/studies/" + id + "/files?path=2.png", read_file(folder / "data/case_000.png"), 201);
-  api.done(api.post("/studies/" + id + "/import", json::object(), 202)["id"]);
-  api.done(api.post("/studies/" + id + "/jobs", {{"kind", "predict"}, {"model", "xray_infection"}},
-                    202)["id"]);
-  for (const std::string image : {"1", "2"}) {
-    const std::string at = "/studies/" + id + "/images/" + image;
-    const json network = api.ready(at + "/versions/1");
-    ASSERT_TRUE(network["measures"]["severity"].is_object()) << network.dump(1);
-    const std::string save = at + "/versions?author=A&parent=";
-    const std::string mask = api.bytes(at + "/versions/1/mask.png");
-    api.send(save + "1", mask, 201);
-    json same = api.ready(at + "/versions/2")["measures"], first = network["measures"];
-    same.erase("dicom_objects");
-    first.erase("dicom_objects");
-    EXPECT_EQ(same, first) << "a correction that changes nothing";
-    // Everything infected, and back again.
-    const std::vector<int64_t> size = first["size"];
-    write_png(folder / "all.png", torch::full({size[0], size[1]}, 255, torch::kUInt8));
-    api.send(save + "2", read_file(folder / "all.png"), 201);
-    const json whole = api.ready(at + "/versions/3");
-    EXPECT_EQ(whole["measures"]["lesion_pixels"], size[0] * size[1]);
-    if (image == "1") {  // the lung network knows nothing like a box
-      EXPECT_EQ(first["lesion_cm2"], first["lesion_pixels"].get<double>() * 4 / 100);
-      EXPECT_EQ(whole["measures"]["lesion_cm2"], 40 * 48 * 4 / 100.0);
-      EXPECT_EQ(whole["measures"]["severity"]["reason"], first["severity"]["reason"]);
-      EXPECT_EQ(whole["measures"]["severity"]["score"], first["severity"]["score"]);
-    }
-    if (!first["lesion_fraction_of_lung"].is_null()) {
-      EXPECT_EQ(whole["measures"]["lesion_fraction_of_lung"], 1);
-      EXPECT_TRUE(says(whole["warnings"].dump(), {"of the infection lies outside the lungs"}));
-    }
-    api.send(save + "3", mask, 201);
-    const json back = api.ready(at + "/versions/4");
-    EXPECT_EQ(back["warnings"], network["warnings"]) << "none of another mask";
-    EXPECT_EQ(back["measures"]["lesion_fraction_of_lung"], first["lesion_fraction_of_lung"]);
-    const json refused =
-        api.get(at + "/versions/1/change?before=" + id + "&image=1&version=1", 409);
-    EXPECT_TRUE(says(refused["error"], {"is no volume in HU, expected two"}));
-  }
-}
-
 TEST_F(Serve, GoesOnAfterKills) {
   std::string id, cut;
   int64_t job = 0;
@@ -360,32 +313,29 @@ TEST_F(Serve, TakesPicturesAndArchivesFromCurl) {
   api.post("/studies/" + id + "/jobs", {{"kind", "predict"}, {"model", "../x"}}, 400);
 }
 
-TEST_F(Serve, XraysKeepTheirMeasuresWhenTheyAreCorrected) {
+TEST_F(Serve, RefusesArchivesThatLeadOutOrBurst) {
   Program program(folder / "w");
   Api api(program);
-  fs::create_directories(folder / "x");
-  write_xray(folder / "x/a.dcm", "2\\2");
-  const std::string id = api.post("/studies", json::object(), 201)["id"];
-  api.put("/studies/" + id + "/files?path=a.dcm", read_file(folder / "x/a.dcm"), 201);
-  api.done(api.post("/studies/" + id + "/import", json::object(), 202)["id"]);
-  api.done(api.post("/studies/" + id + "/jobs", {{"kind", "predict"}}, 202)["id"]);
-  const std::string at = "/studies/" + id + "/images/1/versions";
-  json first = api.ready(at + "/1");
-  ASSERT_TRUE(first["measures"]["lesion_cm2"].is_number()) << first.dump(1);
-  EXPECT_EQ(first["measures"]["severity"]["scale"], "two lungs");
-
-  const std::string save = at + "?author=Reader&reason=none&parent=1";
-  api.send(save, api.bytes(at + "/1/mask.png"), 201);
-  json same = api.ready(at + "/2");
-  for (auto* version : {&same, &first}) (*version)["measures"].erase("dicom_objects");
-  EXPECT_EQ(same["measures"], first["measures"]);
-  auto mask = torch::zeros({40, 48}, torch::kUInt8);
-  mask.narrow(0, 10, 2).narrow(1, 10, 5).fill_(255);
-  api.send(save, encode_png(mask), 201);
-  const json changed = api.ready(at + "/3")["measures"];
-  EXPECT_EQ(changed["lesion_pixels"], 10);
-  EXPECT_NEAR(changed["lesion_cm2"].get<double>(), 10 * 4 / 100.0, 1e-9);
-  EXPECT_EQ(program.end(SIGTERM), 143);
+  write_file(folder / "one", "x");
+  write_file(folder / "zeros", std::string(size_t{80} << 20, '\0'));
+  pack_zip(folder / "out.zip", {{"../../../evil.nii", folder / "one"}});
+  pack_zip(folder / "bomb.zip", {{"zeros.nii", folder / "zeros"}});
+  const auto refusal = [&](const std::string& archive) {
+    const std::string id = api.post("/studies", json::object(), 201)["id"];
+    api.put("/studies/" + id + "/files?path=" + archive, read_file(folder / archive), 201);
+    const json job =
+        api.done(api.post("/studies/" + id + "/import", json::object(), 202)["id"], "failed");
+    EXPECT_EQ(api.get("/studies/" + id)["state"], "failed");
+    for (const auto& file : fs::recursive_directory_iterator(folder / "w/studies" / id)) {
+      EXPECT_TRUE(file.is_directory() || file.path().filename() == archive) << file.path();
+    }
+    return job["error"]["error"].get<std::string>();
+  };
+  EXPECT_TRUE(says(refusal("out.zip"), {"..", "evil"}));
+  EXPECT_TRUE(says(refusal("bomb.zip"), {"unpacks to more than 200 times its size"}));
+  for (const auto& file : fs::recursive_directory_iterator(folder.path())) {
+    EXPECT_NE(file.path().filename(), "evil.nii") << file.path();
+  }
 }
 
 /// Of all pages that a process holds, what is shared with others included.

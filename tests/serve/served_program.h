@@ -152,6 +152,15 @@ class Serve : public testing::Test {
     api.done(api.post("/studies/" + id + "/import", json::object(), 202)["id"]);
     return id;
   }
+  /// A study of files of the scratch folder, imported.
+  std::string imported(Api& api, const std::vector<std::string>& files) {
+    const std::string id = api.post("/studies", json::object(), 201)["id"];
+    for (const auto& file : files) {
+      api.put("/studies/" + id + "/files?path=" + file, read_file(folder / file), 201);
+    }
+    api.done(api.post("/studies/" + id + "/import", json::object(), 202)["id"]);
+    return id;
+  }
   void run(const std::string& command) const {
     const Outcome outcome = run_shell(command, folder.path());
     EXPECT_EQ(outcome.code, 0) << command << "\n" << outcome.err;

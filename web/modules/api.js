@@ -3,7 +3,7 @@
 const base = "/api/v1";
 
 /** @typedef {{id: number, kind: "volume"|"picture", name: string, modality: string, size: number[],
- *   spacing_mm: number[] | null, dicom: boolean, window_hu: [number, number] | null,
+ *   spacing_mm: number[] | null, dicom: boolean, window_hu: [number, number] | null, own_window: [number, number] | null,
  *   warnings: string[], versions: number, problem: string | null}} Image */
 /** @typedef {{id: string, name: string, created: string, state: "uploading"|"importing"|"ready"|"failed",
  *   problem: string | null, files: number, bytes: number, left_out: string[], images: Image[],
@@ -94,6 +94,40 @@ export async function getJson(path) {
  */
 export async function getBytes(path) {
   return (await ask(path)).arrayBuffer();
+}
+
+/**
+ * A part of a file, and how large it is as a whole.
+ * @param {string} path
+ * @param {number} begin
+ * @param {number} end one after the last byte
+ * @returns {Promise<{bytes: ArrayBuffer, size: number}>}
+ */
+export async function getPart(path, begin, end) {
+  const response = await ask(path, { headers: { Range: `bytes=${begin}-${end - 1}` } });
+  const size = Number(response.headers.get("Content-Range")?.split("/")[1] ?? 0);
+  return { bytes: await response.arrayBuffer(), size };
+}
+
+/**
+ * Reads a file into a buffer of its size, part after part.
+ * @param {string} path
+ * @param {Uint8Array} buffer
+ * @param {() => void} onPart
+ * @throws {Refusal} where it is cut off
+ */
+export async function getInto(path, buffer, onPart) {
+  const response = await ask(path);
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  let at = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    buffer.set(value.subarray(0, buffer.length - at), at);
+    at += value.length;
+    onPart();
+  }
+  if (at !== buffer.length) throw new Refusal(0, `${at} bytes came of ${path}, expected ${buffer.length}`);
 }
 
 /**

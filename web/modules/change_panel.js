@@ -4,8 +4,8 @@ import { byId, fill, fixed, make, mlText, percentText } from "./dom.js";
 
 /** @typedef {{before: number | null, after: number | null, change: number | null}} BeforeAfter */
 /** @typedef {{region: string, share_percent: BeforeAfter}} RegionChange */
-/** @typedef {{verdict: string, days: number | null, lesion_ml: BeforeAfter, relative_percent: number | null,
- *   lung_ml: BeforeAfter, share_percent: BeforeAfter, score: BeforeAfter, regions: RegionChange[],
+/** @typedef {{image: "ct"|"xray", verdict: string, verdict_by: string | null, days: number | null, lesion_ml: BeforeAfter,
+ *   lesion_cm2: BeforeAfter, relative_percent: number | null, lung_ml: BeforeAfter, share_percent: BeforeAfter, score: BeforeAfter, regions: RegionChange[],
  *   lobes: {from: string, score: BeforeAfter, regions: RegionChange[], note: string} | null,
  *   definitions: Record<string, string>, warnings: string[]}} Change */
 
@@ -39,29 +39,63 @@ function regionTable(title, regions, score, note) {
   note ? make("p", { className: "hint" }, note) : null];
 }
 
+/** Of the lungs, as `percentText` has it. @param {number | null} percent */
+const shareText = (percent) => percentText(percent === null ? null : percent / 100);
+
+/**
+ * The two numbers that are told large, and a study's own in a sentence.
+ * @param {Change} change
+ */
+function amountsOf(change) {
+  const relative = change.relative_percent === null ? "" : ` (${signed(change.relative_percent, 0)} %)`;
+  const ofWhat = (/** @type {string} */ by) => (change.verdict_by === by ? relative : "");
+  const points = change.share_percent.change === null ? ""
+    : `${signed(change.share_percent.change, 1)} points of the lungs${ofWhat("share_percent")}`;
+  if (change.image === "ct") {
+    return {
+      first: `${signed(change.lesion_ml.change, 1)} ml${ofWhat("lesion_ml")}`, second: points,
+      side: (/** @type {"before"|"after"} */ when) => `${mlText(change.lesion_ml[when])}, ${shareText(change.share_percent[when])} of the lungs`,
+    };
+  }
+  const area = change.lesion_cm2.change === null ? "" : `${signed(change.lesion_cm2.change, 1)} cm²${ofWhat("lesion_cm2")}`;
+  const score = (/** @type {number | null} */ value) => (value === null ? "no score" : `score ${value} of 8`);
+  return {
+    first: area || points || "not known", second: area ? points : "",
+    side: (/** @type {"before"|"after"} */ when) => [
+      change.lesion_cm2[when] === null ? null : `${fixed(change.lesion_cm2[when], 1)} cm²`,
+      change.share_percent[when] === null ? "no share of the lungs" : `${shareText(change.share_percent[when])} of the lungs`,
+      score(change.score[when]),
+    ].filter(Boolean).join(", "),
+  };
+}
+
+/** @param {Change} change */
+function tablesOf(change) {
+  const rule = `"No clear change": ${change.definitions.verdict.replace(/^no clear change: /, "")}.`;
+  if (change.image === "xray") {
+    return [make("div", {}, ...regionTable("Lungs", change.regions, change.score, `${rule} Whole lungs are compared in the projection; nothing is registered.`))];
+  }
+  return [
+    make("div", {}, ...regionTable("Zones", change.regions, change.score, `${rule} Nothing is registered: places are not compared.`)),
+    change.lobes && make("div", {}, ...regionTable(`Lobes (${change.lobes.from})`, change.lobes.regions, change.lobes.score, change.lobes.note)),
+  ];
+}
+
 /**
  * @param {Change | null} change null where one of the two has no mask
  * @param {[string[], string[]]} own warnings of the studies themselves
  */
 export function showChange(change, own) {
-  const relative = change?.relative_percent === null || change?.relative_percent === undefined ? ""
-    : ` (${signed(change.relative_percent, 0)} %)`;
-  byId("change-ml", HTMLElement).textContent = change ? `${signed(change.lesion_ml.change, 1)} ml${relative}` : "–";
-  byId("change-share", HTMLElement).textContent = change && change.share_percent.change !== null
-    ? `${signed(change.share_percent.change, 1)} points of the lungs` : "";
+  const amounts = change && amountsOf(change);
+  byId("change-ml", HTMLElement).textContent = amounts?.first ?? "–";
+  byId("change-share", HTMLElement).textContent = amounts?.second ?? "";
   byId("verdict", HTMLElement).textContent = !change ? ""
     : change.verdict + (change.days === null ? "" : ` in ${change.days} days`);
-  const side = (/** @type {"before"|"after"} */ when) => {
-    const share = change?.share_percent[when] ?? null;
-    return change ? `${mlText(change.lesion_ml[when])}, ${percentText(share === null ? null : share / 100)} of the lungs` : "no mask";
-  };
-  byId("amounts", HTMLElement).textContent = change ? `Earlier: ${side("before")}. Later: ${side("after")}.`
-    : "Two masks of volumes in HU are needed.";
+  byId("amounts", HTMLElement).textContent = amounts ? `Earlier: ${amounts.side("before")}. Later: ${amounts.side("after")}.`
+    : "Two masks are needed, of volumes in HU or of chest X-rays.";
   fill(byId("change-warnings", HTMLElement), ...(change?.warnings ?? []).map((text) => make("li", {}, text)),
     ...["Earlier", "Later"].flatMap((word, which) => own[which].map((text) => make("li", {}, `${word}: ${text}`))));
   byId("regions", HTMLElement).hidden = !change || (change.regions.length === 0 && !change.lobes);
-  fill(byId("region-tables", HTMLElement), ...(change ? [
-    make("div", {}, ...regionTable("Zones", change.regions, change.score, `"No clear change": ${change.definitions.verdict.replace(/^no clear change: /, "")}. Nothing is registered: places are not compared.`)),
-    change.lobes && make("div", {}, ...regionTable(`Lobes (${change.lobes.from})`, change.lobes.regions, change.lobes.score, change.lobes.note)),
-  ] : []));
+  byId("regions-title", HTMLElement).textContent = change?.image === "xray" ? "By lung" : "By zone and lobe";
+  fill(byId("region-tables", HTMLElement), ...(change ? tablesOf(change) : []));
 }

@@ -10,6 +10,7 @@
  * @property {number} slope
  * @property {number} intercept
  * @property {{low: number, high: number} | null} [window] the file's own, where it names one
+ * @property {boolean} [arriving] not all voxels are there yet; the others are black
  */
 
 /** @typedef {Uint8Array|Int8Array|Int16Array|Uint16Array|Int32Array|Float32Array|Float64Array} VoxelArray */
@@ -51,6 +52,22 @@ export async function unpacked(buffer) {
  */
 export async function readNifti(packed) {
   const buffer = await unpacked(packed);
+  return volumeIn(buffer, readHeader(buffer, buffer.byteLength));
+}
+
+/**
+ * Where a file has its voxels, and what else its header says.
+ * @typedef {Omit<Volume, "data"> & {kind: number, offset: number, count: number, bytes: number}} Header `bytes` of a
+ *   voxel
+ */
+
+/**
+ * @param {ArrayBuffer} buffer of the file, at least its first 352 bytes
+ * @param {number} size of the whole file
+ * @returns {Header}
+ * @throws {Error} of one line where it is not such a file
+ */
+export function readHeader(buffer, size) {
   if (buffer.byteLength < dataOffset) throw new Error("the volume's file is cut off in its header");
   const view = new DataView(buffer);
   if (view.getInt32(0, true) !== headerBytes) throw new Error("the volume's file is not NIfTI-1");
@@ -59,24 +76,33 @@ export async function readNifti(packed) {
   const dims = [1, 1, 1];
   for (let axis = 0; axis < Math.min(3, axes); ++axis) dims[axis] = view.getInt16(42 + 2 * axis, true);
   const kind = view.getInt16(70, true);
-  const read = readers[kind];
-  if (!read) throw new Error(`the volume's numbers are of NIfTI type ${kind}, which is not shown`);
+  if (!readers[kind]) throw new Error(`the volume's numbers are of NIfTI type ${kind}, which is not shown`);
   const offset = Math.max(dataOffset, view.getFloat32(108, true));
   const count = dims[0] * dims[1] * dims[2];
-  if (buffer.byteLength < offset + count * voxelBytes[kind]) {
+  if (size < offset + count * voxelBytes[kind]) {
     throw new Error(`the volume's file is cut off: ${dims.join(" x ")} voxels do not fit into it`);
   }
   const slope = view.getFloat32(112, true);
   const intercept = view.getFloat32(116, true);
-  const aligned = offset % voxelBytes[kind] === 0 ? buffer : buffer.slice(offset);
   return {
     dims,
     affine: affineOf(view),
-    data: read(aligned, aligned === buffer ? offset : 0, count),
+    kind, offset, count, bytes: voxelBytes[kind],
     slope: slope === 0 || !Number.isFinite(slope) ? 1 : slope,
     intercept: slope === 0 || !Number.isFinite(intercept) ? 0 : intercept,
     window: windowOf(view),
   };
+}
+
+/**
+ * The volume whose file is in a buffer, without a copy where the numbers lie well in it.
+ * @param {ArrayBuffer} buffer
+ * @param {Header} header
+ * @returns {Volume}
+ */
+export function volumeIn(buffer, { kind, offset, count, bytes, ...about }) {
+  const aligned = offset % bytes === 0 ? buffer : buffer.slice(offset);
+  return { ...about, data: readers[kind](aligned, aligned === buffer ? offset : 0, count) };
 }
 
 /**

@@ -15,6 +15,15 @@ import { fromVoxel, toVoxel } from "./planes.js";
  * @property {(view: SliceView, at: Triple, last: [number, number] | null) => void} [onDraw] a stroke
  *   begins (no last place) or goes on
  * @property {() => void} [onDrawn] it ends
+ * @property {(view: SliceView) => void} [onSight] it is zoomed or shifted
+ */
+
+/**
+ * What part of a slice is seen, whatever its size and that of the canvas.
+ * @typedef {object} Sight
+ * @property {number} zoom 1 for all of it
+ * @property {number} x shift to the right as a share of the picture's width
+ * @property {number} y shift down as a share of its height
  */
 
 export class SliceView {
@@ -89,13 +98,63 @@ export class SliceView {
     const inside = [dx, dy, slices].map((step, axis) =>
       Math.max(0, Math.min(this.plane.size[axis] - 1, at[axis] + step)));
     this.handlers.onCross(this, toVoxel(this.plane, dims, /** @type {Triple} */ (inside)));
+    if (dx !== 0 || dy !== 0) this.#showCross();
   }
 
   /** @param {number} factor */
   zoomBy(factor) {
     this.zoom = Math.max(1, Math.min(16, this.zoom * factor));
     if (this.zoom === 1) this.pan = { x: 0, y: 0 };
+    this.#sighted();
+  }
+
+  /**
+   * Shifts the picture by CSS pixels.
+   * @param {number} dx
+   * @param {number} dy
+   */
+  shiftBy(dx, dy) {
+    this.pan = { x: this.pan.x + dx, y: this.pan.y + dy };
+    this.#sighted();
+  }
+
+  #sighted() {
     this.redraw();
+    this.handlers.onSight?.(this);
+  }
+
+  /** Width and height of the whole picture in CSS pixels. */
+  #extent() {
+    const { scaleX, scaleY } = this.layout();
+    return [this.plane.size[0] * scaleX, this.plane.size[1] * scaleY];
+  }
+
+  /** @returns {Sight} */
+  get sight() {
+    const [width, height] = this.#extent();
+    return { zoom: this.zoom, x: width > 0 ? this.pan.x / width : 0, y: height > 0 ? this.pan.y / height : 0 };
+  }
+
+  /** Shows the same part as another view; nobody is told. @param {Sight} sight */
+  set sight({ zoom, x, y }) {
+    this.zoom = Math.max(1, Math.min(16, zoom));
+    const [width, height] = this.#extent();
+    this.pan = { x: x * width, y: y * height };
+    this.redraw();
+  }
+
+  /** Shifts an enlarged picture so far that the cross-hair, moved by keys, is seen. */
+  #showCross() {
+    if (this.zoom === 1) return;
+    const { scaleX, scaleY, left, top } = this.layout();
+    const [x, y] = fromVoxel(this.plane, this.scene.volume.dims, this.scene.cross);
+    const beyond = (/** @type {number} */ at, /** @type {number} */ size) => {
+      const edge = Math.min(40, size / 4);
+      return at < edge ? edge - at : at > size - edge ? size - edge - at : 0;
+    };
+    const dx = beyond(left + (x + 0.5) * scaleX, this.canvas.clientWidth);
+    const dy = beyond(top + (y + 0.5) * scaleY, this.canvas.clientHeight);
+    if (dx !== 0 || dy !== 0) this.shiftBy(dx, dy);
   }
 
   /** Scale (CSS pixels for a pixel of the slice) and corner of the picture. */
@@ -148,6 +207,8 @@ export class SliceView {
     if (this.brushMm !== null && this.hover) this.#paintBrush(context, this.hover, this.brushMm);
     canvas.dataset.paintMs = (performance.now() - begun).toFixed(1);
     canvas.dataset.depth = String(depth);
+    const { zoom, x, y } = this.sight;
+    canvas.dataset.sight = [zoom, x, y].map((part) => part.toFixed(3)).join(" ");
   }
 
   /** @param {CanvasRenderingContext2D} context */
@@ -273,8 +334,7 @@ export class SliceView {
       if (doing === "draw") draw(event);
       else if (doing === "cross") pointAt(event);
       else if (doing === "pan") {
-        this.pan = { x: this.pan.x + event.movementX, y: this.pan.y + event.movementY };
-        this.redraw();
+        this.shiftBy(event.movementX, event.movementY);
       } else if (doing === "window") {
         const { low, high } = this.scene.window;
         const unit = Math.max(1, high - low) / 300;

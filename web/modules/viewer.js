@@ -16,6 +16,7 @@ import { SpaceView } from "./volume_3d.js";
  * @property {(low: number, high: number) => void} [onWindow]
  * @property {(view: SliceView, at: Triple, last: [number, number] | null) => void} [onDraw]
  * @property {() => void} [onDrawn]
+ * @property {(view: SliceView) => void} [onSight]
  */
 
 /**
@@ -100,6 +101,7 @@ export class Viewer {
       onWindow: this.handlers.onWindow,
       onDraw: this.handlers.onDraw,
       onDrawn: this.handlers.onDrawn,
+      onSight: this.handlers.onSight,
     });
     canvas.addEventListener("focus", () => {
       this.active = view;
@@ -168,6 +170,7 @@ export class Viewer {
     const value = data[index] * slope + intercept;
     const probability = (heat ? `, p ${fixed(heat.data[index] * heat.slope + heat.intercept, 2)}` : "")
       + (cam && camShown ? `, Grad-CAM ${fixed(cam.data[index] * cam.slope, 2)}` : "");
+    if (volume.arriving) return "the image is on its way";
     if (isPicture) return `column ${cross[0]}, row ${cross[1]}: gray ${fixed(value, 0)}${probability}`;
     const [x, y, z] = toMm(volume.affine, cross);
     const place = [`${fixed(Math.abs(x), 1)} ${x >= 0 ? "R" : "L"}`, `${fixed(Math.abs(y), 1)} ${y >= 0 ? "A" : "P"}`,

@@ -11,7 +11,8 @@
  */
 export function windowsOf(image, volume) {
   const whole = wholeRange(volume);
-  const own = volume.window ? [{ name: "the file's own", ...volume.window }] : [];
+  const [black, white] = image.own_window ?? [0, 0];
+  const own = image.own_window ? [{ name: "the file's own", low: black, high: white }] : [];
   if (image.modality !== "CT") return [...own, { name: "contrast", ...middleOf(volume) }, whole];
   const [low, high] = image.window_hu ?? [-1350, 150];
   return [{ name: "lung", low, high }, { name: "mediastinum", low: -160, high: 240 },
@@ -27,7 +28,7 @@ export function windowsOf(image, volume) {
 function wholeRange(volume) {
   /** @type {{low: number, high: number} | null} */
   let found = null;
-  const range = () => (found ??= rangeOf(volume));
+  const range = () => (volume.arriving ? rangeOf(volume) : (found ??= rangeOf(volume)));
   return { name: "whole range", get low() { return range().low; }, get high() { return range().high; } };
 }
 

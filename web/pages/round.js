@@ -3,27 +3,30 @@
 import { getBytes, getJson, Refusal, send, sendFile, withQuery } from "../modules/api.js";
 import { follow } from "../modules/connection.js";
 import { byId, fill, fixed, make } from "../modules/dom.js";
+import { drawingKey, forgetDrawing, keepDrawing, keptDrawing } from "../modules/kept_drawing.js";
 import { attempt, footer, frame, say, shortcuts } from "../modules/frame.js";
 import { MaskEditor } from "../modules/mask_editor.js";
-import { picturePlane } from "../modules/planes.js";
+import { fromVoxel, picturePlane } from "../modules/planes.js";
 import { writeGrayPng } from "../modules/png.js";
 import { pictureVolume } from "../modules/study_image.js";
+import { showRoundProgress } from "../modules/round_progress.js";
 import { sceneOf, Viewer } from "../modules/viewer.js";
 import { networksOfRounds } from "./round_networks.js";
 
 /** @typedef {import("../modules/api.js").Case} Case */
 /** @typedef {import("../modules/api.js").CaseSummary} CaseSummary */
 /** @typedef {import("../modules/api.js").Round} Round */
-/** @typedef {import("../modules/api.js").RoundDetail} RoundDetail */
 /** @typedef {import("../modules/nifti.js").Volume} Volume */
 
 const keepLockSeconds = 60;
+const keepDrawingSeconds = 5;
 
 /** @type {{round: string, current: Case | null, begun: number, image: Volume | null,
- *   masks: Map<string, Uint8Array>, viewers: Viewer[], editor: MaskEditor | null, busy: boolean}} */
+ *   masks: Map<string, Uint8Array>, viewers: Viewer[], editor: MaskEditor | null, kept: number, busy: boolean}} `kept`:
+ *   revision of the drawing that the browser keeps */
 const state = {
   round: new URLSearchParams(location.search).get("round") ?? "",
-  current: null, begun: 0, image: null, masks: new Map(), viewers: [], editor: null, busy: false,
+  current: null, begun: 0, image: null, masks: new Map(), viewers: [], editor: null, kept: 0, busy: false,
 };
 
 const annotator = () => byId("annotator", HTMLInputElement).value.trim();
@@ -47,7 +50,7 @@ function showPanels() {
     : [["image", null], ...current.letters.map((letter) => /** @type {[string, Uint8Array | null]} */ ([letter, state.masks.get(letter) ?? null]))];
   for (const [name, mask] of shown) {
     const scene = sceneOf(image, true, { low: 0, high: Number(byId("brightness", HTMLInputElement).value) });
-    scene.crossShown = false;
+    scene.crossShown = state.editor !== null;
     scene.inverted = byId("invert", HTMLInputElement).checked;
     scene.maskStyle = byId("mask-style", HTMLSelectElement).value === "fill" ? "fill" : "outline";
     scene.maskOpacity = scene.maskStyle === "fill" ? 0.45 : 1;
@@ -89,6 +92,33 @@ function draw(view, at, last) {
     editor.brush(view.plane, at, { radiusMm: brushRadius(), label, last });
   }
   view.redraw();
+}
+
+/** Uses the tool where the cross-hair is, which the arrow keys move. */
+function drawAtCross() {
+  const view = state.viewers[0]?.views[0];
+  if (!view || !state.editor) return;
+  draw(view, fromVoxel(view.plane, view.scene.volume.dims, view.scene.cross), null);
+  state.editor.end();
+}
+
+/** @param {number} step */
+function resizeBrush(step) {
+  const size = byId("brush-size", HTMLInputElement);
+  size.value = String(Number(size.value) + step);
+  size.dispatchEvent(new Event("input"));
+}
+
+/**
+ * Keys that move the cross-hair over the drawing.
+ * @returns {import("../modules/frame.js").Shortcut[]}
+ */
+function moves() {
+  const directions = /** @type {[string, number, number][]} */ ([["Left", -1, 0], ["Right", 1, 0], ["Up", 0, -1], ["Down", 0, 1]]);
+  return directions.flatMap(([name, x, y]) => [["", 4, "4 pixels"], ["Shift+", 1, "one pixel"]].map(([held, step, text]) => ({
+    keys: [`${held}Arrow${name}`], text: `cross-hair ${text} ${name.toLowerCase()}`,
+    run: () => state.viewers[0]?.views[0].move(Number(step) * x, Number(step) * y, 0),
+  })));
 }
 
 /** What can be answered to this case. */
@@ -204,17 +234,25 @@ function choose(letter) {
   answer(() => send("POST", `${casePath()}/choice`, body), letter === null ? `${current.name}: all rejected` : `${current.name}: ${letter}`);
 }
 
-function startDrawing() {
+const ownDrawing = () => drawingKey(state.round, state.current?.id ?? 0, annotator());
+
+async function startDrawing() {
   const { image, current } = state;
-  if (!image || !current) return;
+  if (!image || !current || state.busy) return;
+  state.busy = true;  // keys that follow at once are for the drawing
+  const kept = await keptDrawing(ownDrawing(), image.dims);
+  state.busy = false;
   // A single proposal is the start of the drawing; of several, none is preferred.
   const start = current.letters.length === 1 ? state.masks.get(current.letters[0])?.slice() : undefined;
-  state.editor = new MaskEditor(image.dims, start ?? new Uint8Array(image.data.length));
+  state.editor = new MaskEditor(image.dims, kept ?? start ?? new Uint8Array(image.data.length));
+  state.kept = state.editor.revision;
+  say(kept ? "the drawing that was not handed in is back" : "");
   showChoices();
   showPanels();
 }
 
 function stopDrawing() {
+  forgetDrawing(ownDrawing());
   state.editor = null;
   showChoices();
   showPanels();
@@ -229,6 +267,7 @@ function sendDrawing() {
     const file = await writeGrayPng(image.dims[0], image.dims[1], editor.labels.map((label) => (label ? 255 : 0)));
     const note = byId("note", HTMLInputElement).value.trim() || null;
     await sendFile("POST", withQuery(`${casePath()}/drawing`, { annotator: annotator(), seconds, note }), file, "image/png");
+    forgetDrawing(ownDrawing());
   }, `${current.name}: drawn`);
 }
 
@@ -261,30 +300,8 @@ async function listRounds() {
         make("td", {}, make("button", { type: "button", disabled: !round.open, "aria-label": `Annotate ${round.name}`, onclick: () => enter(round.name) }, "Annotate")))))));
 }
 
-/** Who has done how much, and how well they agree. */
 async function showProgress() {
-  /** @type {RoundDetail} */
-  const detail = await getJson(`/rounds/${encodeURIComponent(state.round)}`);
-  const others = detail.locks.filter(({ annotator: name }) => name !== annotator());
-  fill(byId("progress", HTMLElement),
-    make("table", {},
-      make("thead", {}, make("tr", {}, ...["Who", "Choices", "Rejected", "Drawn", "Median time"].map((text) => make("th", { scope: "col" }, text)))),
-      make("tbody", {}, ...detail.annotators.map((one) => make("tr", {}, make("td", {}, one.name),
-        ...[one.choices, one.rejected, one.drawn].map((count) => make("td", { className: "number" }, String(count))),
-        make("td", { className: "number" }, one.median_seconds === null ? "–" : `${fixed(one.median_seconds, 1)} s`))))),
-    ...agreementLines(detail.agreement).map((/** @type {string} */ line) => make("p", { className: "hint" }, line)),
-    others.length > 0 && make("p", { className: "hint" }, `Being annotated now: ${others.map(({ annotator: name }) => name).join(", ")}.`));
-}
-
-/** @param {Record<string, any> | null} agreement */
-function agreementLines(agreement) {
-  const pairs = agreement?.pairs ?? [];
-  return pairs.map((/** @type {any} */ pair) => {
-    const names = pair.annotators ?? [pair.first, pair.second];
-    const equal = pair.equal ?? pair.agreement ?? null;
-    return `${names.filter(Boolean).join(" and ")}: ${equal === null ? "" : `equal in ${fixed(100 * equal, 0)} %`}${
-      pair.kappa === undefined || pair.kappa === null ? "" : `, kappa ${fixed(pair.kappa, 2)}`}${pair.cases ? ` (${pair.cases} cases)` : ""}`;
-  });
+  showRoundProgress(byId("progress", HTMLElement), await getJson(`/rounds/${encodeURIComponent(state.round)}`), annotator());
 }
 
 function listen() {
@@ -307,6 +324,12 @@ function listen() {
     byId("rounds-page", HTMLElement).hidden = false;
     await listRounds();
   }));
+  setInterval(() => {
+    const { editor, image } = state;
+    if (!editor || !image || editor.revision === state.kept) return;
+    state.kept = editor.revision;
+    keepDrawing(ownDrawing(), image.dims, editor.labels);
+  }, keepDrawingSeconds * 1000);
   setInterval(() => {
     if (!state.current || document.hidden) return;
     send("PUT", `${casePath()}/lock`, { annotator: annotator() }).catch((problem) => {
@@ -336,6 +359,12 @@ byId("keys", HTMLButtonElement).onclick = shortcuts(() => (state.editor ? [
   { keys: ["b"], text: "brush", run: () => setTool("brush") },
   { keys: ["e"], text: "eraser", run: () => setTool("eraser") },
   { keys: ["f"], text: "fill", run: () => setTool("fill") },
+  { keys: [" "], text: "use the tool at the cross-hair", run: drawAtCross },
+  ...moves(),
+  { keys: ["["], text: "smaller brush", run: () => resizeBrush(-1) },
+  { keys: ["]"], text: "larger brush", run: () => resizeBrush(1) },
+  { keys: ["+", "="], text: "zoom in", run: () => state.viewers[0]?.active.zoomBy(1.25) },
+  { keys: ["-"], text: "zoom out", run: () => state.viewers[0]?.active.zoomBy(0.8) },
   { keys: ["Ctrl+z"], text: "undo", run: undo },
   { keys: ["Ctrl+y", "Ctrl+Z"], text: "redo", run: redo },
   { keys: ["Ctrl+s", "Enter"], text: "hand the drawing in", run: sendDrawing },

@@ -90,7 +90,7 @@ function card(study) {
       make("div", { className: "hint" }, study.files === 0 ? timeText(study.created)
         : `${timeText(study.created)}, ${study.files} file${study.files === 1 ? "" : "s"}, ${bytesText(study.bytes)}`)),
     make("div", { className: "actions" },
-      study.state === "ready" && study.images.some(({ kind }) => kind === "volume") && make("button", {
+      study.state === "ready" && study.images.some(({ problem }) => problem === null) && make("button", {
         type: "button", "aria-label": `Compare ${study.name}`,
         onclick: () => { location.href = `/compare.html?a=${encodeURIComponent(study.id)}`; },
       }, "Compare"),

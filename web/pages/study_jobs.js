@@ -12,6 +12,9 @@ import { state, studyId, thePath } from "./study_state.js";
 /** Masks of a running job may be large: they are not asked for at every slice. */
 let partialAgainAt = 0;
 
+/** The job whose mask was put on the screen while it went on. @type {number | null} */
+let shownJob = null;
+
 /**
  * Shows a job of this study, and what it made when it is done.
  * @param {import("../modules/api.js").Job} job
@@ -29,6 +32,16 @@ export async function onJob(job) {
   byId("segment", HTMLButtonElement).disabled = running && job.kind === "predict";
   if (job.state === "cancelled") say(`${jobWord(job.kind)}: cancelled`);
   if (job.state === "failed") say(`error: ${job.error?.error ?? `${jobWord(job.kind)} failed`}`, "wrong");
+  // The whole mask is there before its lesions are known.
+  const own = running && job.kind === "predict" && job.image === state.image?.id && job.version !== null;
+  if (own && job.id !== shownJob && !state.desk?.editor && !state.detail) {
+    shownJob = job.id;
+    await attempt(async () => {
+      state.versions = await getJson(`${thePath()}/versions`);
+      await openVersion(job.version);
+      say("");
+    });
+  }
   if (job.partial && job.partial.image === state.image?.id && running) await attempt(() => showPartial(job));
   if (job.state !== "done" || !state.image) return;
   if (job.kind === "import") await attempt(openStudy);
@@ -42,7 +55,7 @@ export async function onJob(job) {
     await attempt(async () => {
       state.versions = await getJson(`${thePath()}/versions`);
       if (state.desk?.editor) say("a new version is there; it is in the list when you have saved or discarded");
-      else {
+      else if (shownJob !== job.id) {
         say("");
         await openVersion(state.versions.at(-1)?.version ?? null);
       }

@@ -7,11 +7,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { showASliceEarly } from "./arriving.js";
 import { trainAndProposeAgain } from "./networks.js";
 import { checkOrientations } from "./orientations.js";
 import { fetchAndSend } from "./pacs.js";
 import { surviveAKill } from "./reconnect.js";
 import { explainAnXray } from "./xray.js";
+import { compareXrays } from "./xray_pair.js";
 import { voxelMl } from "../modules/measures.js";
 import { readNifti } from "../modules/nifti.js";
 import {
@@ -260,6 +262,8 @@ test("Grad-CAM is a layer of the slices that are asked for", async () => {
   await ready(page, 3);
 });
 
+test("a slice is on the screen before the whole image is there", () => showASliceEarly(anna.page, anna.origin, study));
+
 test("lungs and infection are drawn in space", async () => {
   const { page } = anna;
   await page.keyboard.press("3");
@@ -324,6 +328,8 @@ test("two studies are compared, and scroll together", async () => {
   await compareText("compare", page);
 });
 
+test("two chest X-rays are compared, and zoom together", () => compareXrays(anna.page, anna.origin, compareText));
+
 test("two people annotate a round at once", async () => {
   const { page, origin } = anna;
   const ben = await visitor(browser, server.address);
@@ -383,9 +389,22 @@ test("proposals of stage two are accepted, rejected, or drawn anew", async () =>
     await page.keyboard.press(answer);
     if (answer === " ") {
       // The proposal is the start of the drawing.
-      await page.keyboard.press("e");
-      const box = await page.locator("#panels canvas").boundingBox();
-      await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+      const shot = () => page.locator("#panels canvas").screenshot();
+      await page.keyboard.press("ArrowRight");
+      await painted(page);
+      const before_ = await shot();
+      await page.keyboard.press(" ");
+      await page.keyboard.press("ArrowRight");
+      await page.keyboard.press("ArrowLeft");
+      await painted(page);
+      assert.notDeepEqual(await shot(), before_, "drawn by keys alone");
+      // The browser may die before it is handed in.
+      await page.waitForFunction(() => Object.keys(localStorage).some((key) => key.startsWith("groundglass drawing")));
+      await page.reload();
+      await page.click('button[aria-label="Annotate proposals"]');
+      await page.waitForSelector(`body[data-case="${now}"]`);
+      await page.keyboard.press(" ");
+      await page.waitForFunction(() => document.getElementById("status")?.textContent === "the drawing that was not handed in is back");
       await page.keyboard.press("Control+s");
     }
     await page.waitForFunction((last) => document.body.dataset.case !== last, now);

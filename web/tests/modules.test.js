@@ -13,6 +13,7 @@ import { fromVoxel, nearestVoxel, picturePlane, planeOf, toMm, toVoxel, walk } f
 import { readGrayPng, writeGrayPng } from "../modules/png.js";
 import { ancestorWith } from "../modules/study_image.js";
 import { smallScene } from "../modules/volume_3d.js";
+import { windowsOf } from "../modules/windows.js";
 
 const web = new URL("..", import.meta.url);
 
@@ -110,6 +111,17 @@ test("PNG files are read with all their bits and filters", async () => {
   await assert.rejects(readGrayPng(new ArrayBuffer(60)), /not a PNG file/);
   await assert.rejects(readGrayPng(png(1, 1, 8, [0, 0], 0, 1)), /interlaced/);
   await assert.rejects(readGrayPng(png(9, 9, 8, [0, 0])), /cut off/);
+});
+
+test("the file's own window is offered where it names one", () => {
+  const volume = { dims: [2, 1, 1], affine: supine.affine, data: Int16Array.from([-5, 900]), slope: 1, intercept: 0 };
+  const names = (/** @type {any} */ image) => windowsOf(image, volume).map(({ name }) => name);
+  const ct = { modality: "CT", window_hu: [-1350, 150], own_window: [-900, 100] };
+  assert.deepEqual(names(ct), ["lung", "mediastinum", "bone", "the file's own", "whole range"]);
+  const own = windowsOf(ct, volume)[3];
+  assert.deepEqual([own.low, own.high], [-900, 100]);
+  assert.deepEqual(names({ ...ct, own_window: null }), ["lung", "mediastinum", "bone", "whole range"]);
+  assert.deepEqual(names({ ...ct, modality: "gray volume" }), ["the file's own", "contrast", "whole range"]);
 });
 
 test("a written PNG is read again", async () => {
