@@ -13,9 +13,9 @@ Needs onnxruntime-node, as inference.py does.
 import os
 import time
 
+import common  # before torch: it chooses the kernels of OpenBLAS
 import torch
 
-import common
 import training_step
 
 

@@ -15,6 +15,20 @@ NETWORKS = ("attention_unet,unet,raiu_net,segnet_depth4,a_segnet_depth5,linknet,
             "dla_densenet121,unet_vgg16,attention_unet_vgg16,inf_net")
 
 
+def use_the_programs_blas_kernels():
+    """Peers in this process multiply with the kernels of OpenBLAS that the program chooses for itself,
+    unless the user has set others: imported before torch."""
+    binary = ROOT / "build/release/bin/groundglass"
+    if not binary.exists():
+        return
+    info = json.loads(subprocess.run([binary, "info", "--json"], capture_output=True, text=True, check=True).stdout)
+    if info.get("openblas_kernels"):
+        os.environ.setdefault("OPENBLAS_CORETYPE", info["openblas_kernels"])
+
+
+use_the_programs_blas_kernels()
+
+
 def arguments(description, **extra):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--binary", default=str(ROOT / "build/release/bin/groundglass"))

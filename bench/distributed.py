@@ -19,7 +19,8 @@ median over rounds, with the range. Besides:
   it is (/usr/bin/python3). The share that is hidden is 1 - waited / alone; waiting for a slower rank
   counts as waiting;
 * memory: the largest resident (RSS) and proportional (PSS: what ranks share is divided among them)
-  size of a rank;
+  size of a rank, of trainings of two steps that are not timed: to ask the kernel for a gigabyte's
+  pages ten times a second takes a third of a processor;
 * the start of the world: a training that has nothing left to do, on two ranks and on one.
 
 The model of docs/reference/cluster.md,
@@ -230,10 +231,11 @@ def main():
             apart, alone = [], []
             for _ in range(args.rounds):
                 for name, (ranks, batch) in cases.items():
-                    found[name].append(bench.train(network, ranks, batch, steps, memory=True))
+                    found[name].append(bench.train(network, ranks, batch, steps))
                 apart.append(bench.two_alone(network, b, steps))
                 alone.append(all_reduce_alone_s(folder, bench.numbers()))
             short = {name: bench.train(network, ranks, batch, 2)["processor_s"] for name, (ranks, batch) in cases.items()}
+            memory = {name: bench.train(network, ranks, batch, 2, memory=True) for name, (ranks, batch) in cases.items()}
             middle = {name: statistics.median(r["rate"] for r in runs) for name, runs in found.items()}
             say()
             say(f"### {network}, load average {os.getloadavg()[0]:.1f} after")
@@ -248,7 +250,7 @@ def main():
                 say(f"| {name} | {middle[name]:.2f} | {min(r['rate'] for r in runs):.2f} to {max(r['rate'] for r in runs):.2f} | "
                     f"{1000 * times[ranks, batch]:.0f} | {1000 * (long_s - short[name]) / (2 * (steps - 2) * batch):.0f} | "
                     f"{1000 * statistics.median(r['waited_s'] for r in runs) / steps:.1f} | "
-                    f"{statistics.median(r['rss'] for r in runs):.0f} | {statistics.median(r['pss'] for r in runs):.0f} |")
+                    f"{memory[name]['rss']:.0f} | {memory[name]['pss']:.0f} |")
             say(f"| two trainings apart, B each, together | {statistics.median(apart):.2f} | {min(apart):.2f} to {max(apart):.2f} | | | | | |")
             say()
             say(f"Weak scaling {middle['2 ranks, 2B (weak)'] / middle['1 rank, B']:.2f} (two trainings apart "

@@ -12,9 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import common  # before torch: it chooses the kernels of OpenBLAS
 import torch
-
-import common
 
 
 def read_dump(path):

@@ -14,11 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import common  # before torch: it chooses the kernels of OpenBLAS
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-import common
 
 WIDTHS = (64, 128, 256, 512, 1024)
 

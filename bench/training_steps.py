@@ -14,9 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import common  # before torch: it chooses the kernels of OpenBLAS
 import torch
 
-import common
 from forward_passes import read_dump
 
 

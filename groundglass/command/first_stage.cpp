@@ -1,8 +1,8 @@
 // The first stage of the program. It is a process of its own because what it does has to happen
-// before LibTorch is loaded: libgomp reads its environment when it is loaded, and OpenBLAS reserves
-// memory then and tries for ever where a limit forbids it. What needs no LibTorch it answers
-// itself, since loading takes a third of a second and more beside busy processes: help, wrong
-// lines, `info`.
+// before LibTorch is loaded: libgomp reads its environment when it is loaded, and OpenBLAS chooses
+// its kernels then, and reserves memory, for ever where a limit forbids it. What needs no LibTorch
+// it answers itself, since loading takes a third of a second and more beside busy processes: help,
+// wrong lines, `info`.
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -20,6 +20,7 @@
 #include "groundglass/command/info_text.h"
 #include "groundglass/command/option_table.h"
 #include "groundglass/command/verb_text.h"
+#include "groundglass/core/blas_kernels.h"
 #include "groundglass/core/error.h"
 
 namespace {
@@ -56,6 +57,15 @@ void limit_spinning() {
   setenv("GROUNDGLASS_SPINCOUNT", kSpinCount, 1);  // tells `info` who has set it
 }
 
+/// So that an OpenBLAS older than the processor uses what the processor has. What the user has set
+/// wins.
+void choose_blas_kernels() {
+  const std::string kernels = groundglass::cpu_blas_kernels();
+  if (kernels.empty() || is_set("OPENBLAS_CORETYPE")) return;
+  setenv("OPENBLAS_CORETYPE", kernels.c_str(), 1);
+  setenv("GROUNDGLASS_BLAS_KERNELS", kernels.c_str(), 1);  // tells `info` who has set it
+}
+
 /// PREFIX/libexec/<name>-program for PREFIX/bin/<name>; the server is a program without LibTorch.
 fs::path second_stage(const std::string& verb) {
   const fs::path own = fs::read_symlink("/proc/self/exe");
@@ -88,6 +98,7 @@ std::optional<int> answer(CLI::App& app, int count, char** words) {
 
 int run(int count, char** words) {
   limit_spinning();
+  choose_blas_kernels();
   CLI::App app;
   if (const auto code = answer(app, count, words)) return groundglass::after_flush(*code);
   rlimit limit = {};

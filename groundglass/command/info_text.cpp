@@ -30,10 +30,24 @@ Spinning spinning() {
           std::getenv("GROUNDGLASS_SPINCOUNT") != nullptr ? "groundglass" : "GOMP_SPINCOUNT"};
 }
 
+/// Which kernels OpenBLAS uses, and who decided it.
+struct BlasKernels {
+  nlohmann::ordered_json name = nullptr;  ///< null: OpenBLAS' own choice
+  const char* set_by = "OpenBLAS";
+};
+
+BlasKernels blas_kernels_here() {
+  const char* name = std::getenv("OPENBLAS_CORETYPE");
+  if (name == nullptr) return {};
+  return {name,
+          std::getenv("GROUNDGLASS_BLAS_KERNELS") != nullptr ? "groundglass" : "OPENBLAS_CORETYPE"};
+}
+
 }  // namespace
 
 void print_info_json(const InfoText& info) {
   const Spinning spin = spinning();
+  const BlasKernels blas = blas_kernels_here();
   const nlohmann::ordered_json document = {{"version", version()},
                                            {"commit", commit()},
                                            {"build", build_shape()},
@@ -42,6 +56,8 @@ void print_info_json(const InfoText& info) {
                                            {"team_backends", info.team_backends},
                                            {"openmp_spin_count", spin.rounds},
                                            {"openmp_spin_count_set_by", spin.set_by},
+                                           {"openblas_kernels", blas.name},
+                                           {"openblas_kernels_set_by", blas.set_by},
                                            {"processor", cpu_name()},
                                            {"processors", usable_processors()},
                                            {"cpu_features", cpu_features()},
@@ -54,6 +70,7 @@ void print_info_json(const InfoText& info) {
 
 void print_info(const InfoText& info) {
   const Spinning spin = spinning();
+  const BlasKernels blas = blas_kernels_here();
   std::cout << "groundglass " << version() << ", commit " << commit() << ", " << build_shape()
             << " build, LibTorch " << info.libtorch << "\n"
             << "processor  " << cpu_name() << ", " << usable_processors() << " usable ("
@@ -63,6 +80,10 @@ void print_info(const InfoText& info) {
             << (spin.rounds.is_null() ? "as libgomp likes"
                                       : spin.rounds.get<std::string>() + " rounds at a barrier")
             << ", set by " << spin.set_by << "\n"
+            << "OpenBLAS   uses "
+            << (blas.name.is_null() ? "the kernels it likes"
+                                    : "kernels of " + blas.name.get<std::string>())
+            << ", set by " << blas.set_by << "\n"
             << "devices    " << joined(info.devices, " ") << "\n"
             << "processes  train together by "
             << (info.team_backends.empty() ? "nothing: LibTorch has no Gloo here"

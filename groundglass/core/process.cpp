@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "groundglass/core/bf16_pays.h"
+#include "groundglass/core/blas_kernels.h"
 
 namespace groundglass {
 namespace {
@@ -113,6 +114,22 @@ bool bf16_pays(const std::string& maker, const std::vector<std::string>& feature
 
 bool cpu_bf16_pays() {
   return bf16_pays(cpuinfo("vendor_id"), cpu_features());
+}
+
+std::string blas_kernels(const std::string& maker, const std::vector<std::string>& features) {
+  const auto has_all = [&](std::initializer_list<const char*> wanted) {
+    return std::all_of(wanted.begin(), wanted.end(), [&](const char* feature) {
+      return std::find(features.begin(), features.end(), feature) != features.end();
+    });
+  };
+  if (maker != "GenuineIntel") return "";
+  if (has_all({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"})) return "SkylakeX";
+  if (has_all({"avx2", "fma"})) return "Haswell";
+  return "";
+}
+
+std::string cpu_blas_kernels() {
+  return blas_kernels(cpuinfo("vendor_id"), cpu_features());
 }
 
 void catch_stop_signals() {

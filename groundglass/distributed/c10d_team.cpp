@@ -104,7 +104,7 @@ class TorchTeam final : public Team {
       device_ = listening_device(world);
       sums_ = gloo_group("sums");
       gradients_ = gloo_group("gradients");
-      exchange_ = std::make_unique<Exchange>(sums_);
+      if (size() <= Exchange::kMostRanks) exchange_ = new_exchange();
     } catch (const Error&) {
       abandon();
       throw;
@@ -131,7 +131,7 @@ class TorchTeam final : public Team {
     note(what, tensor);
     guarded(what, [&] {
       auto dense = tensor.is_contiguous() ? tensor : tensor.contiguous();
-      if (exchange_->takes(dense)) {
+      if (exchange_ && exchange_->takes(dense)) {
         const auto all = exchange_->of_all(dense);
         auto sum = all[0].clone();
         for (size_t r = 1; r < all.size(); ++r) sum.add_(all[r]);
@@ -166,7 +166,7 @@ class TorchTeam final : public Team {
     torch::Tensor all;
     guarded(what, [&] {
       std::vector<at::Tensor> in = {mine.contiguous()};
-      if (exchange_->takes(in[0])) {
+      if (exchange_ && exchange_->takes(in[0])) {
         all = torch::stack(exchange_->of_all(in[0]));
         return;
       }
@@ -266,6 +266,14 @@ class TorchTeam final : public Team {
     return c10::make_intrusive<c10d::ProcessGroupGloo>(
         c10::make_intrusive<c10d::PrefixStore>(notes_.key(name), store_), static_cast<int>(rank()),
         static_cast<int>(size()), options);
+  }
+
+  std::unique_ptr<Exchange> new_exchange() {
+    std::array<GlooGroup, Exchange::kGroups> groups;
+    for (size_t i = 0; i < groups.size(); ++i) {
+      groups[i] = gloo_group("exchange/" + std::to_string(i));
+    }
+    return std::make_unique<Exchange>(std::move(groups));
   }
 
 #ifdef USE_C10D_NCCL

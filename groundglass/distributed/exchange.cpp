@@ -9,29 +9,33 @@ constexpr int64_t kTags = 1 << 16;
 
 }  // namespace
 
-Exchange::Exchange(Group group) : group_(std::move(group)) {
+Exchange::Exchange(std::array<Group, kGroups> groups)
+    : groups_(std::move(groups)), rank_(groups_[0]->getRank()), size_(groups_[0]->getSize()) {
   const auto bytes = torch::TensorOptions(torch::kUInt8);
   sent_ = torch::zeros({kMostBytes}, bytes);
   for (auto& received : received_) {
-    for (int r = 0; r < group_->getSize(); ++r) {
-      received.bytes.push_back(r == group_->getRank() ? torch::Tensor()
-                                                      : torch::zeros({kMostBytes}, bytes));
+    for (int r = 0; r < size_; ++r) {
+      received.bytes.push_back(r == rank_ ? torch::Tensor() : torch::zeros({kMostBytes}, bytes));
     }
   }
 }
 
 bool Exchange::takes(const torch::Tensor& numbers) const {
-  return group_->getSize() <= kMostRanks && !numbers.is_cuda() &&
+  return size_ <= kMostRanks && !numbers.is_cuda() &&
          numbers.numel() * static_cast<int64_t>(numbers.element_size()) <= kMostBytes;
+}
+
+c10d::ProcessGroupGloo& Exchange::way(int from, int to, int64_t number) {
+  return *groups_[static_cast<size_t>(2 * (number % 2) + (from < to ? 0 : 1))];
 }
 
 void Exchange::expect(Received& received, int64_t number) {
   received.pending.assign(received.bytes.size(), Work());
-  for (int r = 0; r < group_->getSize(); ++r) {
-    if (r == group_->getRank()) continue;
+  for (int r = 0; r < size_; ++r) {
+    if (r == rank_) continue;
     const auto place = static_cast<size_t>(r);
     std::vector<at::Tensor> list = {received.bytes[place]};
-    received.pending[place] = group_->recv(list, r, static_cast<int>(number % kTags));
+    received.pending[place] = way(r, rank_, number).recv(list, r, static_cast<int>(number % kTags));
   }
 }
 
@@ -42,14 +46,14 @@ std::vector<torch::Tensor> Exchange::of_all(const torch::Tensor& mine) {
   const auto numbers = mine.contiguous().view({mine.numel()}).view(torch::kUInt8);
   sent_.narrow(0, 0, numbers.numel()).copy_(numbers);
   std::vector<Work> sending;
-  for (int r = 0; r < group_->getSize(); ++r) {
-    if (r == group_->getRank()) continue;
+  for (int r = 0; r < size_; ++r) {
+    if (r == rank_) continue;
     std::vector<at::Tensor> list = {sent_};
-    sending.push_back(group_->send(list, r, static_cast<int>(number_ % kTags)));
+    sending.push_back(way(rank_, r, number_).send(list, r, static_cast<int>(number_ % kTags)));
   }
   std::vector<torch::Tensor> all;
-  for (int r = 0; r < group_->getSize(); ++r) {
-    if (r == group_->getRank()) {
+  for (int r = 0; r < size_; ++r) {
+    if (r == rank_) {
       all.push_back(mine.clone());
       continue;
     }

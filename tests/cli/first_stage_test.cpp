@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "groundglass/core/blas_kernels.h"
 #include "tests/cli/program_test.h"
 #include "tests/cli/small_recipe.h"
 #include "tests/complaint.h"
@@ -11,18 +12,42 @@ namespace {
 
 class FirstStage : public ProgramTest {
  protected:
-  /// What `info` says of spinning in an environment.
-  nlohmann::json spinning(const std::string& environment) const {
+  /// What `info` says in an environment.
+  nlohmann::json info(const std::string& environment) const {
     return nlohmann::json::parse(
-        run("env -u GOMP_SPINCOUNT -u OMP_WAIT_POLICY " + environment + " groundglass info --json")
+        run("env -u GOMP_SPINCOUNT -u OMP_WAIT_POLICY -u OPENBLAS_CORETYPE " + environment +
+            " groundglass info --json")
             .out);
   }
 };
 
 TEST_F(FirstStage, LimitsTheSpinningOfOpenMpAndSaysSo) {
-  const auto info = spinning("");
-  EXPECT_EQ(info["openmp_spin_count"], "1000");
-  EXPECT_EQ(info["openmp_spin_count_set_by"], "groundglass");
+  const auto said = info("");
+  EXPECT_EQ(said["openmp_spin_count"], "1000");
+  EXPECT_EQ(said["openmp_spin_count_set_by"], "groundglass");
+}
+
+TEST_F(FirstStage, ChoosesTheKernelsOfOpenBlasUnlessTheUserHas) {
+  const auto said = info("");
+  const std::string suits = cpu_blas_kernels();
+  if (suits.empty()) {
+    EXPECT_TRUE(said["openblas_kernels"].is_null());
+    EXPECT_EQ(said["openblas_kernels_set_by"], "OpenBLAS");
+  } else {
+    EXPECT_EQ(said["openblas_kernels"], suits);
+    EXPECT_EQ(said["openblas_kernels_set_by"], "groundglass");
+    // Nothing is told where LibTorch multiplies with another library.
+    const std::string told =
+        run("env -u OPENBLAS_CORETYPE OPENBLAS_VERBOSE=2 groundglass models 2>&1 | "
+            "sed -n 's/^Core: //p'")
+            .out;
+    if (!told.empty()) {
+      EXPECT_EQ(told, suits + "\n");
+    }
+  }
+  const auto wished = info("OPENBLAS_CORETYPE=Nehalem");
+  EXPECT_EQ(wished["openblas_kernels"], "Nehalem");
+  EXPECT_EQ(wished["openblas_kernels_set_by"], "OPENBLAS_CORETYPE");
 }
 
 TEST_F(FirstStage, HandsTheLimitOnToTheProgramBehindIt) {
@@ -50,10 +75,10 @@ TEST_F(FirstStage, ServesWithAProgramWithoutLibTorch) {
 }
 
 TEST_F(FirstStage, LeavesWhatTheUserHasSet) {
-  const auto count = spinning("GOMP_SPINCOUNT=77");
+  const auto count = info("GOMP_SPINCOUNT=77");
   EXPECT_EQ(count["openmp_spin_count"], "77");
   EXPECT_EQ(count["openmp_spin_count_set_by"], "GOMP_SPINCOUNT");
-  const auto policy = spinning("OMP_WAIT_POLICY=passive");
+  const auto policy = info("OMP_WAIT_POLICY=passive");
   EXPECT_TRUE(policy["openmp_spin_count"].is_null());
   EXPECT_EQ(policy["openmp_spin_count_set_by"], "OMP_WAIT_POLICY");
 }

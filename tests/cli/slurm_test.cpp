@@ -59,6 +59,30 @@ TEST_F(SlurmSweep, ARankIsKilledAndTheRunGoesOnWithTheSameBits) {
   EXPECT_EQ(weights_of("run"), weights_of("undisturbed"));
 }
 
+// What an administrator or a machine that went down does to a job: it is ended and queued again.
+TEST_F(SlurmSweep, ARequeuedJobGoesOnWithTheSameBits) {
+  write_file(folder / "job.sh",
+             "#!/bin/bash\n"
+             "epochs=100000\n"
+             "if [ -n \"${SLURM_RESTART_COUNT:-}\" ]; then\n"
+             "  echo $(($(wc -l < run/events.jsonl) + 3)) > epochs\n"
+             "  epochs=$(cat epochs)\n"
+             "fi\n" +
+                 kTwoRanks + kTrain + "-o run --set train.epochs=$epochs\n");
+  under_slurm(
+      "job=$(sbatch --parsable --requeue --open-mode append -o job.log job.sh)\n"
+      "for i in $(seq 3000); do [ -s run/events.jsonl ] && break; sleep 0.1; done\n"
+      "scontrol requeue $job\n"
+      // Slurm lets a requeued job wait for a while unless it is told to begin.
+      "for i in $(seq 3000); do [ -e epochs ] && break; "
+      "scontrol update JobId=$job StartTime=now 2>/dev/null; sleep 0.1; done\n"
+      "for i in $(seq 3000); do [ -z \"$(squeue -h -j $job 2>/dev/null)\" ] && break; sleep 0.1; "
+      "done\n");
+  ASSERT_TRUE(fs::exists(folder / "epochs")) << read_file(folder / "job.log");
+  run(kTrain + "-o undisturbed --processes 2 --set train.epochs=$(cat epochs)");
+  EXPECT_EQ(weights_of("run"), weights_of("undisturbed")) << read_file(folder / "job.log");
+}
+
 TEST_F(SlurmSweep, AJobArraySharesTheFoldsOfACrossValidation) {
   const std::string folds = kTrain + "--fold all --set split.folds=3 --set train.epochs=6 ";
   // One task is lost in its first fold; the others take it over.

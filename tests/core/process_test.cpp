@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "groundglass/core/bf16_pays.h"
+#include "groundglass/core/blas_kernels.h"
 #include "groundglass/core/events.h"
 #include "groundglass/core/version.h"
 
@@ -43,6 +44,16 @@ TEST(Process, MeasuresItsMemory) {
 TEST(Process, NamesItsProcessor) {
   EXPECT_FALSE(cpu_name().empty());
   for (const auto& feature : cpu_features()) EXPECT_FALSE(feature.empty());
+}
+
+TEST(BlasKernels, FollowWhatAnIntelProcessorHas) {
+  const std::vector<std::string> half = {"avx2", "avx512f", "fma"},
+                                 avx512 = {"avx512f", "avx512cd", "avx512bw", "avx512dq",
+                                           "avx512vl"};
+  EXPECT_EQ(blas_kernels("GenuineIntel", avx512), "SkylakeX");
+  EXPECT_EQ(blas_kernels("GenuineIntel", half), "Haswell");
+  EXPECT_EQ(blas_kernels("GenuineIntel", {"avx2"}), "");
+  EXPECT_EQ(blas_kernels("AuthenticAMD", avx512), "");
 }
 
 TEST(Bf16, PaysWithTilesOrOnOtherMakersThanIntel) {

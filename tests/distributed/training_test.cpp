@@ -244,7 +244,10 @@ TEST(DistributedTraining, TakesTheStepsOfOneProcessInOtherFamilies) {
   for (const auto& [name, make] : small_families()) {
     SCOPED_TRACE(name);
     if (name == "raiu_net") continue;  // rounding grows in its norms over few values: see above
-    expect_agreement(make, 1e-5);
+    // At the others' step size one of its maxima moves to another pixel, in one process, too, whose
+    // step size is changed by a millionth (then the weights differ by 5e-3).
+    const double share = name == "r231_unet" ? 0.2 : 1;
+    expect_agreement(make, 1e-5, [&](TrainJob& job) { job.options.learning_rate *= share; });
   }
 }
 
