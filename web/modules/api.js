@@ -110,27 +110,6 @@ export async function getPart(path, begin, end) {
 }
 
 /**
- * Reads a file into a buffer of its size, part after part.
- * @param {string} path
- * @param {Uint8Array} buffer
- * @param {() => void} onPart
- * @throws {Refusal} where it is cut off
- */
-export async function getInto(path, buffer, onPart) {
-  const response = await ask(path);
-  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
-  let at = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    buffer.set(value.subarray(0, buffer.length - at), at);
-    at += value.length;
-    onPart();
-  }
-  if (at !== buffer.length) throw new Refusal(0, `${at} bytes came of ${path}, expected ${buffer.length}`);
-}
-
-/**
  * @param {string} path
  * @returns {Promise<{bytes: ArrayBuffer, parent: number | null} | null>} null where there is none
  */

@@ -10,7 +10,7 @@
  * @property {number} slope
  * @property {number} intercept
  * @property {{low: number, high: number} | null} [window] the file's own, where it names one
- * @property {boolean} [arriving] not all voxels are there yet; the others are black
+ * @property {{from: number, to: number}} [arriving] the voxels that are there while the others are on their way
  */
 
 /** @typedef {Uint8Array|Int8Array|Int16Array|Uint16Array|Int32Array|Float32Array|Float64Array} VoxelArray */

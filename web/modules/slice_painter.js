@@ -97,12 +97,13 @@ export class SlicePainter {
     }
     const { gray } = this;
     const { data } = volume;
+    const { from, to } = volume.arriving ?? { from: 0, to: data.length };
     const pixels = new Uint32Array(picture.data.buffer);
     const { start, stepX, stepY } = walk(plane, volume.dims, depth);
     const [width, height] = plane.size;
     for (let y = 0, pixel = 0; y < height; ++y) {
       for (let x = 0, voxel = start + y * stepY; x < width; ++x, voxel += stepX, ++pixel) {
-        pixels[pixel] = 0xff000000 | (gray(data[voxel]) * 0x010101);
+        pixels[pixel] = voxel < from || voxel >= to ? 0xff000000 : 0xff000000 | (gray(data[voxel]) * 0x010101);
       }
     }
   }

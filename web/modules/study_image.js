@@ -1,7 +1,7 @@
 // An image of a study with the layers of one version: what is fetched, and the same for volumes and
 // pictures.
 
-import { addressOf, getBytes, getInto, getJson, getPart, Refusal } from "./api.js";
+import { addressOf, getBytes, getJson, getPart, Refusal } from "./api.js";
 import { readHeader, readNifti, volumeIn } from "./nifti.js";
 import { readGrayPng } from "./png.js";
 import { picturePlane, planeOf } from "./planes.js";
@@ -50,31 +50,22 @@ export async function loadImage(study, image) {
  * A volume of which the middle slice of its file is there, while the others are still on their way.
  * @param {string} study
  * @param {Image} image
- * @param {{black: number, onPart: () => void}} options the value of what is not there yet; asked to paint again a few
- *   times a second
  * @returns {Promise<{volume: Volume, whole: Promise<void>}>}
  */
-export async function arrivingVolume(study, image, { black, onPart }) {
+export async function arrivingVolume(study, image) {
   const path = `${imagePath(study, image.id)}/volume.nii`;
   const { bytes: front, size } = await getPart(path, 0, 352);
   const header = readHeader(front, size);
+  const [columns, rows, slices] = header.dims;
+  const from = columns * rows * Math.floor(slices / 2);
+  const to = from + columns * rows;
+  // Zeros that nobody has touched take no memory.
   const buffer = new ArrayBuffer(size);
-  const volume = volumeIn(buffer, header);
-  volume.data.fill((black - volume.intercept) / volume.slope);
-  const [columns, rows, slices] = volume.dims;
-  const sliceBytes = columns * rows * header.bytes;
-  const begin = header.offset + Math.floor(slices / 2) * sliceBytes;
-  const all = new Uint8Array(buffer);
-  all.set(new Uint8Array((await getPart(path, begin, begin + sliceBytes)).bytes), begin);
-  volume.arriving = true;
-  let painted = performance.now();
-  const whole = getInto(path, all, () => {
-    if (performance.now() - painted < 250) return;
-    painted = performance.now();
-    onPart();
-  }).then(() => {
-    volume.arriving = false;
-    onPart();
+  const [begin, end] = [from, to].map((voxel) => header.offset + voxel * header.bytes);
+  new Uint8Array(buffer).set(new Uint8Array((await getPart(path, begin, end)).bytes), begin);
+  const volume = { ...volumeIn(buffer, header), arriving: { from, to } };
+  const whole = getBytes(path).then((bytes) => {
+    Object.assign(volume, { data: volumeIn(bytes, readHeader(bytes, bytes.byteLength)).data, arriving: undefined });
   });
   whole.catch(() => {});  // told to whoever waits for it; another image may be shown by then
   return { volume, whole };

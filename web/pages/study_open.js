@@ -30,15 +30,8 @@ export async function openImage(image) {
   say("reading the image", "working");
   /** @type {Promise<import("../modules/api.js").ImageVersion[]>} */
   const versionsAsked = getJson(`${imagePath(studyId, image.id)}/versions`);
-  // The newest mask is unpacked while the image is on its way.
-  const early = versionsAsked.then((versions) => {
-    const version = newest(versions);
-    return version === null ? null : { version, mask: loadMask(studyId, image, version).catch(() => null) };
-  }).catch(() => null);
   // A CT is looked at before all of it is there; other volumes need all values for their window.
-  const arriving = image.modality === "CT" ? await arrivingVolume(studyId, image, {
-    black: image.window_hu?.[0] ?? -1350, onPart: () => { if (turn === state.turn) state.viewer?.redraw(); },
-  }) : null;
+  const arriving = image.modality === "CT" ? await arrivingVolume(studyId, image) : null;
   const volume = arriving?.volume ?? await loadImage(studyId, image);
   if (turn !== state.turn) return;
   state.windows = windowsOf(image, volume);
@@ -67,27 +60,15 @@ export async function openImage(image) {
   say("");
   state.versions = await versionsAsked;
   if (turn !== state.turn) return;
-  const version = newest(state.versions);
-  const found = await early;
-  await openVersion(version, found?.version === version ? found.mask : null);
+  await openVersion(state.versions.filter(({ state: s }) => s !== "failed").at(-1)?.version ?? null);
   await ownDesk.lookForDraft();
-}
-
-/**
- * The version that is shown first.
- * @param {import("../modules/api.js").ImageVersion[]} versions
- * @returns {number | null} null where there is none yet
- */
-function newest(versions) {
-  return versions.filter(({ state: s }) => s !== "failed").at(-1)?.version ?? null;
 }
 
 /**
  * Loads one version's mask, measures, probabilities and lungs.
  * @param {number | null} version null: there is none yet
- * @param {Promise<Uint8Array | null> | null} [early] its mask where it was asked for before, null if in vain
  */
-export async function openVersion(version, early = null) {
+export async function openVersion(version) {
   const { image, versions } = state;
   if (!image || !state.viewer) return;
   const turn = ++state.turn;
@@ -102,24 +83,25 @@ export async function openVersion(version, early = null) {
   }
   byId("version", HTMLSelectElement).value = String(version);
   const look = async () => {
-    const mask = (await early) ?? await loadMask(studyId, image, version);
+    const mask = await loadMask(studyId, image, version);
     if (mask.length !== scene.volume.data.length) throw new Error(`the mask of version ${version} is of another grid than the image`);
     return mask;
   };
   // A network's mask is there before its lesions are known.
+  /** @type {Uint8Array | null} */
+  let first = null;
   const asked = versions.find((one) => one.version === version);
   if (asked?.kind === "network" && asked.state === "measuring") {
-    const first = await look();
+    first = await look();
     if (turn !== state.turn) return;
     Object.assign(state, { mask: first, thresholds: null, detail: null });
     Object.assign(scene, { lungs: null, heat: null, cam: null });
     showMask();
     document.body.dataset.masked = String(version);
-    early = Promise.resolve(first);
   }
   const detail = await measured(image.id, version, turn);
   if (detail === null) return;
-  const mask = await look();
+  const mask = first ?? await look();
   if (turn !== state.turn) return;
   document.body.dataset.masked = String(version);
   Object.assign(state, { detail, mask, thresholds: null, lungMl: detail.measures?.lung_ml ?? null });

@@ -5,6 +5,7 @@
 // prints two Markdown tables under the commit, the processors and the load. ROUNDS of `predict` and of the
 // server's job take turns on the same series, each from its request to its end.
 
+import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
@@ -24,6 +25,12 @@ function megabytes(pid, file, name) {
   } catch {
     return 0;
   }
+}
+
+/** Processor seconds of a process's children that have ended. @param {number | string | undefined} pid */
+function processorSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1].split(" ");
+  return (Number(fields[13]) + Number(fields[14])) / 100;
 }
 
 /** Processes below this one whose command line has a word: the pages of the browser. */
@@ -65,6 +72,7 @@ const tell = (/** @type {string} */ what, /** @type {string} */ value) => {
 /** One job of the server on the study: seconds to the first slices of its mask, to its mask, to its measures. */
 async function segmented(id, threshold) {
   const begun = now();
+  const worked = processorSeconds(server.child.pid);
   const job = await api("POST", `/studies/${id}/jobs`, { kind: "predict", threshold });
   const versions = `/studies/${id}/images/1/versions`;
   const known = (await api("GET", versions)).length;
@@ -74,7 +82,7 @@ async function segmented(id, threshold) {
     if (!partial && found.partial) partial = now() - begun;
     if (!mask && (await api("GET", versions)).length > known) mask = now() - begun;
     if (found.state === "failed") throw new Error(found.error.error);
-    if (found.state === "done") return { partial, mask, all: now() - begun };
+    if (found.state === "done") return { partial, mask, all: now() - begun, worked: processorSeconds(server.child.pid) - worked };
     await pause(50);
   }
 }
@@ -98,22 +106,27 @@ try {
   while ((await api("GET", `/studies/${id}`)).state !== "ready") await pause(50);
   tell("import", `${two(now() - begun)} s`);
 
+  /** @type {number[]} */
   const lags = [];
-  for (let round = 0; round < rounds; ++round) {
-    const timed = () => {
+  const round = async (/** @type {number} */ number) => {
+    const timed = async () => {
       const start = now();
-      run("predict", series, "-o", "told", "-q");
+      const before = processorSeconds(process.pid);
+      // Not spawnSync, in which this process would not see that the server closes its connections.
+      const child = spawn(program, ["predict", series, "-o", "told", "-q"], { cwd: folder, stdio: "ignore" });
+      const code = await new Promise((resolve) => { child.on("exit", resolve); });
+      if (code !== 0) throw new Error(`predict: exit code ${code}`);
       rmSync(join(folder, "told"), { recursive: true });
-      return now() - start;
+      return { seconds: now() - start, worked: processorSeconds(process.pid) - before };
     };
     // The one that begins changes from round to round.
-    let line = round % 2 === 0 ? timed() : 0;
-    const job = await segmented(id, 0.5 + 0.001 * round);
-    if (round % 2 === 1) line = timed();
-    lags.push(job.mask - line);
-    tell(`round ${round + 1}`, `predict ${two(line)} s; first slices after ${two(job.partial)} s, mask after ${two(job.mask)} s, lesions after ${two(job.all)} s`);
-  }
-  tell("the server's mask after the command line's", `${lags.map((lag) => `${lag > 0 ? "+" : ""}${two(lag)}`).join(", ")} s`);
+    let line = number % 2 === 0 ? await timed() : null;
+    const job = await segmented(id, 0.5 + 0.001 * number);
+    line ??= await timed();
+    lags.push(job.mask - line.seconds);
+    tell(`round ${number + 1}`, `predict ${two(line.seconds)} s (${two(line.worked)} s of a processor); first slices after ${two(job.partial)} s, mask after ${two(job.mask)} s, lesions after ${two(job.all)} s (${two(job.worked)} s of a processor)`);
+  };
+  await round(0);
 
   const browser = await startBrowser();
   const { page } = await visitor(browser, server.address);
@@ -161,6 +174,8 @@ try {
   const held = processes("--type=renderer").map((pid) => megabytes(pid, "smaps_rollup", "Pss"));
   tell("memory of the page, while correcting", `${Math.max(...held).toFixed(0)} MB`);
   await browser.close();
+  for (let number = 1; number < rounds; ++number) await round(number);
+  tell("the server's mask after the command line's", `${lags.map((lag) => `${lag > 0 ? "+" : ""}${two(lag)}`).join(", ")} s`);
   tell("memory of the server afterwards", resident());
   console.log(`${slices} slices of ${side} x ${side}, ${run("--version").trim()}, ${cpus().length} x ${cpus()[0].model}, load ${loadavg().map((load) => load.toFixed(1)).join(" ")}, ${program}\n`);
   console.log(["| | |", "|---|---|", ...rows.map(([what, value]) => `| ${what} | ${value} |`)].join("\n"));
