@@ -11,8 +11,8 @@
 #include "groundglass/distributed/bf16_sums.h"
 #include "groundglass/distributed/c10d.h"
 #include "groundglass/distributed/exchange.h"
+#include "groundglass/distributed/listening_device.h"
 #include "groundglass/distributed/meeting_notes.h"
-#include "groundglass/distributed/own_address.h"
 #include "groundglass/distributed/team.h"
 
 namespace groundglass {
@@ -49,28 +49,6 @@ constexpr double kNoticesWithin_s = 10;   ///< a rank whose collective failed fi
 
 chrono::milliseconds milliseconds(double seconds) {
   return chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
-}
-
-std::shared_ptr< ::gloo::transport::Device> listening_device(const World& world) {
-  if (!world.network_card.empty()) {
-    return c10d::ProcessGroupGloo::createDeviceForInterface(world.network_card);
-  }
-  const bool says_here = world.address.rfind("127.", 0) == 0 || world.address == "localhost";
-  if (world.on_one_machine() || says_here)
-    return c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1");
-  const std::string address = own_address_towards(world.address);
-  if (address.empty()) {
-    fail(ErrorKind::device, world.address +
-                                ": this name of rank 0's machine is not known here; set "
-                                "MASTER_ADDR to one that all machines know");
-  }
-  const bool loopback = address.rfind("127.", 0) == 0 || address == "::1";
-  if (loopback && world.local_size == 0) {
-    fail(ErrorKind::device, world.address + ": leads to " + address +
-                                ", which other machines cannot reach; set GLOO_SOCKET_IFNAME to "
-                                "the network card that joins them, or MASTER_ADDR to its address");
-  }
-  return c10d::ProcessGroupGloo::createDeviceForHostname(address);
 }
 
 class PendingWork final : public PendingSum {
