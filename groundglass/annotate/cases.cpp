@@ -52,6 +52,8 @@ std::vector<AnnotationCase> cases_of(const Dataset& dataset, const DataOptions& 
       const auto pair = read_picture_pair(dataset.rows[static_cast<size_t>(i)], data);
       c.height = pair.image.pixels.size(1);
       c.width = pair.image.pixels.size(2);
+      const std::lock_guard lock(speaking);
+      for (const auto& text : pair.image.warnings) observer.on(Warning{text});
     } catch (const Error& e) {
       problems.add(e.what());
     }
@@ -64,8 +66,10 @@ std::vector<AnnotationCase> cases_of(const Dataset& dataset, const DataOptions& 
 
 torch::Tensor read_case_mask(const fs::path& path, const AnnotationCase& of,
                              const DataOptions& data) {
-  const auto stored = path == of.manual ? read_mask_of_picture(path, of.image, of.height, of.width)
-                                        : read_mask_picture(path);
+  std::vector<std::string> told;  // when the project was begun
+  const auto stored = path == of.manual
+                          ? read_mask_of_picture(path, of.image, of.height, of.width, told)
+                          : read_mask_picture(path);
   if (stored.size(0) != of.height || stored.size(1) != of.width) {
     fail(ErrorKind::data, path.string() + ": is " + size_text(stored.size(0), stored.size(1)) +
                               " and the image of " + of.name + " is " +

@@ -40,10 +40,18 @@ int64_t class_of(const ExplainArguments& a, const TrainedModel& trained) {
                              (classes == 1 ? "class 1 only" : listed(known)));
 }
 
+/// Throws Error(data) if the figures of two inputs would be one file.
+void check_figures_differ(const std::vector<ChosenInput>& inputs, const ExplainArguments& a) {
+  std::vector<PredictInput> written;
+  for (const auto& chosen : inputs) written.push_back(chosen.input);
+  check_outputs_differ(written, "_*.png", file_names_in(a.output));
+}
+
 /// The inputs, at most --limit; `mask_column` is that of the network's recipe.
 std::vector<ChosenInput> limited_inputs(const ExplainArguments& a, const std::string& mask_column) {
   auto inputs = choose_inputs(a.input, mask_column).inputs;
   if (static_cast<int64_t>(inputs.size()) > a.limit) inputs.resize(static_cast<size_t>(a.limit));
+  check_figures_differ(inputs, a);
   return inputs;
 }
 
@@ -98,6 +106,12 @@ void run_explain(const ExplainArguments& a, const Context& context) {
     fail(ErrorKind::usage, "--method " + in_quotes(a.method) + ": expected " + listed(methods));
   }
   const auto written = explained(a, context);
+  const auto observer = console_observer(context);
+  for (const auto& w : written) {
+    for (const auto& text : w.value("warnings", nlohmann::ordered_json::array())) {
+      observer->on(Warning{text.get<std::string>()});
+    }
+  }
   if (context.json) return print_json(written);
   for (const auto& w : written) std::cout << w["figure"].get<std::string>() << "\n";
 }

@@ -1,8 +1,11 @@
 #include "groundglass/command/option_table.h"
 
+#include <cerrno>
+#include <cmath>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "groundglass/command/verb_text.h"
@@ -36,11 +39,17 @@ json row_of(const CLI::Option& option) {
           {"delimiter", std::string(1, option.get_delimiter())}};
 }
 
+/// True if the words are numbers that T holds. What is no number (nan) would pass every check of a
+/// range, and what T cannot hold would become its largest number.
 template <typename T>
 bool all_are(const CLI::results_t& words) {
   for (const auto& word : words) {
-    T value;
-    if (!CLI::detail::lexical_cast(word, value)) return false;
+    T value{};
+    errno = 0;
+    if (!CLI::detail::lexical_cast(word, value) || errno == ERANGE) return false;
+    if constexpr (std::is_floating_point_v<T>) {
+      if (!std::isfinite(value)) return false;
+    }
   }
   return true;
 }

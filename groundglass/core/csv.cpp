@@ -1,7 +1,9 @@
 #include "groundglass/core/csv.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
+#include <utility>
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
@@ -9,6 +11,14 @@
 
 namespace groundglass {
 namespace {
+
+/// Bytes of the line break at `at`: one for "\n" and for the "\r" of old Macintoshes, two for
+/// "\r\n", 0 where there is none.
+size_t line_break(std::string_view text, size_t at) {
+  if (text[at] == '\n') return 1;
+  if (text[at] != '\r') return 0;
+  return at + 1 < text.size() && text[at + 1] == '\n' ? 2 : 1;
+}
 
 /// Reads one record from `at` on; `line` counts line breaks, also those inside quotes.
 CsvRow next_record(std::string_view text, size_t& at, int64_t& line, const std::string& name) {
@@ -29,11 +39,11 @@ CsvRow next_record(std::string_view text, size_t& at, int64_t& line, const std::
       quoted_cell = true;
     } else if (c == ',') {
       row.cells.emplace_back();
-    } else if (c == '\n') {
+    } else if (const size_t bytes = line_break(text, at); bytes > 0) {
       ++line;
-      ++at;
+      at += bytes;
       return row;
-    } else if (c != '\r') {
+    } else {
       row.cells.back() += c;
     }
   }
@@ -43,13 +53,39 @@ CsvRow next_record(std::string_view text, size_t& at, int64_t& line, const std::
   return row;
 }
 
-std::string without_blanks(const std::string& text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string::npos) return "";
-  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+/// Tables of spreadsheets that are no CSV with commas are told by what they are.
+void check_separators(const CsvRow& header, const std::string& name) {
+  const std::string& cell = header.cells.front();
+  for (const auto& [separator, word] : {std::pair(';', "semicolons"), std::pair('\t', "tabs")}) {
+    if (header.cells.size() > 1 || cell.find(separator) == std::string::npos) continue;
+    fail(ErrorKind::data, name + ":1: " + word +
+                              " separate its cells, expected commas; save it as "
+                              "CSV with commas (UTF-8)");
+  }
 }
 
 }  // namespace
+
+std::string without_blanks(const std::string& text) {
+  // no-break blanks, those of no width, and the mark of byte order, which pasting brings along
+  const std::array<std::string_view, 7> blanks = {
+      " ", "\t", "\xc2\xa0", "\xe2\x80\x8b", "\xe2\x80\x8c", "\xe2\x80\x8d", "\xef\xbb\xbf"};
+  std::string_view rest = text;
+  for (bool more = true; more;) {
+    more = false;
+    for (const auto blank : blanks) {
+      if (rest.starts_with(blank)) {
+        rest.remove_prefix(blank.size());
+        more = true;
+      }
+      if (rest.ends_with(blank)) {
+        rest.remove_suffix(blank.size());
+        more = true;
+      }
+    }
+  }
+  return std::string(rest);
+}
 
 int CsvTable::column(std::string_view name) const {
   auto found = std::find(header.begin(), header.end(), name);
@@ -62,12 +98,18 @@ int CsvTable::column(std::string_view name) const {
 
 CsvTable parse_csv(std::string_view text, const std::string& name) {
   if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);
+  if (text.find('\0') != std::string_view::npos) {
+    fail(ErrorKind::data, name +
+                              ": holds zero bytes, as a table in UTF-16 does, expected UTF-8; "
+                              "save it as CSV with commas (UTF-8)");
+  }
   CsvTable table;
   int64_t line = 1;
   for (size_t at = 0; at < text.size();) {
     CsvRow row = next_record(text, at, line, name);
     if (row.cells.size() == 1 && row.cells.front().empty()) continue;
     if (table.header.empty()) {
+      check_separators(row, name);
       for (const auto& column : row.cells) table.header.push_back(without_blanks(column));
       continue;
     }

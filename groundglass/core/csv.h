@@ -13,9 +13,9 @@ struct CsvRow {
   std::vector<std::string> cells;
 };
 
-/// A table with a header. Commas separate, double quotes protect (RFC 4180), a byte order mark and
-/// carriage returns are tolerated, blank lines are skipped. Blanks around the names of columns are
-/// left out.
+/// A table with a header. Commas separate, double quotes protect (RFC 4180), a byte order mark is
+/// tolerated, lines end in "\n", "\r\n" or "\r", blank lines are skipped. Blanks around the names
+/// of columns are left out.
 struct CsvTable {
   std::vector<std::string> header;
   std::vector<CsvRow> rows;
@@ -25,8 +25,12 @@ struct CsvTable {
   int column(std::string_view name) const;
 };
 
+/// A text without the blanks around it, also those that are not seen (no-break, zero width).
+std::string without_blanks(const std::string& text);
+
 /// Throws Error(data) naming file and line if a row is longer or shorter than the header, a quote
-/// is left open, a column is named twice, or the file holds no header.
+/// is left open, a column is named twice, cells are separated by semicolons or tabs, the text is
+/// UTF-16, or the file holds no header.
 CsvTable read_csv(const std::filesystem::path& path);
 CsvTable parse_csv(std::string_view text, const std::string& name);
 

@@ -99,7 +99,8 @@ void rename_over(const fs::path& from, const fs::path& to) {
   std::error_code code;
   fs::rename(from, to, code);
   if (!code) return;
-  fs::remove(from, code);
+  std::error_code ignored;
+  fs::remove(from, ignored);
   fail(ErrorKind::data, to.string() + ": cannot be written (" + code.message() + ")");
 }
 

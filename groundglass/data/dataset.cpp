@@ -80,10 +80,8 @@ int mask_column(const CsvTable& table, const fs::path& source, const DatasetOpti
 
 /// Without blanks around it, unless a file has them in its name.
 std::string tidy(const std::string& cell, const fs::path& folder) {
-  const size_t first = cell.find_first_not_of(" \t");
-  if (first == std::string::npos) return "";
-  const std::string text = cell.substr(first, cell.find_last_not_of(" \t") + 1 - first);
-  return text != cell && fs::exists(folder / cell) ? cell : text;
+  const std::string text = without_blanks(cell);
+  return !text.empty() && text != cell && fs::exists(folder / cell) ? cell : text;
 }
 
 /// The known mask column that a name means, else the name itself.
@@ -99,14 +97,32 @@ bool stands_in_header(const fs::path& source, const std::string& column) {
   std::ifstream in(source);
   std::string line;
   std::getline(in, line);
+  line.resize(std::min(line.size(), line.find('\r')));
   if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
   for (auto& word : split_text(line, ',')) {
-    word.erase(
-        std::remove_if(word.begin(), word.end(), [](char c) { return c == '"' || c == '\r'; }),
-        word.end());
+    word.erase(std::remove(word.begin(), word.end(), '"'), word.end());
     if (word == column) return true;
   }
   return false;
+}
+
+/// Columns that are passed over, though a typing mistake may be all that keeps them from being one
+/// of those that count.
+std::vector<std::string> mistyped_others(const CsvTable& table, const fs::path& source) {
+  std::vector<std::string> warnings;
+  for (const char* known : {"patient", "domain", "case", "label"}) {
+    if (table.column(known) >= 0) continue;
+    for (const auto& column : table.header) {
+      const std::string word = lower(column);
+      const bool other =
+          std::find(kOtherColumns.begin(), kOtherColumns.end(), word) != kOtherColumns.end() ||
+          std::find(kMaskColumns.begin(), kMaskColumns.end(), word) != kMaskColumns.end();
+      if (other || word.size() < 4 || !nearly(word, known)) continue;
+      warnings.push_back(source.string() + ":1: column " + in_quotes(column) +
+                         " is passed over; if it means " + in_quotes(known) + ", call it so");
+    }
+  }
+  return warnings;
 }
 
 Dataset read_table(const fs::path& source, const DatasetOptions& options) {
@@ -141,7 +157,9 @@ Dataset read_table(const fs::path& source, const DatasetOptions& options) {
       problems.add(where + "the image column is empty");
       continue;
     }
-    const auto [earlier, fresh] = first_line.emplace(cell(image), row.line);
+    // one file, however it is written
+    const std::string file = fs::absolute(folder / cell(image)).lexically_normal().string();
+    const auto [earlier, fresh] = first_line.emplace(file, row.line);
     if (!fresh) {
       problems.add(where + in_quotes(cell(image)) + " is listed already on line " +
                    std::to_string(earlier->second));
@@ -169,6 +187,7 @@ Dataset read_table(const fs::path& source, const DatasetOptions& options) {
     out.rows.push_back(std::move(r));
   }
   problems.refuse(source.string());
+  for (auto& text : mistyped_others(table, source)) out.warnings.push_back(std::move(text));
   if (table.column("patient") < 0) {
     out.warnings.push_back(source.string() + ": has no column 'patient'; " +
                            (table.column("case") < 0 ? "every image" : "every case") +

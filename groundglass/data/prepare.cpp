@@ -1,5 +1,6 @@
 #include "groundglass/data/prepare.h"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -132,6 +133,21 @@ class Preparation {
                                   "does not mean that there is no lesion"});
     }
     if (tasks_.empty()) problems_.refuse(job_.dataset.source.string());
+    warn_of_blank_masks();
+  }
+
+  /// Where some images have masks, one without may be a slip as well as a healthy patient.
+  void warn_of_blank_masks() {
+    const auto& rows = job_.dataset.rows;
+    const auto blank =
+        std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.mask.empty(); });
+    const auto all = static_cast<std::ptrdiff_t>(rows.size());
+    if (job_.data.labels == MaskLabels::classes || blank == 0 || blank == all) return;
+    const auto first =
+        std::find_if(rows.begin(), rows.end(), [](const auto& row) { return row.mask.empty(); });
+    observer_.on(Warning{job_.dataset.source.string() + ": " + std::to_string(blank) + " of " +
+                         std::to_string(all) + " images have no mask (" + first->id +
+                         ", for one) and count as images without infection"});
   }
 
   int64_t fill_picture(const Task& task, PreparedSetWriter& writer) {

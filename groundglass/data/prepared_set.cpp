@@ -34,6 +34,21 @@ bool belongs_to_another(int file, const fs::path& path) {
          open_one.st_ino != named_one.st_ino;
 }
 
+/// Writes all of the bytes. A disk that fills up takes a part of them without an error, and says
+/// why only of the rest.
+bool write_all(int file, const void* bytes, size_t size, size_t offset) {
+  const auto* from = static_cast<const char*>(bytes);
+  while (size > 0) {
+    const ssize_t written = pwrite(file, from, size, static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    from += written;
+    size -= static_cast<size_t>(written);
+    offset += static_cast<size_t>(written);
+  }
+  return true;
+}
+
 constexpr char kMagic[] = "GGSET001";
 constexpr size_t kMagicSize = 8;
 constexpr size_t kPage = 4096;
@@ -184,8 +199,7 @@ PreparedSetWriter::PreparedSetWriter(fs::path path, PreparedHeader header)
   const bool same =
       pread(file_, found.data(), begin_, 0) == static_cast<ssize_t>(begin_) && found == bytes;
   if (!same) {
-    const bool written = ftruncate(file_, 0) == 0 &&
-                         pwrite(file_, bytes.data(), begin_, 0) == static_cast<ssize_t>(begin_);
+    const bool written = ftruncate(file_, 0) == 0 && write_all(file_, bytes.data(), begin_, 0);
     if (!written) refuse(partial_, std::string("cannot be written (") + std::strerror(errno) + ")");
   }
   if (ftruncate(file_, static_cast<off_t>(begin_ + block_ * done_.size())) != 0) {
@@ -219,8 +233,7 @@ void PreparedSetWriter::write(int64_t row, const torch::Tensor& image, const tor
   }
   const uint64_t sum = checksum(block.data(), pixels);
   std::memcpy(block.data() + pixels, &sum, sizeof sum);
-  const auto offset = static_cast<off_t>(begin_ + block_ * static_cast<size_t>(row));
-  if (pwrite(file_, block.data(), block_, offset) != static_cast<ssize_t>(block_)) {
+  if (!write_all(file_, block.data(), block_, begin_ + block_ * static_cast<size_t>(row))) {
     refuse(partial_, std::string("cannot be written (") + std::strerror(errno) + ")");
   }
   done_[static_cast<size_t>(row)] = 1;

@@ -96,11 +96,12 @@ torch::Tensor known_labels(const torch::Tensor& stored, const DataOptions& optio
 
 namespace {
 
-/// A picture of labels that lies as its image does.
+/// A picture of labels that lies as its image does. What is doubtful of that is said with the
+/// image's warnings.
 torch::Tensor picture_of_labels(const std::filesystem::path& path,
-                                const std::filesystem::path& image_path, const Image& image) {
-  const auto stored =
-      read_mask_of_picture(path, image_path, image.pixels.size(1), image.pixels.size(2));
+                                const std::filesystem::path& image_path, Image& image) {
+  const auto stored = read_mask_of_picture(path, image_path, image.pixels.size(1),
+                                           image.pixels.size(2), image.warnings);
   if (stored.size(0) != image.pixels.size(1) || stored.size(1) != image.pixels.size(2)) {
     fail(ErrorKind::data, path.string() + ": is " + size_text(stored) + " and its image is " +
                               size_text(image.pixels[0]) + " (height x width)");

@@ -23,7 +23,8 @@ struct PicturePair {
   torch::Tensor lungs = {};
 };
 
-/// Throws Error(data): unreadable files, a mask of another size, unknown labels.
+/// The image's warnings tell of doubts about its masks, too. Throws Error(data): unreadable files,
+/// a mask of another size, unknown labels.
 PicturePair read_picture_pair(const DataRow& row, const DataOptions& options);
 
 /// A volume and its mask, read one upright axial slice after the other: memory does not grow with

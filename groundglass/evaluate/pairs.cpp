@@ -63,6 +63,17 @@ bool stands_beside_its_mask(const fs::path& path) {
   return !mask.empty() && mask != path;
 }
 
+/// A prediction that two references take would be counted twice, once wrongly.
+void check_taken_once(const std::vector<MaskPair>& pairs, Problems& problems) {
+  std::map<fs::path, fs::path> taken;
+  for (const auto& pair : pairs) {
+    const auto [other, fresh] = taken.emplace(pair.prediction, pair.reference);
+    if (fresh) continue;
+    problems.add(pair.reference.string() + ": has the prediction " + pair.prediction.string() +
+                 ", which " + other->second.string() + " has, too; expected one for each");
+  }
+}
+
 std::vector<MaskPair> pair_with_dataset(const fs::path& predictions, const Dataset& dataset,
                                         Problems& problems) {
   std::vector<MaskPair> pairs;
@@ -148,13 +159,14 @@ int orientation_of(const MaskPair& pair) {
 }
 
 /// Both masks of a picture upright.
-TwoMasks read_masks_of_picture(const MaskPair& pair) {
+TwoMasks read_masks_of_picture(const MaskPair& pair, std::vector<std::string>& warnings) {
   const auto predicted = read_mask_picture(pair.prediction);
   const bool tells = stored_orientation(pair.prediction) != 1;
   const auto lying = tells ? predicted : upright(predicted, orientation_of(pair)).contiguous();
-  const auto reference = pair.image.empty() ? read_mask_picture(pair.reference)
-                                            : read_mask_of_picture(pair.reference, pair.image,
-                                                                   lying.size(0), lying.size(1));
+  const auto reference = pair.image.empty()
+                             ? read_mask_picture(pair.reference)
+                             : read_mask_of_picture(pair.reference, pair.image, lying.size(0),
+                                                    lying.size(1), warnings);
   return {{lying, {}}, {reference, {}}};
 }
 
@@ -168,11 +180,12 @@ LabelMap on_grid(const StoredSegmentation& segmentation, const Geometry& grid,
   return {segmentation.of_picture ? map[0] : map, grid};
 }
 
-TwoMasks read_masks(const MaskPair& pair, const DataOptions& data) {
+TwoMasks read_masks(const MaskPair& pair, const DataOptions& data,
+                    std::vector<std::string>& warnings) {
   const bool predicted = is_dicom_name(pair.prediction), referred = is_dicom_name(pair.reference);
   if (!predicted && !referred) {
     if (!is_volume_name(pair.prediction) && !is_volume_name(pair.reference)) {
-      return read_masks_of_picture(pair);
+      return read_masks_of_picture(pair, warnings);
     }
     return {read_mask(pair.prediction), read_mask(pair.reference)};
   }
@@ -228,9 +241,15 @@ std::vector<double> spacing_of(const MaskPair& pair, const LabelMap& reference,
   return {sheared ? voxel_mm3(reference.geometry) / (mm[0] * mm[1]) : mm[2], mm[1], mm[0]};
 }
 
+/// What is said of a pair beside its scores.
+struct PairNotes {
+  bool unit_voxels = false;
+  std::vector<std::string> warnings;
+};
+
 ScoredItem score_pair(const MaskPair& pair, const DataOptions& data, const ShapeOptions& shapes,
-                      bool& unit_voxels) {
-  const auto [prediction, reference] = read_masks(pair, data);
+                      PairNotes& notes) {
+  const auto [prediction, reference] = read_masks(pair, data, notes.warnings);
   if (prediction.labels.sizes() != reference.labels.sizes()) {
     fail(ErrorKind::data, pair.prediction.string() + ": is " + shape_text(prediction.labels) +
                               " and its reference is " + shape_text(reference.labels));
@@ -249,7 +268,7 @@ ScoredItem score_pair(const MaskPair& pair, const DataOptions& data, const Shape
     item.classes.push_back(count(prediction.labels, truth, k));
   }
   const auto spacing = spacing_of(pair, reference, shapes);
-  unit_voxels = spacing == std::vector<double>{1, 1, 1};
+  notes.unit_voxels = spacing == std::vector<double>{1, 1, 1};
   item.shapes = measure_shapes(prediction.labels, truth, spacing, shapes);
   if (!pair.probability.empty()) {
     const auto p = read_probability(pair);
@@ -312,6 +331,7 @@ std::vector<MaskPair> pair_masks(const fs::path& predictions, const fs::path& re
       is_dataset(references)
           ? pair_with_dataset(predictions, read_dataset(references, options), problems)
           : pair_with_folder(predictions, references, problems);
+  check_taken_once(pairs, problems);
   problems.refuse(references.string());
   if (pairs.empty())
     fail(ErrorKind::data, references.string() + ": holds no masks to compare with");
@@ -330,14 +350,15 @@ std::vector<ScoredItem> score_pairs(const std::vector<MaskPair>& pairs, const Da
   const auto n = static_cast<int64_t>(pairs.size());
   parallel_for_each(n, threads > 0 ? threads : usable_processors(), [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
-    bool unit = false;
+    PairNotes notes;
     try {
-      items[at] = score_pair(pairs[at], data, shapes, unit);
+      items[at] = score_pair(pairs[at], data, shapes, notes);
     } catch (const Error& e) {
       problems.add(e.what());
     }
     const std::lock_guard lock(speaking);
-    unit_voxels[at] = unit;
+    unit_voxels[at] = notes.unit_voxels;
+    for (const auto& text : notes.warnings) observer.on(Warning{text});
     observer.on(Progress{"masks", ++done, n, ""});
   });
   problems.refuse("comparison");

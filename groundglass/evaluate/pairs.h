@@ -32,7 +32,7 @@ std::vector<MaskPair> pair_masks(const std::filesystem::path& predictions,
 /// probabilities lie beside the prediction; class by class where the labels are more than two
 /// classes. Distances in mm are those of volumes by their own spacing, and of pictures if `shapes`
 /// has one; a volume of 1 x 1 x 1 mm is warned of, since files that do not know their voxel size
-/// say the same.
+/// say the same, and so are masks that do not tell how they lie beside a picture stored turned.
 ///
 /// Throws Error(data) listing every unreadable file, every pair of different size or grid and every
 /// prediction that holds no class numbers where `data` expects them; Error(usage) for options that

@@ -49,6 +49,11 @@ const char* what_is_measured(const std::string& rescale_type) {
   return found == kOthers.end() ? nullptr : found->second;
 }
 
+/// Enhanced CT and what was converted to its form: position and scale stand with each frame.
+bool is_enhanced_ct(std::string_view sop_class) {
+  return sop_class == "1.2.840.10008.5.1.4.1.1.2.1" || sop_class == "1.2.840.10008.5.1.4.1.1.2.2";
+}
+
 std::string name_of(const DicomSlice& s) {
   return s.path.filename().string();
 }
@@ -75,8 +80,10 @@ bool is_projection(const std::string& modality) {
 /// The first reason why an object is no CT slice, or "".
 std::string why_no_ct_slice(const DicomSlice& s) {
   std::string why = why_other_image(s);
-  if (why.empty() && s.frames != 1) {
-    why = "several frames in one file (enhanced CT), expected one slice per file";
+  if (why.empty() && (s.frames != 1 || is_enhanced_ct(s.sop_class))) {
+    why =
+        "several frames in one file (enhanced CT), expected one slice per file; split it, e.g. "
+        "with dcm4che's emf2sf";
   }
   return why;
 }

@@ -257,6 +257,8 @@ bool begins_a_data_set(std::string_view bytes) {
 
 bool has_dicom_mark(const fs::path& path) {
   if (ends_with(path.string(), ".dcm")) return true;
+  std::error_code code;
+  if (!fs::is_regular_file(path, code)) return false;  // a pipe may never answer
   std::ifstream in(path, std::ios::binary);
   std::array<char, 132> head{};
   in.read(head.data(), head.size());

@@ -158,6 +158,33 @@ void each_line(const fs::path& path, Take take) {
   }
 }
 
+/// Adds a field of the file. A second one of that name says either the same or something else, and
+/// nobody can tell which is meant.
+void add_field(const fs::path& path, HeaderFields& fields, const std::string& name,
+               const std::string& value) {
+  const auto [field, fresh] = fields.emplace(name, value);
+  const std::set<std::string> said_often = {"Comment", "comment", "content", "number"};
+  if (fresh || field->second == value || said_often.count(name) > 0) return;
+  refuse(path, "its header says " + name + " twice, " + shown(field->second) + " and " +
+                   shown(value) + ", expected it once");
+}
+
+/// Fields of several names for one thing have to agree.
+void check_agree(const fs::path& path, const HeaderFields& fields,
+                 const std::vector<std::string>& names) {
+  const std::string* first = nullptr;
+  for (const auto& name : names) {
+    if (fields.count(name) == 0) continue;
+    if (first == nullptr) first = &name;
+    if (words_in(fields.at(*first)) == words_in(fields.at(name))) continue;
+    refuse(path, "its header says " + *first + " " + shown(fields.at(*first)) + " and " + name +
+                     " " + shown(fields.at(name)) + ", which mean the same; expected one of them");
+  }
+}
+
+const std::set<std::string> kMillimetres = {
+    "mm", "millimeter", "millimeters", "millimetre", "millimetres", "", "none", "?", "???"};
+
 size_t axes_in(const HeaderFields& fields, const std::string& name) {
   const auto value = number_in(field_of(fields, name));
   return value && *value >= 1 && *value <= 16 ? static_cast<size_t>(*value) : 0;
@@ -176,7 +203,7 @@ HeaderFields checked_metaimage_fields(const fs::path& path) {
     const size_t mark = line.find_first_of("=:");
     if (mark == std::string::npos) return true;
     const std::string name = trimmed(line.substr(0, mark));
-    fields.emplace(name, trimmed(line.substr(mark + 1)));
+    add_field(path, fields, name, trimmed(line.substr(mark + 1)));
     return name != "ElementDataFile";
   });
   const FieldCheck check(path, fields);
@@ -198,6 +225,12 @@ HeaderFields checked_metaimage_fields(const fs::path& path) {
   check.numbers("ElementNumberOfChannels", Wanted::whole_above_0, 1);
   check.numbers("ElementToIntensityFunctionSlope", Wanted::not_zero, 1);
   check.numbers("ElementToIntensityFunctionOffset", Wanted::any, 1);
+  check_agree(path, fields, {"TransformMatrix", "Rotation", "Orientation"});
+  check_agree(path, fields, {"Offset", "Origin", "Position"});
+  const std::string unit = field_of(fields, "DistanceUnits");
+  if (kMillimetres.count(lower(unit)) == 0) {
+    check.wrong("DistanceUnits", unit, "mm; store the grid in millimetres");
+  }
   return fields;
 }
 
@@ -211,7 +244,7 @@ HeaderFields checked_nrrd_fields(const fs::path& path) {
       return true;
     }
     const std::string name = lower(trimmed(text.substr(0, mark)));
-    fields.emplace(name, trimmed(text.substr(mark + 1)));
+    add_field(path, fields, name, trimmed(text.substr(mark + 1)));
     return name != "data file" && name != "datafile";
   });
   const FieldCheck check(path, fields);
@@ -230,10 +263,7 @@ HeaderFields checked_nrrd_fields(const fs::path& path) {
   }
   for (const char* name : {"units", "space units"}) {
     for (const auto& word : split_text(field_of(fields, name), '"')) {
-      const std::string unit = lower(trimmed(word));
-      const std::set<std::string> known = {"",           "mm",          "millimeter", "millimeters",
-                                           "millimetre", "millimetres", "none",       "???"};
-      if (known.count(unit) == 0) {
+      if (kMillimetres.count(lower(trimmed(word))) == 0) {
         check.wrong(name, field_of(fields, name), "mm; store the grid in millimetres");
       }
     }

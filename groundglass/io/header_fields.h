@@ -11,8 +11,9 @@ namespace groundglass {
 using HeaderFields = std::map<std::string, std::string>;
 
 /// Reads what stands before the voxels of a MetaImage (.mha, .mhd) and refuses numbers that are not
-/// read to their end: a decimal comma, a unit, the wrong count, sizes and spacings not above 0.
-/// Libraries take what they can of such a field and say nothing.
+/// read to their end: a decimal comma, a unit, the wrong count, sizes and spacings not above 0; and
+/// fields that are said twice with different values, under one name or under two that mean the
+/// same. Libraries take what they can of such a field and say nothing.
 ///
 /// Throws Error(data) naming field and value.
 HeaderFields checked_metaimage_fields(const std::filesystem::path& path);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <sstream>
 
 #include <itkMetaImageIO.h>
 #include <itkNrrdImageIO.h>
@@ -14,6 +15,7 @@
 #include "groundglass/io/header_fields.h"
 #include "groundglass/io/itk_io.h"
 #include "groundglass/io/refuse.h"
+#include "groundglass/io/voxel_bytes.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -21,6 +23,14 @@ namespace {
 
 bool is_nrrd_name(const fs::path& path) {
   return ends_with(path.string(), ".nrrd") || ends_with(path.string(), ".nhdr");
+}
+
+/// The numbers of a field that has been checked.
+std::vector<double> numbers_of(const std::string& field) {
+  std::vector<double> numbers;
+  std::istringstream words(field);
+  for (std::string word; words >> word;) numbers.push_back(number_in(word).value_or(0));
+  return numbers;
 }
 
 void check_axes(const fs::path& path, const itk::ImageIOBase& io) {
@@ -34,6 +44,9 @@ void check_axes(const fs::path& path, const itk::ImageIOBase& io) {
       std::any_of(sizes.begin() + 3, sizes.end(), [](auto& n) { return n != "1"; })) {
     refuse(path, "has " + std::to_string(sizes.size()) + " axes (" + joined(sizes, " x ") +
                      "), expected three");
+  }
+  if (io.GetComponentType() == itk::IOComponentEnum::UNKNOWNCOMPONENTTYPE) {
+    refuse(path, "holds values of a type that is not known, expected numbers");
   }
   if (voxels < 1) refuse(path, "has an axis without voxels (" + joined(sizes, " x ") + ")");
 }
@@ -99,6 +112,34 @@ void settle_letters(const HeaderFields& fields, Geometry& g, std::vector<std::st
   }
 }
 
+/// What a MetaImage says of its voxels' size beside ElementSpacing, or does not say.
+void tell_sizes(const HeaderFields& fields, std::vector<std::string>& warnings,
+                const std::string& name) {
+  const std::string spacing = field_of(fields, "ElementSpacing"),
+                    size = field_of(fields, "ElementSize");
+  if (spacing.empty() && size.empty()) {
+    warnings.push_back(name + ": has no ElementSpacing; voxels of 1 x 1 x 1 mm are assumed");
+  } else if (!spacing.empty() && !size.empty() && numbers_of(spacing) != numbers_of(size)) {
+    warnings.push_back(name + ": its ElementSize " + size + " differs from its ElementSpacing " +
+                       spacing + "; the spacing is used");
+  }
+  for (const char* matrix : {"TransformMatrix", "Rotation", "Orientation"}) {
+    const auto m = numbers_of(field_of(fields, matrix));
+    for (size_t row = 0; m.size() == 9 && row < 3; ++row) {
+      if (std::abs(std::hypot(m[3 * row], m[3 * row + 1], m[3 * row + 2]) - 1) < 1e-2) continue;
+      warnings.push_back(name + ": the rows of its " + matrix +
+                         " are not of length 1; sizes are those of its ElementSpacing alone");
+      break;
+    }
+  }
+  const std::string modality = field_of(fields, "Modality");
+  if (modality.starts_with("MET_MOD_") && modality != "MET_MOD_CT" && modality != "MET_MOD_OTHER" &&
+      modality != "MET_MOD_UNKNOWN") {
+    warnings.push_back(name + ": says that its Modality is " + modality +
+                       ", and what is segmented here is CT");
+  }
+}
+
 Geometry geometry_of(const fs::path& path, const itk::ImageIOBase& io, const HeaderFields& fields,
                      std::vector<std::string>& warnings) {
   Geometry g;
@@ -108,7 +149,10 @@ Geometry geometry_of(const fs::path& path, const itk::ImageIOBase& io, const Hea
     const auto axis = io.GetDirection(c);
     for (unsigned row = 0; row < 3; ++row) g.direction[3 * row + c] = axis[row];
   }
-  if (!is_nrrd_name(path)) settle_letters(fields, g, warnings, path.string());
+  if (!is_nrrd_name(path)) {
+    settle_letters(fields, g, warnings, path.string());
+    tell_sizes(fields, warnings, path.string());
+  }
   const auto grid = sound_grid(g, path.string(), warnings);
   if (!grid) refuse(path, "has axes without length or in one plane, expected a grid in space");
   return *grid;
@@ -134,6 +178,12 @@ class ItkVolume final : public VolumeReader {
     read_itk_header(*io, path());
     check_axes(path(), *io);
     check_length(path(), *io);
+    const auto needed = static_cast<uint64_t>(io->GetImageSizeInBytes());
+    if (is_nrrd_name(path())) {
+      check_nrrd_bytes(path(), fields, needed, info_.warnings);
+    } else {
+      check_metaimage_bytes(path(), fields, needed, info_.warnings);
+    }
     numbers_ = read_itk_numbers(*io, path());
     if (!is_nrrd_name(path())) set_scale(fields, numbers_.stored);
     describe_volume(*io, fields);
@@ -152,6 +202,18 @@ class ItkVolume final : public VolumeReader {
     if (!directions.empty() && std::count(directions.begin(), directions.end(), '(') < 3) {
       refuse(path(), "its header says space directions " + in_quotes(directions) +
                          ", expected a vector for each of three axes");
+    }
+    if (directions.empty() && field_of(fields, "spacings").empty()) {
+      info_.warnings.push_back(path().string() +
+                               ": has neither space directions nor spacings; voxels of 1 x 1 x 1 "
+                               "mm are assumed");
+    }
+    if (fields.count("old min") + fields.count("oldmin") + fields.count("old max") +
+            fields.count("oldmax") >
+        0) {
+      info_.warnings.push_back(path().string() +
+                               ": has an old min or old max, so its values were scaled; they are "
+                               "taken as they are stored");
     }
     if (lower(field_of(fields, "spacings")).find("nan") != std::string::npos &&
         field_of(fields, "space directions").empty()) {

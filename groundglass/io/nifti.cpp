@@ -14,6 +14,7 @@
 #include "groundglass/io/nifti_geometry.h"
 #include "groundglass/io/refuse.h"
 #include "groundglass/io/stored_numbers.h"
+#include "groundglass/io/voxel_bytes.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -163,8 +164,9 @@ class NiftiReader final : public VolumeReader {
                          static_cast<double>(slice_bytes_) * static_cast<double>(info_.depth);
     const double most = gzdirect(file_.get()) != 0 ? has : has * kMostCompression;
     const bool plain = gzdirect(file_.get()) != 0;
-    if (plain && has >= needs + static_cast<double>(slice_bytes_)) {
-      info_.warnings.push_back(path().string() + ": holds " + human_bytes(has - needs) +
+    const double holds = plain ? has : static_cast<double>(unpacked_bytes(path()));
+    if (holds >= needs + static_cast<double>(slice_bytes_)) {
+      info_.warnings.push_back(path().string() + ": holds " + human_bytes(holds - needs) +
                                " more than its header tells of; slices may be missing at its end");
     }
     if (most < needs) {

@@ -13,6 +13,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_slice.h"
 #include "groundglass/io/dicom_xray.h"
+#include "groundglass/io/file_kind.h"
 #include "groundglass/io/jpeg_picture.h"
 #include "groundglass/io/library_noise.h"
 #include "groundglass/io/picture_file.h"
@@ -54,6 +55,7 @@ cv::Mat decode_as_jpeg(const fs::path& path, const std::string& bytes, std::stri
 }
 
 Decoded decode(const fs::path& path) {
+  refuse_pipe(path);
   const std::string bytes = read_file(path);
   if (bytes.empty()) refuse(path, "is empty");
   Decoded out{{}, inspect_picture_file(bytes), ""};
@@ -221,11 +223,23 @@ torch::Tensor read_mask_picture(const fs::path& path) {
 }
 
 torch::Tensor read_mask_of_picture(const fs::path& mask, const fs::path& picture, int64_t height,
-                                   int64_t width) {
+                                   int64_t width, std::vector<std::string>& warnings) {
   const auto stored = read_mask_picture(mask);
   if (stored_orientation(mask) != 1) return stored;  // turned upright by what it says itself
-  const auto lying = upright(stored, stored_orientation(picture)).contiguous();
-  return lying.size(0) == height && lying.size(1) == width ? lying : stored;
+  const int orientation = stored_orientation(picture);
+  if (orientation == 1) return stored;
+  const auto fits = [&](const torch::Tensor& t) {
+    return t.size(0) == height && t.size(1) == width;
+  };
+  const auto lying = upright(stored, orientation).contiguous();
+  if (!fits(lying)) return stored;
+  if (fits(stored)) {
+    warnings.push_back(mask.string() + ": does not say how it is turned, and " + picture.string() +
+                       " is stored turned (orientation " + std::to_string(orientation) +
+                       ", as EXIF counts); the mask is taken to lie as that file does; if it was "
+                       "drawn on the upright picture, store the picture upright, too");
+  }
+  return lying;
 }
 
 std::string encode_png(const torch::Tensor& pixels) {

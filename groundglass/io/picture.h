@@ -35,11 +35,11 @@ torch::Tensor read_mask_picture(const std::filesystem::path& path);
 /// The mask of a picture, [H,W] uint8 of the values as stored, lying as the picture does once that
 /// is upright. Masks lie as the picture's file does, like those that predict writes, unless they
 /// say themselves how they are turned, or their size tells that they were drawn on the upright
-/// picture, which is `height` x `width`. The size is not checked. Throws Error(data) as
-/// read_mask_picture.
+/// picture, which is `height` x `width`; where neither tells, `warnings` does. The size is not
+/// checked. Throws Error(data) as read_mask_picture.
 torch::Tensor read_mask_of_picture(const std::filesystem::path& mask,
                                    const std::filesystem::path& picture, int64_t height,
-                                   int64_t width);
+                                   int64_t width, std::vector<std::string>& warnings);
 
 /// Writes [H,W] or [3,H,W] (red, green, blue) uint8 as PNG, or [H,W] float32 in [0,1] as 16-bit
 /// gray (1 is 65535). The file appears whole or not at all.

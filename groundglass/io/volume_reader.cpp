@@ -7,6 +7,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_series.h"
+#include "groundglass/io/file_kind.h"
 #include "groundglass/io/hu_check.h"
 #include "groundglass/io/itk_volume.h"
 #include "groundglass/io/nifti.h"
@@ -35,6 +36,7 @@ bool is_itk_name(const fs::path& path) {
 std::unique_ptr<VolumeReader> open_any(const fs::path& path) {
   if (!fs::exists(path)) refuse(path, "no such file or folder");
   if (fs::is_directory(path)) return open_dicom_series(path);
+  refuse_pipe(path);
   if (fs::file_size(path) == 0) refuse(path, "is empty");
   if (is_nifti_name(path)) return open_nifti(path);
   if (is_itk_name(path)) return open_itk_volume(path);

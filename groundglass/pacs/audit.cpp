@@ -1,16 +1,13 @@
 #include "groundglass/pacs/audit.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 
 #include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
+#include "groundglass/core/file_lock.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 #include "groundglass/io/dicom_identity.h"
@@ -37,12 +34,7 @@ std::string head_text(const std::string& key, int64_t id, const std::string& has
 class FolderLock {
  public:
   explicit FolderLock(const fs::path& folder)
-      : handle_(open((folder / "audit.lock").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) {
-    if (handle_ < 0 || flock(handle_, LOCK_EX) != 0) {
-      fail(ErrorKind::data, (folder / "audit.lock").string() + ": cannot be locked (" +
-                                std::strerror(errno) + "); is the folder writable?");
-    }
-  }
+      : handle_(locked_file(folder / "audit.lock", IfHeld::wait)) {}
   ~FolderLock() { close(handle_); }
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;

@@ -1,13 +1,13 @@
 #include "groundglass/pacs/queue.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <ctime>
 #include <set>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/even_time.h"
+#include "groundglass/core/file_lock.h"
 #include "groundglass/core/files.h"
 #include "groundglass/io/dicom_maker.h"
 
@@ -77,9 +77,8 @@ SiteQueue::~SiteQueue() {
 }
 
 void SiteQueue::lock() {
-  lock_ = ::open((folder_ / "queue.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
-  if (lock_ >= 0) ::close(lock_);
+  lock_ = locked_file(folder_ / "queue.lock", IfHeld::give_up);
+  if (lock_ >= 0) return;
   fail(ErrorKind::usage, folder_.string() +
                              ": another listen works in this folder; end it first, or name "
                              "another folder in [site]");
@@ -88,6 +87,7 @@ void SiteQueue::lock() {
 void SiteQueue::tidy() {
   for (const auto& entry : fs::directory_iterator(folder_ / "parts")) fs::remove(entry.path());
   database_.run("UPDATE jobs SET state = 'ready' WHERE state = 'running'");
+  forget_the_future();
   for (const auto& series : fs::directory_iterator(folder_ / "series")) {
     std::set<std::string> known;
     database_.each("SELECT sop FROM images WHERE series = ?", {series.path().filename().string()},
@@ -95,6 +95,17 @@ void SiteQueue::tidy() {
     for (const auto& image : fs::directory_iterator(series.path())) {
       if (known.count(image.path().stem().string()) == 0) fs::remove(image.path());
     }
+  }
+}
+
+void SiteQueue::forget_the_future() {
+  constexpr int64_t kLongestWait = 86400;  // of [site] gap_minutes; the others are shorter
+  const int64_t now = even_time_s();
+  database_.run("UPDATE series SET last = ? WHERE last > ?", {now, now});
+  database_.run("UPDATE jobs SET changed = ? WHERE changed > ?", {now, now});
+  for (const char* table : {"jobs", "deliveries"}) {
+    database_.run("UPDATE " + std::string(table) + " SET due = ? WHERE due > ?",
+                  {now, now + kLongestWait});
   }
 }
 
@@ -130,7 +141,7 @@ Taken SiteQueue::take(const ReceivedImage& image) {
         "INSERT INTO series(uid, study, modality, state, acquisition, last) VALUES(?, ?, ?, "
         "'receiving', ?, ?) ON CONFLICT(uid) DO UPDATE SET state = 'receiving', note = '', last = "
         "excluded.last",
-        {image.series, image.study, image.modality, image.in_acquisition, std::time(nullptr)});
+        {image.series, image.study, image.modality, image.in_acquisition, even_time_s()});
     transaction.commit();
   } catch (...) {
     std::error_code ignored;
@@ -193,7 +204,7 @@ bool SiteQueue::add_job(const std::string& series) {
   database_.run(
       "INSERT OR IGNORE INTO jobs(series, digest, state, date, time, changed) VALUES(?, ?, "
       "'ready', ?, ?, ?)",
-      {series, images, now.date, now.time, std::time(nullptr)});
+      {series, images, now.date, now.time, even_time_s()});
   database_.run("UPDATE series SET state = 'taken', note = '' WHERE uid = ?", {series});
   const bool added = database_.number("SELECT COUNT(*) FROM jobs") > before;
   transaction.commit();
@@ -222,7 +233,7 @@ int64_t SiteQueue::waiting_jobs() {
 }
 
 std::optional<QueuedJob> SiteQueue::next_job() {
-  const auto due = jobs_where("state = 'ready' AND due <= ?", {std::time(nullptr)});
+  const auto due = jobs_where("state = 'ready' AND due <= ?", {even_time_s()});
   return due.empty() ? std::nullopt : std::optional(due.front());
 }
 
@@ -241,7 +252,10 @@ fs::path SiteQueue::linked_images(const QueuedJob& job) {
   fs::remove_all(folder);
   make_private_folder(folder);
   for (const auto& image : fs::directory_iterator(folder_of_series(job.series))) {
-    fs::create_hard_link(image.path(), folder / image.path().filename());
+    const fs::path link = folder / image.path().filename();
+    std::error_code code;
+    fs::create_hard_link(image.path(), link, code);
+    if (code) fs::copy_file(image.path(), link);  // a file system without links
   }
   // What came in since the job was made is in the digest of the images that it works on.
   database_.run("UPDATE OR IGNORE jobs SET digest = ? WHERE id = ?", {digest(job.series), job.id});
@@ -256,7 +270,7 @@ void SiteQueue::set_running(int64_t job) {
   const std::scoped_lock lock(mutex_);
   database_.run(
       "UPDATE jobs SET state = 'running', attempts = attempts + 1, changed = ? WHERE id = ?",
-      {std::time(nullptr), job});
+      {even_time_s(), job});
 }
 
 void SiteQueue::set_spooled(int64_t job, const std::vector<SpooledObject>& objects,
@@ -275,7 +289,7 @@ void SiteQueue::set_spooled(int64_t job, const std::vector<SpooledObject>& objec
     }
   }
   database_.run("UPDATE jobs SET state = 'spooled', problem = ?, changed = ? WHERE id = ?",
-                {problem, std::time(nullptr), job});
+                {problem, even_time_s(), job});
   end_job_if_sent(job);
   transaction.commit();
   fs::remove_all(folder_ / "jobs" / std::to_string(job));
@@ -284,7 +298,7 @@ void SiteQueue::set_spooled(int64_t job, const std::vector<SpooledObject>& objec
 void SiteQueue::set_failed(int64_t job, const std::string& problem) {
   const std::scoped_lock lock(mutex_);
   database_.run("UPDATE jobs SET state = 'failed', problem = ?, changed = ? WHERE id = ?",
-                {problem, std::time(nullptr), job});
+                {problem, even_time_s(), job});
   fs::remove_all(folder_ / "jobs" / std::to_string(job));
 }
 
@@ -294,7 +308,7 @@ void SiteQueue::try_again(int64_t id, const std::string& problem) {
   const auto wait = wait_after(found ? found->attempts : 0);
   if (!wait) return set_failed(id, problem);
   database_.run("UPDATE jobs SET state = 'ready', problem = ?, due = ?, changed = ? WHERE id = ?",
-                {problem, std::time(nullptr) + *wait, std::time(nullptr), id});
+                {problem, even_time_s() + *wait, even_time_s(), id});
 }
 
 void SiteQueue::wait_until(int64_t job, int64_t time_s, const std::string& problem) {
@@ -302,12 +316,12 @@ void SiteQueue::wait_until(int64_t job, int64_t time_s, const std::string& probl
   database_.run(
       "UPDATE jobs SET state = 'ready', problem = ?, due = ?, attempts = attempts - 1, changed = ? "
       "WHERE id = ?",
-      {problem, time_s, std::time(nullptr), job});
+      {problem, time_s, even_time_s(), job});
 }
 
 void SiteQueue::remove_older_than(int64_t seconds) {
   const std::scoped_lock lock(mutex_);
-  const int64_t before = std::time(nullptr) - seconds;
+  const int64_t before = even_time_s() - seconds;
   std::vector<std::string> series;
   database_.each(
       "SELECT uid FROM series WHERE last < ? AND state IN ('passed over', 'taken') AND NOT EXISTS "

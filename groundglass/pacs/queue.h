@@ -28,7 +28,7 @@ struct QueuedSeries {
   std::string note;   ///< why it was passed over
   int64_t images = 0;
   int64_t in_acquisition = 0;  ///< that the scanner says it made; 0 if it does not
-  int64_t last_s = 0;          ///< when its last image came, seconds since 1970
+  int64_t last_s = 0;          ///< when its last image came, as even_time_s() says
 };
 
 /// A series on its way through the network and back to the PACS. States: ready, running, spooled
@@ -61,7 +61,8 @@ class SiteQueue {
  public:
   /// Opens or makes the queue. Jobs that ran when the last process ended are ready again; parts of
   /// images and images that were never acknowledged are removed.
-  /// Throws Error(usage) if another process works in the folder.
+  /// Throws Error(usage) if another process works in the folder, Error(data) if that knows no
+  /// locks.
   explicit SiteQueue(std::filesystem::path folder);
   ~SiteQueue();
   SiteQueue(const SiteQueue&) = delete;
@@ -87,7 +88,8 @@ class SiteQueue {
   std::optional<QueuedJob> job(int64_t id);
   std::vector<QueuedJob> jobs();
 
-  /// The job's images as links in a folder of its own: what comes in later does not get among them.
+  /// The job's images in a folder of its own, as links, or as copies on a file system without them:
+  /// what comes in later does not get among them.
   std::filesystem::path linked_images(const QueuedJob& job);
   std::filesystem::path results(int64_t job) const;
   void set_running(int64_t job);
@@ -99,7 +101,7 @@ class SiteQueue {
   /// The job is ready again after the wait that suits its number of attempts; after the last it
   /// has failed.
   void try_again(int64_t job, const std::string& problem);
-  /// The job is ready again at a time (seconds since 1970), or when the series has grown.
+  /// The job is ready again at a time of even_time_s(), or when the series has grown.
   void wait_until(int64_t job, int64_t time_s, const std::string& problem);
 
   std::vector<Delivery> due_deliveries(const std::string& destination);
@@ -116,6 +118,8 @@ class SiteQueue {
  private:
   void lock();
   void tidy();
+  /// Times that a clock which has been set back since would make wait for days or years.
+  void forget_the_future();
   void end_job_if_sent(int64_t job);
   std::vector<QueuedSeries> series_where(const std::string& condition, const std::string& value);
   std::vector<QueuedJob> jobs_where(const std::string& condition,

@@ -2,7 +2,8 @@
 #include "groundglass/pacs/queue.h"
 
 #include <array>
-#include <ctime>
+
+#include "groundglass/core/even_time.h"
 
 namespace groundglass {
 
@@ -29,7 +30,7 @@ std::vector<Delivery> SiteQueue::deliveries_where(const std::string& condition,
 
 std::vector<Delivery> SiteQueue::due_deliveries(const std::string& destination) {
   return deliveries_where("state = 'waiting' AND destination = ? AND due <= ?",
-                          {destination, std::time(nullptr)});
+                          {destination, even_time_s()});
 }
 
 std::vector<Delivery> SiteQueue::deliveries(int64_t job) {
@@ -45,8 +46,7 @@ void SiteQueue::end_job_if_sent(int64_t job) {
       database_.number("SELECT COUNT(*) FROM deliveries WHERE job = ? AND state = 'failed'",
                        {job}) > 0;
   if (failed) return set_failed(job, "an object could not be sent");
-  database_.run("UPDATE jobs SET state = 'sent', changed = ? WHERE id = ?",
-                {std::time(nullptr), job});
+  database_.run("UPDATE jobs SET state = 'sent', changed = ? WHERE id = ?", {even_time_s(), job});
 }
 
 void SiteQueue::set_sent(const Delivery& delivery) {
@@ -65,7 +65,7 @@ void SiteQueue::delivery_problem(const Delivery& delivery, const std::string& pr
   Transaction transaction(database_);
   database_.run(
       "UPDATE deliveries SET state = ?, attempts = attempts + 1, due = ?, problem = ? WHERE id = ?",
-      {std::string(wait ? "waiting" : "failed"), std::time(nullptr) + wait.value_or(0), problem,
+      {std::string(wait ? "waiting" : "failed"), even_time_s() + wait.value_or(0), problem,
        delivery.id});
   end_job_if_sent(delivery.job);
   transaction.commit();

@@ -1,10 +1,10 @@
 #include "groundglass/pacs/site_work.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "groundglass/core/clock.h"
 #include "groundglass/core/error.h"
+#include "groundglass/core/even_time.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/text.h"
 
@@ -145,7 +145,7 @@ bool SiteWork::settled(const QueuedSeries& series) {
     }
   }
   if (series.in_acquisition > 1 && series.images >= series.in_acquisition) return true;
-  return std::time(nullptr) - series.last_s >= site_.options.settle_seconds;
+  return even_time_s() - series.last_s >= site_.options.settle_seconds;
 }
 
 bool SiteWork::settle() {
@@ -219,7 +219,7 @@ void SiteWork::failed(const QueuedJob& job, const std::string& problem) {
   // Missing slices may still be on their way; X-rays have none.
   for (const auto& series : queue_.series_of_study(job.study)) {
     const int64_t until = series.last_s + 60 * site_.options.gap_minutes;
-    if (series.uid != job.series || std::time(nullptr) >= until) continue;
+    if (series.uid != job.series || even_time_s() >= until) continue;
     if (is_projection(series.modality)) continue;
     queue_.wait_until(job.id, until, problem);
     say("job " + std::to_string(job.id) + " waits for images until " +

@@ -156,8 +156,8 @@ void CaseMeasures::measure_xray(const SliceResult& result) {
   FoundXrayLungs found{xray_lungs_->name, result.lungs, result.lung_typicality,
                        network && network->classes() == 2, picture_left_of(summary_.input)};
   if (xray_lungs_->from == LungsFrom::file) {
-    found.lungs =
-        read_xray_lungs(xray_lungs_->file, summary_.input, summary_.size[0], summary_.size[1]);
+    found.lungs = read_xray_lungs(xray_lungs_->file, summary_.input, summary_.size[0],
+                                  summary_.size[1], summary_.warnings);
   }
   measure_xray_lungs(result.labels, found, summary_);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <set>
@@ -168,14 +169,32 @@ class Search {
 
 }  // namespace
 
-void check_outputs_differ(const std::vector<PredictInput>& inputs) {
+FileNames file_names_in(const fs::path& folder) {
+  std::error_code code;
+  fs::path there = fs::absolute(folder, code);
+  while (!fs::is_directory(there, code) && there.has_relative_path()) there = there.parent_path();
+  std::string probe = (there / ".tmp-case-XXXXXX").string();
+  const int handle = mkstemp(probe.data());
+  if (handle < 0) return FileNames::with_case;
+  close(handle);
+  const bool one = fs::exists(there / (".TMP-CASE-" + probe.substr(probe.size() - 6)), code);
+  fs::remove(probe, code);
+  return one ? FileNames::without_case : FileNames::with_case;
+}
+
+void check_outputs_differ(const std::vector<PredictInput>& inputs, const std::string& ending,
+                          FileNames names) {
   std::map<std::string, fs::path> taken;
   for (const auto& input : inputs) {
-    const auto [found, fresh] = taken.emplace(input.stem, input.path);
+    const std::string stem = names == FileNames::with_case ? input.stem : lower(input.stem);
+    const auto [found, fresh] = taken.emplace(stem, input.path);
     if (!fresh) {
       fail(ErrorKind::data, input.path.string() + " and " + found->second.string() +
-                                " would both be written as " + input.stem +
-                                "_mask; give their folders one by one");
+                                " would both be written as " + input.stem + ending +
+                                (names == FileNames::with_case
+                                     ? "; give their folders one by one"
+                                     : ", since the output's file system does not tell capitals "
+                                       "apart; write to another one"));
     }
   }
 }

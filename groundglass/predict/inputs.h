@@ -37,7 +37,19 @@ FoundInputs find_inputs(const std::filesystem::path& input);
 /// Says what was left out, one line for each reason.
 void tell_left_out(const std::vector<LeftOut>& left_out, Observer& observer);
 
-/// Throws Error(data) if two inputs would write the same output.
-void check_outputs_differ(const std::vector<PredictInput>& inputs);
+/// Which file names are one.
+enum class FileNames {
+  with_case,     ///< "A.png" and "a.png" are two files
+  without_case,  ///< and here one, as on FAT and on shares of Windows
+};
+
+/// What the file system of a folder does; of one that is not made yet, the folder it will be in.
+/// With case where nothing can be written.
+FileNames file_names_in(const std::filesystem::path& folder);
+
+/// Throws Error(data) if two inputs would write the same output, which is named stem + `ending`.
+void check_outputs_differ(const std::vector<PredictInput>& inputs,
+                          const std::string& ending = "_mask",
+                          FileNames names = FileNames::with_case);
 
 }  // namespace groundglass

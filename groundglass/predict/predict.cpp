@@ -221,7 +221,7 @@ nlohmann::ordered_json outside_lungs_json(const LungCut& cut) {
 }  // namespace
 
 PredictSummary predict(Segmenter& segmenter, const PredictJob& job, Observer& observer) {
-  check_outputs_differ(job.inputs);
+  check_outputs_differ(job.inputs, "_mask", file_names_in(job.output));
   return Run(segmenter, job, observer).run();
 }
 

@@ -22,8 +22,8 @@ std::vector<uint8_t> bytes_of(const torch::Tensor& mask) {
 }  // namespace
 
 torch::Tensor read_xray_lungs(const fs::path& mask, const fs::path& picture, int64_t height,
-                              int64_t width) {
-  auto lungs = read_mask_of_picture(mask, picture, height, width);
+                              int64_t width, std::vector<std::string>& warnings) {
+  auto lungs = read_mask_of_picture(mask, picture, height, width, warnings);
   if (lungs.size(0) == height && lungs.size(1) == width) return lungs;
   fail(ErrorKind::data, mask.string() + ": lungs of " + shape_text(lungs) +
                             " pixels, expected those of the picture, [" + std::to_string(height) +

@@ -21,10 +21,11 @@ struct FoundXrayLungs {
   PictureLeft left = PictureLeft::right_as_hung;
 };
 
-/// The lungs that a mask gives for a picture. Throws Error(data) if it cannot be read or is of
-/// another size than `height` x `width`.
+/// The lungs that a mask gives for a picture; `warnings` as read_mask_of_picture() has them. Throws
+/// Error(data) if it cannot be read or is of another size than `height` x `width`.
 torch::Tensor read_xray_lungs(const std::filesystem::path& mask,
-                              const std::filesystem::path& picture, int64_t height, int64_t width);
+                              const std::filesystem::path& picture, int64_t height, int64_t width,
+                              std::vector<std::string>& warnings);
 
 /// What lies at the left edge of a picture file, by its header if it is DICOM.
 PictureLeft picture_left_of(const std::filesystem::path& picture);

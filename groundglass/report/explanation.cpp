@@ -27,10 +27,12 @@ struct Subject {
   int64_t slice = -1;
 };
 
-/// A mask of a picture, as that lies once it is upright.
-torch::Tensor mask_on(const Image& image, const std::filesystem::path& mask,
+/// A mask of a picture, as that lies once it is upright. What is doubtful of that is said with the
+/// image's warnings.
+torch::Tensor mask_on(Image& image, const std::filesystem::path& mask,
                       const std::filesystem::path& picture) {
-  return read_mask_of_picture(mask, picture, image.pixels.size(1), image.pixels.size(2));
+  return read_mask_of_picture(mask, picture, image.pixels.size(1), image.pixels.size(2),
+                              image.warnings);
 }
 
 torch::Tensor read_truth(const std::filesystem::path& path, const AxialView& view, int64_t slice) {
@@ -105,22 +107,25 @@ int64_t choose_slice(Segmenter& segmenter, AxialSource& source, int64_t wanted, 
 Subject subject_of(const ChosenInput& chosen, const ExplainJob& job, Segmenter& segmenter) {
   const std::filesystem::path mask = job.mask.empty() ? chosen.mask : job.mask;
   if (!chosen.input.volume) {
-    const Image image = read_picture(chosen.input.path);
-    return {image, mask.empty() ? torch::Tensor() : mask_on(image, mask, chosen.input.path), -1};
+    Subject subject{read_picture(chosen.input.path), {}, -1};
+    if (!mask.empty()) subject.truth = mask_on(subject.image, mask, chosen.input.path);
+    return subject;
   }
   AxialSource source(chosen.input.path, segmenter.options().preprocess.units);
   const int64_t k = choose_slice(segmenter, source, job.slice, job.label);
-  return {source.read(k), read_truth(mask, source.view(), k), k};
+  Subject subject{source.read(k), read_truth(mask, source.view(), k), k};
+  subject.image.warnings = source.info().warnings;
+  return subject;
 }
 
 /// A picture's lung mask: the job's, or the table's column.
-torch::Tensor lung_of(const ExplainJob& job, const ChosenInput& chosen, const torch::Tensor& gray) {
+torch::Tensor lung_of(const ExplainJob& job, const ChosenInput& chosen, Image& image) {
   const auto& path = job.lung.empty() ? chosen.lung : job.lung;
   if (path.empty()) return {};
-  const auto lung = read_mask_of_picture(path, chosen.input.path, gray.size(0), gray.size(1));
-  if (lung.sizes() != gray.sizes()) {
+  const auto lung = mask_on(image, path, chosen.input.path);
+  if (lung.sizes() != image.pixels[0].sizes()) {
     fail(ErrorKind::data, path.string() + ": is " + shape_text(lung) + " and the picture is " +
-                              shape_text(gray) + ", expected one size");
+                              shape_text(image.pixels[0]) + ", expected one size");
   }
   return lung;
 }
@@ -228,26 +233,26 @@ ordered_json explain_by_gradient(Segmenter& segmenter, const std::vector<ChosenI
         {"slice", subject.slice < 0 ? ordered_json(nullptr) : ordered_json(subject.slice)},
         {"layer", options.layer},
         {"score", to_string(job.score)},
-        {"class", options.label}};
+        {"class", options.label},
+        {"warnings", subject.image.warnings}};
   });
 }
 
 ordered_json explain_by_map(Segmenter& segmenter, ExplainedClassifier* classifier,
                             const std::vector<ChosenInput>& inputs, const ExplainJob& job) {
   return lines_of_each(inputs, [&](const ChosenInput& chosen) {
-    const Image image = xray_of(chosen, "infection-map");
+    Image image = xray_of(chosen, "infection-map");
     const auto probability = segmenter.segment({image})[0].probability.sum(0).clamp(0, 1);
     const auto gray = to_gray(image, segmenter.options().preprocess)[0];
-    const auto lung = lung_of(job, chosen, gray);
+    const auto lung = lung_of(job, chosen, image);
     const auto map = infection_map(gray, probability);
     const std::string stem = (job.output / chosen.input.stem).string();
     std::vector<torch::Tensor> panels = {captioned(gray_to_rgb(gray), "image"),
                                          captioned(map, "infection map")};
-    ordered_json line = {{"input", chosen.input.path.string()},
-                         {"map", stem + "_infection_map.png"},
-                         {"figure", stem + "_panels.png"},
-                         {"heat_in_lung", share_json(probability, lung)},
-                         {"grad_cam_in_lung", nullptr}};
+    ordered_json line = {
+        {"input", chosen.input.path.string()}, {"map", stem + "_infection_map.png"},
+        {"figure", stem + "_panels.png"},      {"heat_in_lung", share_json(probability, lung)},
+        {"grad_cam_in_lung", nullptr},         {"warnings", image.warnings}};
     if (classifier) {
       const auto heat = classifier_heat(*classifier, image, segmenter.options().engine.device);
       panels.push_back(captioned(heat_overlay(gray, heat), "Grad-CAM of the classifier"));
@@ -265,7 +270,8 @@ ordered_json explain_by_map(Segmenter& segmenter, ExplainedClassifier* classifie
 ordered_json explain_by_classifier(ExplainedClassifier& classifier, const torch::Device& device,
                                    const std::vector<ChosenInput>& inputs, const ExplainJob& job) {
   return lines_of_each(inputs, [&](const ChosenInput& chosen) {
-    const Image image = xray_of(chosen, "grad-cam");
+    Image image = xray_of(chosen, "grad-cam");
+    const auto lung = lung_of(job, chosen, image);
     const auto heat = classifier_heat(classifier, image, device);
     const auto gray = to_gray(image, classifier.preprocess)[0];
     const std::string stem = (job.output / chosen.input.stem).string();
@@ -277,7 +283,8 @@ ordered_json explain_by_classifier(ExplainedClassifier& classifier, const torch:
                         {"figure", stem + "_gradcam.png"},
                         {"heat", stem + "_heat.png"},
                         {"layer", "encoder"},
-                        {"grad_cam_in_lung", share_json(heat, lung_of(job, chosen, gray))}};
+                        {"grad_cam_in_lung", share_json(heat, lung)},
+                        {"warnings", image.warnings}};
   });
 }
 

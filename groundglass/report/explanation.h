@@ -52,9 +52,10 @@ nlohmann::ordered_json lines_of_each(
     const std::function<nlohmann::ordered_json(const ChosenInput&)>& work,
     const std::string& complaint = "");
 
-// Each writes figures for its inputs and returns a list with a line for each: input, figure and
-// what was measured. Throws Error(data) for what cannot be read, masks of another size, and volumes
-// where pictures are expected; Error(usage) for a slice that a volume does not have.
+// Each writes figures for its inputs and returns a list with a line for each: input, figure, what
+// was measured and the warnings of its files. Throws Error(data) for what cannot be read, masks of
+// another size, and volumes where pictures are expected; Error(usage) for a slice that a volume
+// does not have.
 
 /// Four panels (image, truth, prediction, heat) and the heat map alone.
 nlohmann::ordered_json explain_by_gradient(Segmenter& segmenter,

@@ -6,6 +6,7 @@
 #include "groundglass/explain/heat_share.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/metrics/detection.h"
+#include "groundglass/predict/inputs.h"
 #include "groundglass/predict/pace.h"
 #include "groundglass/preprocess/slice.h"
 #include "groundglass/report/infection_map.h"
@@ -14,8 +15,10 @@ namespace groundglass {
 namespace {
 
 /// The lung mask of an X-ray, as large as the picture.
-torch::Tensor lung_mask_of(const Xray& xray, const torch::Tensor& infected) {
-  auto lung = read_mask_of_picture(xray.lung, xray.path, infected.size(0), infected.size(1));
+torch::Tensor lung_mask_of(const Xray& xray, const torch::Tensor& infected,
+                           std::vector<std::string>& warnings) {
+  auto lung =
+      read_mask_of_picture(xray.lung, xray.path, infected.size(0), infected.size(1), warnings);
   if (lung.sizes() != infected.sizes()) {
     fail(ErrorKind::data, xray.lung.string() + ": is " + shape_text(lung) + " and the X-ray is " +
                               shape_text(infected) + ", expected one size");
@@ -39,7 +42,7 @@ XrayFinding find_infection(Segmenter& segmenter, Pace& pace, const Xray& xray,
   found.infected_fraction = infected.to(torch::kFloat64).mean().item<double>();
   found.warnings = image.warnings;
   if (!xray.lung.empty()) {
-    const auto lung = lung_mask_of(xray, infected);
+    const auto lung = lung_mask_of(xray, infected, found.warnings);
     found.heat_in_lung = heat_share(probability, lung).inside;
     const auto area = (lung > 0).sum().item<int64_t>();
     if (area > 0) {
@@ -59,6 +62,13 @@ XrayFinding find_infection(Segmenter& segmenter, Pace& pace, const Xray& xray,
 
 FoundInfections find_infections(Segmenter& segmenter, const std::vector<Xray>& xrays,
                                 const FindInfectionOptions& options, Observer& observer) {
+  if (!options.output.empty()) {
+    std::vector<PredictInput> written;
+    for (const auto& xray : xrays) {
+      written.push_back({xray.path, inside_folder(xray.stem).generic_string(), false});
+    }
+    check_outputs_differ(written, "_map", file_names_in(options.output));
+  }
   Pace pace(segmenter, {.batch = 1, .memory_limit = options.memory_limit}, observer);
   FoundInfections found;
   for (const auto& xray : xrays) {

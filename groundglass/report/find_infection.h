@@ -34,7 +34,8 @@ struct FoundInfections {
 /// picture's grid, so an image that is just infected may have a fraction of 0.
 ///
 /// Pictures that cannot be read or do not fit their lung mask do not end the others. Warnings of
-/// pictures and progress go to `observer`. Throws Error(device) if memory is short.
+/// pictures and progress go to `observer`. Throws Error(data) if two maps would be one file,
+/// Error(device) if memory is short.
 FoundInfections find_infections(Segmenter& segmenter, const std::vector<Xray>& xrays,
                                 const FindInfectionOptions& options, Observer& observer);
 

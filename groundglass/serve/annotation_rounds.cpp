@@ -14,7 +14,7 @@ constexpr auto kPatience = std::chrono::minutes(10);
 std::optional<CaseLocks::Held> CaseLocks::current(const Key& key) {
   const auto found = held_.find(key);
   if (found == held_.end()) return std::nullopt;
-  if (found->second.until > std::chrono::system_clock::now()) return found->second;
+  if (found->second.ends > std::chrono::steady_clock::now()) return found->second;
   held_.erase(found);
   return std::nullopt;
 }
@@ -28,7 +28,8 @@ bool CaseLocks::take(const Key& key, const std::string& annotator) {
   const std::lock_guard lock(mutex_);
   const auto now = current(key);
   if (now && now->annotator != annotator) return false;
-  held_[key] = {annotator, std::chrono::system_clock::now() + kPatience};
+  held_[key] = {annotator, std::chrono::system_clock::now() + kPatience,
+                std::chrono::steady_clock::now() + kPatience};
   return true;
 }
 
@@ -41,9 +42,9 @@ void CaseLocks::give_back(const Key& key, const std::string& annotator) {
 std::map<int64_t, CaseLocks::Held> CaseLocks::of_project(const std::string& project) {
   const std::lock_guard lock(mutex_);
   std::map<int64_t, Held> found;
-  const auto now = std::chrono::system_clock::now();
+  const auto now = std::chrono::steady_clock::now();
   for (const auto& [key, held] : held_) {
-    if (key.first == project && held.until > now) found[key.second] = held;
+    if (key.first == project && held.ends > now) found[key.second] = held;
   }
   return found;
 }

@@ -17,7 +17,8 @@ class CaseLocks {
  public:
   struct Held {
     std::string annotator;
-    std::chrono::system_clock::time_point until;
+    std::chrono::system_clock::time_point until;  ///< for people to read
+    std::chrono::steady_clock::time_point ends;   ///< that no setting of the clock moves
   };
   using Key = std::pair<std::string, int64_t>;  ///< project, case
 

@@ -88,7 +88,8 @@ CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& lab
     summary.lesion_cm2 = static_cast<double>(summary.lesion_pixels) * *pixel_mm2 / 100;
   }
   if (!network.summary.severity || lung_file.empty()) return summary;
-  const auto lungs = read_xray_lungs(lung_file, lung_file, labels.size(0), labels.size(1));
+  const auto lungs =
+      read_xray_lungs(lung_file, lung_file, labels.size(0), labels.size(1), summary.warnings);
   measure_xray_lungs(
       labels,
       {network.summary.lungs, lungs, 0, network.lung_classes == 2, picture_left_of(image.path)},

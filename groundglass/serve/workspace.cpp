@@ -1,12 +1,11 @@
 #include "groundglass/serve/workspace.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
 
 #include "groundglass/core/clock.h"
+#include "groundglass/core/file_lock.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/json_text.h"
 #include "groundglass/serve/access.h"
@@ -97,12 +96,8 @@ Workspace::Workspace(const fs::path& folder) {
   make_folder(folder);
   folder_ = fs::canonical(folder);
   const fs::path lock = folder_ / "serve.lock";
-  lock_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  lock_ = locked_file(lock, IfHeld::give_up);
   if (lock_ < 0) {
-    fail(ErrorKind::data, lock.string() + ": cannot be written; expected a folder of one's own");
-  }
-  if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    close(lock_);
     fail(ErrorKind::data,
          folder_.string() + ": another server has it open; stop that one or name another folder");
   }

@@ -74,6 +74,15 @@ TEST_F(FirstStage, ServesWithAProgramWithoutLibTorch) {
       {"error: serve: is done by groundglass-serve", "call `groundglass serve`"}));
 }
 
+TEST_F(FirstStage, RefusesNumbersThatAreNoneOrTooLarge) {
+  for (const char* option : {"--threshold nan", "--temperature inf", "--threshold -nan",
+                             "--seed 18446744073709551616", "--batch 99999999999999999999"}) {
+    EXPECT_TRUE(says(run(std::string("groundglass predict x.png -o out ") + option, 2).err,
+                     {"error: ", std::string(option).substr(0, 6)}))
+        << option;
+  }
+}
+
 TEST_F(FirstStage, LeavesWhatTheUserHasSet) {
   const auto count = info("GOMP_SPINCOUNT=77");
   EXPECT_EQ(count["openmp_spin_count"], "77");

@@ -24,6 +24,8 @@ TEST(Csv, KnowsColumnsWhateverBlanksAndCapitalsTheirNamesHave) {
   EXPECT_EQ(table.header, (Cells{"image", "infection", "Patient"}));
   EXPECT_EQ(table.column("infection"), 1);
   EXPECT_EQ(table.column("patient"), 2);
+  EXPECT_EQ(parse_csv("\xe2\x80\x8bmask\xc2\xa0,b\n1,2\n", "t.csv").header, (Cells{"mask", "b"}));
+  EXPECT_EQ(without_blanks(" \xc2\xa0\t"), "");
   EXPECT_EQ(parse_csv("Mask,mask\n1,2\n", "t.csv").column("mask"), 1);  // the exact one first
 }
 
@@ -48,6 +50,15 @@ TEST(Csv, ToleratesAMarkOfByteOrderCarriageReturnsAndAMissingLastBreak) {
   EXPECT_EQ(table.rows[1].cells, (Cells{"3", "4"}));
 }
 
+TEST(Csv, ReadsLinesThatEndInACarriageReturnAlone) {
+  const auto table = parse_csv("a,b\r1,2\r\r\"x\ry\",4\r", "t.csv");
+  EXPECT_EQ(table.header, (Cells{"a", "b"}));
+  ASSERT_EQ(table.rows.size(), 2U);
+  EXPECT_EQ(table.rows[0].cells, (Cells{"1", "2"}));
+  EXPECT_EQ(table.rows[1].cells, (Cells{"x\ry", "4"}));
+  EXPECT_EQ(table.rows[1].line, 4);
+}
+
 TEST(Csv, KeepsEmptyCells) {
   const auto table = parse_csv("a,b,c\n,,\n1,,3\n", "t.csv");
   ASSERT_EQ(table.rows.size(), 2U);
@@ -63,6 +74,19 @@ TEST(Csv, RefusesWithFileAndLine) {
   EXPECT_EQ(refusal("a,b\n\"x\ny\",2\n1\n"), "cases.csv:4: 1 cells, expected 2 as in the header");
   EXPECT_EQ(refusal("a,b\n1,2\n1,\"open\n3,4\n"), "cases.csv:3: a quote is never closed");
   EXPECT_EQ(refusal("a,b,a\n1,2,3\n"), "cases.csv:1: column 'a' is named twice");
+  EXPECT_EQ(refusal("a;b\n1;2\n"),
+            "cases.csv:1: semicolons separate its cells, expected commas; save it as CSV with "
+            "commas (UTF-8)");
+  EXPECT_EQ(refusal("a\tb\n").substr(0, 16), "cases.csv:1: tab");
+  EXPECT_EQ(complaint(ErrorKind::data,
+                      [&] {
+                        parse_csv(std::string_view("\xff\xfe"
+                                                   "a\0,\0",
+                                                   6),
+                                  "cases.csv");
+                      }),
+            "cases.csv: holds zero bytes, as a table in UTF-16 does, expected UTF-8; save it as "
+            "CSV with commas (UTF-8)");
   EXPECT_EQ(refusal(""), "cases.csv: is empty, expected a header line");
   EXPECT_EQ(refusal("\n\n"), "cases.csv: is empty, expected a header line");
 }

@@ -74,7 +74,7 @@ TEST_F(Files, SaysWhichFileCannotBeWrittenAndWhy) {
   fs::create_directory(folder / "taken");
   write_file(folder / "taken" / "inside", "1");
   EXPECT_TRUE(begins(complaint(ErrorKind::data, [&] { write_file(folder / "taken", "1"); }),
-                     (folder / "taken").string() + ": cannot be written ("));
+                     (folder / "taken").string() + ": cannot be written (Is a directory)"));
   EXPECT_EQ(entries(), 2);  // the temporary file is gone
 }
 

@@ -76,7 +76,14 @@ TEST(ClassMasks, AreNotTakenForEmptyWhereThereIsNone) {
   EXPECT_TRUE(
       says(complaint(ErrorKind::data, [&] { prepare(job); }), {"1 of 1 images", "no mask"}));
   job.data = {"", MaskLabels::any, 2};  // of two classes a missing mask is an empty one, as ever
-  EXPECT_EQ(prepare(job), 1);
+  listener.heard.clear();
+  EXPECT_EQ(prepare(job, listener), 1);
+  EXPECT_EQ(listener.heard.find("no mask"), std::string::npos) << "a set without masks is none";
+  job.dataset = read_dataset(folder / "cases.csv", {"classes"});
+  job.output = folder / "some.ggset";
+  EXPECT_EQ(prepare(job, listener), 2);
+  EXPECT_TRUE(says(listener.heard, {"1 of 2 images have no mask (b, for one)",
+                                    "count as images without infection"}));
 }
 
 TEST(ClassMasks, AreSaidToMeanWhatTheRecipeCallsThem) {

@@ -98,6 +98,23 @@ TEST(Dataset, WarnsThatSplitsMayLeakWithoutPatients) {
   EXPECT_TRUE(says(d.warnings[0], {"patient", "leak"}));
 }
 
+TEST(Dataset, WarnsOfColumnsThatATypingMistakeKeepsFromCounting) {
+  const ScratchFolder folder;
+  touch(folder, {"x.png", "y.png"});
+  write_file(folder / "t.csv", "image,mask,patient,domian\nx.png,y.png,1,here\n");
+  const Dataset d = read_dataset(folder / "t.csv");
+  ASSERT_EQ(d.warnings.size(), 1U);
+  EXPECT_TRUE(says(d.warnings[0], {"t.csv:1: column 'domian' is passed over", "'domain'"}));
+}
+
+TEST(Dataset, KnowsAFileHoweverItIsWritten) {
+  const ScratchFolder folder;
+  touch(folder, {"x.png"});
+  write_file(folder / "t.csv", "image,patient\nx.png,1\n./x.png,2\n");
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { read_dataset(folder / "t.csv"); }),
+                   {":3: './x.png' is listed already on line 2"}));
+}
+
 TEST(Dataset, ListsEveryProblemOfATableAtOnce) {
   const ScratchFolder folder;
   touch(folder, {"x.png"});

@@ -71,6 +71,15 @@ TEST(PairMasks, RefusesWhatIsNoFolderOfMasks) {
       says(refusal("ref", "ref/a.png"), {"a.png", "neither a folder of masks nor a table"}));
 }
 
+TEST(PairMasks, RefusesOnePredictionForTwoReferences) {
+  const ScratchFolder folder;
+  write_png(folder / "out/x_mask.png", mask_of({0, 1, 0, 1}));
+  write_png(folder / "ref/x.png", mask_of({0, 1, 0, 1}));
+  write_png(folder / "ref/x_mask.png", mask_of({0, 1, 0, 1}));
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { pair_masks(folder / "out", folder / "ref"); }),
+                   {"ref/x_mask.png: has the prediction", "out/x_mask.png", "ref/x.png has, too"}));
+}
+
 TEST(ScorePairs, RefusesMasksOfAnotherSizeOrGrid) {
   const ScratchFolder folder;
   write_png(folder / "ref/a.png", mask_of({0, 1, 0, 1}));
@@ -207,8 +216,10 @@ TEST(ScorePairs, TurnsTheMasksOfTurnedPictures) {
       write_png(folder / "data/m.png", lying);
     }
     write_file(folder / "data/t.csv", "image,infection\nx.png,m.png\n");
-    const auto items =
-        score_pairs(pair_masks(folder / "out", folder / "data/t.csv"), {"", MaskLabels::any, 2}, 1);
+    WarningListener listener;
+    const auto items = score_pairs(pair_masks(folder / "out", folder / "data/t.csv"),
+                                   {"", MaskLabels::any, 2}, 1, listener);
+    EXPECT_EQ(listener.warnings.size(), tells ? 0U : 1U);
     EXPECT_EQ(items[0].counts, whole) << tells;
     EXPECT_NEAR(items[0].soft.overlap, 6, 1e-3) << tells;
   }

@@ -294,11 +294,14 @@ TEST_F(Dicom, RefusesWhatIsNoCtSlice) {
     data.putAndInsertString(DCM_NumberOfFrames, "2");
     data.putAndInsertUint16(DCM_Rows, 3);
   });
+  set_tag(file(5), DCM_SOPClassUID, UID_EnhancedCTImageStorage);
   const std::string said = complaint();
   expect_contains(said, "Modality is MR, which has no HU; expected CT (1 file: 0001.dcm)");
   expect_contains(said, "a secondary capture (a picture of a screen), expected CT slices");
   expect_contains(said, "a localizer (scout view), expected CT slices (1 file: 0003.dcm)");
-  expect_contains(said, "several frames in one file (enhanced CT)");
+  expect_contains(said,
+                  "several frames in one file (enhanced CT), expected one slice per file; split "
+                  "it, e.g. with dcm4che's emf2sf (2 files: 0004.dcm and 0005.dcm)");
 }
 
 TEST_F(Dicom, RefusesWhatAGridCannotBeMadeOf) {

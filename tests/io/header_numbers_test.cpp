@@ -256,6 +256,121 @@ TEST_F(HeaderNumbers, OfMetaImageMayNotContradictItsLetters) {
   expect_near(to_patient_mm(letters.geometry, {1, 1, 1}), {-1, -1, 2}, 1e-9);
 }
 
+TEST_F(HeaderNumbers, AreNotSaidTwiceInTwoWays) {
+  for (const char* lines :
+       {"ElementSpacing = 1 1 2\nElementSpacing = 1 1 3\n",
+        "TransformMatrix = 1 0 0 0 1 0 0 0 1\nOrientation = -1 0 0 0 -1 0 0 0 1\n",
+        "Offset = 1 2 3\nPosition = 0 0 0\n"}) {
+    const std::string text(lines), name = text.substr(0, text.find(' '));
+    EXPECT_TRUE(says(complaint("v.mha", mha(lines)), {"its header says " + name, "expected"}))
+        << lines;
+  }
+  EXPECT_TRUE(info("v.mha", mha("Offset = 1 2 3\nPosition = 1 2 3\n")).warnings.empty());
+  EXPECT_TRUE(says(complaint("v.nrrd", nrrd_with("spacings: 1 1 2\nspacings: 1 1 3\n")),
+                   {"its header says spacings twice, '1 1 2' and '1 1 3'"}));
+}
+
+TEST_F(HeaderNumbers, OfMetaImageThatMakeVoxelsDoubtfulAreSaid) {
+  EXPECT_TRUE(says(complaint("v.mha", mha("DistanceUnits = cm\n")), {"DistanceUnits 'cm'", "mm"}));
+  const auto warning = [&](const std::string& lines) {
+    const auto warnings = info("v.mha", mha(lines)).warnings;
+    return warnings.size() == 1 ? warnings[0] : std::to_string(warnings.size()) + " warnings";
+  };
+  EXPECT_TRUE(says(warning("ElementSize = 1 1 3\n"), {"ElementSize 1 1 3 differs"}));
+  EXPECT_TRUE(says(warning("TransformMatrix = 2 0 0 0 2 0 0 0 2\n"), {"not of length 1"}));
+  EXPECT_TRUE(says(warning("Modality = MET_MOD_MR\n"), {"MET_MOD_MR", "CT"}));
+  EXPECT_EQ(warning("ElementSize = 1 1 2\nModality = MET_MOD_CT\nDistanceUnits = mm\n"),
+            "0 warnings");
+  std::string bare = mha("");
+  bare.erase(bare.find("ElementSpacing"), std::string("ElementSpacing = 1 1 2\n").size());
+  EXPECT_TRUE(says(info("v.mha", bare).warnings.at(0), {"no ElementSpacing", "assumed"}));
+}
+
+TEST_F(HeaderNumbers, OfNrrdThatAreNotThereOrScaledAreSaid) {
+  EXPECT_TRUE(says(info("v.nrrd", nrrd_with("")).warnings.at(0),
+                   {"neither space directions nor spacings", "1 x 1 x 1 mm"}));
+  EXPECT_TRUE(says(info("v.nrrd", nrrd_with("spacings: 1 1 2\nold min: -1000\n")).warnings.at(0),
+                   {"old min", "as they are stored"}));
+}
+
+TEST_F(HeaderNumbers, AreHeldAgainstTheBytesOfTheVoxels) {
+  const auto surplus_in = [&](const std::string& name, const std::string& bytes) {
+    for (const auto& text : info(name, bytes).warnings) {
+      if (text.find("of voxels more than its header tells of") != std::string::npos) return true;
+    }
+    return false;
+  };
+  EXPECT_FALSE(surplus_in("v.mha", mha("")));
+  EXPECT_TRUE(surplus_in("v.mha", mha("") + "more"));
+  EXPECT_FALSE(surplus_in("v.mha", mha("HeaderSize = -1\n")));  // from the end of the file
+  EXPECT_FALSE(surplus_in("v.nrrd", nrrd_with("")));
+  EXPECT_TRUE(surplus_in("v.nrrd", nrrd_with("") + "more"));
+  // in a file of its own
+  write_file(folder / "v.raw", std::string(20, '\1'));
+  const auto apart = [](std::string text, const std::string& local, const std::string& named) {
+    text.resize(text.size() - 16);
+    return text.replace(text.find(local), local.size(), named);
+  };
+  EXPECT_TRUE(surplus_in("v.mhd", apart(mha(""), "LOCAL", "v.raw")));
+  EXPECT_FALSE(surplus_in("v.mhd", apart(mha("HeaderSize = 4\n"), "LOCAL", "v.raw")));
+  const std::string raw = "encoding: raw\n";
+  EXPECT_TRUE(surplus_in("v.nhdr", apart(nrrd_with(""), raw, raw + "data file: v.raw\n")));
+  EXPECT_FALSE(
+      surplus_in("v.nhdr", apart(nrrd_with("byte skip: 4\n"), raw, raw + "data file: v.raw\n")));
+}
+
+TEST_F(HeaderNumbers, AreHeldAgainstCompressedVoxels) {
+  const std::string raw = "encoding: raw\n", packed = "encoding: gzip\n";
+  const auto warnings_for = [&](size_t bytes) {
+    std::string text = nrrd_with("spacings: 1 1 2\n");
+    text.resize(text.size() - 16);
+    text.replace(text.find(raw), raw.size(), packed);
+    return info("v.nrrd", text + gzipped(std::string(bytes, '\1'))).warnings;
+  };
+  EXPECT_EQ(warnings_for(16).size(), 1U);  // the space that it does not name
+  ASSERT_EQ(warnings_for(24).size(), 2U);
+  EXPECT_TRUE(says(warnings_for(24)[0], {"8 B of voxels more"}));
+  EXPECT_TRUE(says(complaint("v.mha", mha("CompressedData = True\nCompressedDataSize = 10\n")),
+                   {"CompressedDataSize 10 and 16 bytes are there"}));
+}
+
+TEST_F(HeaderNumbers, OfMetaImageAreHeldAgainstItsListOfFiles) {
+  const auto listed = [](const std::string& files) {
+    std::string text = mha("");
+    text.resize(text.size() - 16);
+    return text.replace(text.find("LOCAL"), 5, files);
+  };
+  for (const char* name : {"s1.raw", "s2.raw"}) write_file(folder / name, std::string(8, '\1'));
+  for (const char* files : {"LIST\ns1.raw\ns2.raw", "LIST 2\ns1.raw\ns2.raw", "s%d.raw 1 2 1"}) {
+    EXPECT_TRUE(info("v.mhd", listed(files)).warnings.empty()) << files;
+  }
+  for (const char* files : {"LIST\ns1.raw", "LIST\ns1.raw\ns2.raw\ns2.raw", "s%d.raw 1 1 1",
+                            "LIST 3\ns1.raw\ns2.raw"}) {
+    EXPECT_TRUE(says(complaint("v.mhd", listed(files)), {"ElementDataFile names", "expected"}))
+        << files;
+  }
+  write_file(folder / "s2.raw", std::string(9, '\1'));
+  EXPECT_TRUE(says(info("v.mhd", listed("LIST\ns1.raw\ns2.raw")).warnings.at(0),
+                   {"s2.raw: holds 1 B of voxels more"}));
+}
+
+TEST_F(HeaderNumbers, OfTypesThatAreUnknownAreRefused) {
+  std::string text = mha("");
+  text.replace(text.find("MET_SHORT"), 9, "MET_OTHER");
+  EXPECT_TRUE(says(complaint("v.mha", text), {"of a type that is not known"}));
+}
+
+TEST_F(HeaderNumbers, OfNiftiAreHeldAgainstItsLengthToo) {
+  auto file = HandmadeNifti::of<int16_t>(DT_INT16, 4, 4, 4, std::vector<int16_t>(64));
+  write_file(folder / "v.nii.gz", gzipped(file.bytes()));
+  EXPECT_TRUE(open_nifti(folder / "v.nii.gz")->info().warnings.empty());
+  file.header.dim[3] = 3;
+  write_file(folder / "v.nii.gz", gzipped(file.bytes()));
+  const auto warnings = open_nifti(folder / "v.nii.gz")->info().warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(says(warnings[0], {"32 B more than its header tells of"}));
+}
+
 TEST_F(HeaderNumbers, OfNiftisTwoFormsMayNotContradictEachOther) {
   auto file = HandmadeNifti::of<int16_t>(DT_INT16, 4, 4, 4, std::vector<int16_t>(64));
   file.header.qform_code = 1;

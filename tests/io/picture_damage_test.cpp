@@ -1,12 +1,15 @@
 // Pictures that other programs read without a word and wrongly: cut off behind a thumbnail, damaged
 // inside, turned, of fewer bits than their words have, or with 0 as white.
 
+#include <sys/stat.h>
+
 #include <gtest/gtest.h>
 #include <opencv2/imgcodecs.hpp>
 
 #include "groundglass/core/files.h"
 #include "groundglass/io/picture.h"
 #include "groundglass/io/picture_file.h"
+#include "groundglass/io/volume_reader.h"
 #include "tests/complaint.h"
 #include "tests/io/picture_samples.h"
 #include "tests/scratch_folder.h"
@@ -241,9 +244,46 @@ TEST(TurnedPicture, HasAMaskThatMayTellItselfHowItIsTurned) {
   write_png(folder / "stored.png", as_stored(upright_mask, 6).contiguous());
   write_file(folder / "tells.png", turned_png(read_file(folder / "stored.png"), 6));
   for (const char* mask : {"stored.png", "tells.png"}) {
-    EXPECT_TRUE(
-        torch::equal(read_mask_of_picture(folder / mask, folder / "tells.png", 4, 4), upright_mask))
+    std::vector<std::string> warnings;
+    EXPECT_TRUE(torch::equal(
+        read_mask_of_picture(folder / mask, folder / "tells.png", 4, 4, warnings), upright_mask))
         << mask;
+    // only the mask that does not tell is doubtful
+    EXPECT_EQ(warnings.size(), mask == std::string("stored.png") ? 1U : 0U) << mask;
+  }
+}
+
+TEST(TurnedPicture, HasADoubtfulMaskOnlyWhereNothingTellsHowThatLies) {
+  const ScratchFolder folder;
+  const auto mask = torch::zeros({4, 6}, torch::kUInt8);
+  write_png(folder / "mask.png", mask);
+  const auto warnings_beside = [&](int orientation, int64_t height, int64_t width) {
+    write_file(folder / "x.png", turned_png(encode_png(mask), orientation));
+    std::vector<std::string> warnings;
+    read_mask_of_picture(folder / "mask.png", folder / "x.png", height, width, warnings);
+    return warnings;
+  };
+  EXPECT_TRUE(warnings_beside(1, 4, 6).empty());
+  EXPECT_TRUE(warnings_beside(6, 6, 4).empty());  // its size is that of the stored picture
+  EXPECT_TRUE(warnings_beside(6, 4, 6).empty());  // and here that of the upright one
+  for (const int half_turn_or_mirrored : {2, 3, 4}) {
+    const auto doubt = warnings_beside(half_turn_or_mirrored, 4, 6);
+    ASSERT_EQ(doubt.size(), 1U);
+    EXPECT_TRUE(says(doubt[0], {"mask.png: does not say how it is turned", "x.png",
+                                "orientation " + std::to_string(half_turn_or_mirrored)}));
+  }
+}
+
+TEST(Pipes, AreRefusedInsteadOfWaitedFor) {
+  const ScratchFolder folder;
+  for (const char* name : {"x.png", "x.nii"}) {
+    ASSERT_EQ(mkfifo((folder / name).c_str(), 0600), 0);
+    EXPECT_TRUE(says(complaint(ErrorKind::data,
+                               [&] {
+                                 is_picture_name(folder / name) ? void(read_picture(folder / name))
+                                                                : void(open_volume(folder / name));
+                               }),
+                     {name, "is a pipe or a device, expected a file"}));
   }
 }
 

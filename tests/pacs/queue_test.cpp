@@ -70,6 +70,24 @@ TEST_F(QueueTest, AGrownSeriesGetsANewJobAndTheSameImagesDoNot) {
   EXPECT_TRUE(queue.series("receiving").empty());
 }
 
+TEST_F(QueueTest, TimesOfAClockThatWasSetBackAreNotWaitedFor) {
+  constexpr int64_t kFarAhead = 4000000000;
+  {
+    SiteQueue queue(scratch_ / "site");
+    const int64_t job = new_job(queue);
+    queue.set_running(job);
+    queue.wait_until(job, kFarAhead, "slice 2 is missing");
+    EXPECT_FALSE(queue.next_job());
+  }
+  {
+    Database database(scratch_ / "site" / "queue.db", Database::Opening::existing);
+    database.run("UPDATE series SET last = ?", {kFarAhead});
+  }
+  SiteQueue queue(scratch_ / "site");
+  EXPECT_TRUE(queue.next_job());
+  EXPECT_LT(queue.series_of_study("1.2.3").front().last_s, kFarAhead);
+}
+
 TEST_F(QueueTest, AJobThatWaitsTakesLateImagesIn) {
   SiteQueue queue(scratch_ / "site");
   const int64_t job = new_job(queue);

@@ -286,6 +286,28 @@ TEST(FindInputs, RefusesWhatCannotBeSegmented) {
   EXPECT_TRUE(says(same, {"x.bmp", "x.png", "both be written as x_mask"}));
 }
 
+TEST(CheckOutputsDiffer, TellsCapitalsApartWhereTheFileSystemDoes) {
+  const ScratchFolder folder;
+  EXPECT_EQ(file_names_in(folder / "not/made/yet"), FileNames::with_case);
+  EXPECT_FALSE(fs::exists(folder / "not"));
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+  const std::vector<PredictInput> two = {{"in/A.png", "A", false}, {"in/a.png", "a", false}};
+  check_outputs_differ(two);
+  EXPECT_TRUE(says(complaint(ErrorKind::data,
+                             [&] { check_outputs_differ(two, "_map", FileNames::without_case); }),
+                   {"in/a.png and in/A.png", "written as a_map", "capitals"}));
+}
+
+TEST(FindInputs, NamesTheWayOnFromHalfOfAPair) {
+  const ScratchFolder folder;
+  for (const char* name : {"x.hdr", "x.img"}) {
+    write_file(folder / name, "Analyze");
+    EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { find_inputs(folder / name); }),
+                     {name, "one half of a .hdr/.img pair (Analyze, NIfTI)", "expected one .nii",
+                      "nifti_tool"}));
+  }
+}
+
 TEST(FindInputs, LeavesOurOwnOutputsOut) {
   const ScratchFolder folder;
   for (const char* name : {"a.png", "a_mask.png", "a_overlay.png", "a_probability.png"}) {
