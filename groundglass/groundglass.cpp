@@ -6,6 +6,7 @@
 #include "groundglass/core/task.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/segment_in_memory.h"
+#include "groundglass/runs/detector_choice.h"
 #include "groundglass/runs/lung_choice.h"
 #include "groundglass/runs/model_choice.h"
 #include "groundglass/runs/segmenter_options.h"
@@ -22,6 +23,10 @@ Measures measures_of(const CaseSummary& summary) {
   m.lesion_fraction_of_lung = summary.lesion_fraction_of_lung;
   m.top_slice = summary.top_slice;
   m.typicality = summary.typicality;
+  if (const auto& d = summary.detection) {
+    m.detector = {d->detector,   d->probability, d->cutoff,
+                  d->infected(), d->trusted(),   d->withheld_pixels};
+  }
   for (const auto& c : summary.classes) m.classes.push_back({c.label, c.name, c.pixels, c.ml});
   return m;
 }
@@ -41,8 +46,13 @@ struct Model::State {
   State(TrainedModel trained_model, SegmenterOptions options)
       : trained(std::move(trained_model)), segmenter(std::move(options)) {}
 
-  /// Pictures have no shares, but marks outside lungs: as little as an input needs is loaded.
-  void find_lungs(Input input) {
+  /// Pictures have no shares, but marks outside lungs, and a detector: as little as an input needs
+  /// is loaded.
+  void load_what_decides(Input input) {
+    if (input == Input::picture && !knows_detector) {
+      segmenter.use_detector(xray_detector(detector, trained, {{"image", "image"}}, settings));
+      knows_detector = true;
+    }
     if (input == Input::volume && !knows_lungs) {
       segmenter.use_lungs(lung_source(lungs, trained, settings, choice));
       knows_lungs = true;
@@ -60,10 +70,10 @@ struct Model::State {
 
   TrainedModel trained;
   Segmenter segmenter;
-  std::string lungs, outside_lungs;  // as OpenOptions names them
+  std::string lungs, outside_lungs, detector;  // as OpenOptions names them
   RunSettings settings;
   RunnerChoice choice;
-  bool knows_lungs = false, knows_cut = false;
+  bool knows_lungs = false, knows_cut = false, knows_detector = false;
   std::mutex turn;  // the segmenter runs on one thread at a time
 };
 
@@ -107,6 +117,7 @@ Model open_model(const std::string& model, const OpenOptions& options) {
   auto state = std::make_unique<Model::State>(std::move(trained), std::move(how));
   state->lungs = options.lungs;
   state->outside_lungs = options.outside_lungs;
+  state->detector = options.detector;
   state->settings = settings;
   state->choice = choice;
   return Model(std::move(state));
@@ -115,7 +126,7 @@ Model open_model(const std::string& model, const OpenOptions& options) {
 Segmentation segment(Model& model, const Image& image) {
   const std::lock_guard lock(model.state_->turn);
   set_threads(model.state_->segmenter.options().threads);
-  model.state_->find_lungs(Model::State::Input::picture);
+  model.state_->load_what_decides(Model::State::Input::picture);
   return segmentation_of(
       segment_in_memory(model.state_->segmenter, image, model.state_->names("image")), {});
 }
@@ -123,7 +134,7 @@ Segmentation segment(Model& model, const Image& image) {
 Segmentation segment(Model& model, const Volume& volume) {
   const std::lock_guard lock(model.state_->turn);
   set_threads(model.state_->segmenter.options().threads);
-  model.state_->find_lungs(Model::State::Input::volume);
+  model.state_->load_what_decides(Model::State::Input::volume);
   return segmentation_of(
       segment_in_memory(model.state_->segmenter, volume, model.state_->names("volume")),
       volume.geometry);

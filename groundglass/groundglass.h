@@ -38,6 +38,10 @@ struct OpenOptions {
   /// Marks on CT outside the lungs that a network finds: "drop", "keep", or empty: "drop" for the
   /// bundled models of CT infection, "keep" for all others.
   std::string outside_lungs = {};
+  /// Who decides whether what is marked on a picture that is a chest X-ray is kept: "none", a
+  /// classifier's run folder, weights file or name, or empty: the bundled xray_detector for the
+  /// bundled xray_infection, nobody for all others.
+  std::string detector = {};
 };
 
 struct Segmentation;
@@ -81,6 +85,15 @@ struct ClassMeasure {
   std::optional<double> ml;  ///< volumes in HU
 };
 
+/// What a detector decided of an X-ray.
+struct DetectorDecision {
+  std::string name;
+  double probability = 0, cutoff = 0.5;  ///< infected from the cut-off on
+  bool infected = false;
+  bool trusted = true;          ///< false: the picture is unlike its training, and marks are kept
+  int64_t withheld_pixels = 0;  ///< that were marked and are not in the labels
+};
+
 /// What was measured. Millilitres and what follows from them are known for volumes in HU alone.
 struct Measures {
   int64_t lesion_pixels = 0;        ///< pixels or voxels of any class
@@ -92,7 +105,8 @@ struct Measures {
   /// How unlike what the model was trained on the image is; above 1 is unlike, and warned of.
   /// Nothing for models that do not know.
   std::optional<double> typicality;
-  std::vector<ClassMeasure> classes;  ///< of models that tell several classes apart
+  std::vector<ClassMeasure> classes;              ///< of models that tell several classes apart
+  std::optional<DetectorDecision> detector = {};  ///< of pictures that a detector looked at
 };
 
 /// What a model says of an image or a volume, on its own grid.
@@ -116,6 +130,7 @@ struct Segmentation {
 Model open_model(const std::string& model = "ct_infection", const OpenOptions& options = {});
 
 /// Segments one picture or slice.
+/// Marks on a chest X-ray are kept as OpenOptions::detector says.
 ///
 /// image  pixels [C,H,W] on the processor, C = 1 or 3 (gray, or RGB that is turned to gray), any H
 ///        and W; uint8 or float32, in gray from 0 to `white` or in HU. Rows run from top to bottom;

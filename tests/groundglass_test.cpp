@@ -112,6 +112,21 @@ TEST_F(Library, SegmentsPicturesAndWritesNothing) {
   ASSERT_TRUE(found.measures.typicality);
   EXPECT_GT(*found.measures.typicality, 1) << "an even gray is no chest";
   EXPECT_FALSE(found.warnings.empty());
+  ASSERT_TRUE(found.measures.detector);
+  EXPECT_EQ(found.measures.detector->name, "xray_detector");
+  EXPECT_FALSE(found.measures.detector->trusted) << "neither to the detector";
+  EXPECT_EQ(found.measures.detector->withheld_pixels, 0);
+
+  OpenOptions options = in_fp32();
+  options.detector = "none";
+  Model alone = open_model("xray_infection", options);
+  const Segmentation all = segment(alone, image);
+  EXPECT_FALSE(all.measures.detector);
+  EXPECT_TRUE(torch::equal(all.labels.labels, found.labels.labels));
+  options.detector = "nobody";
+  Model wrong = open_model("xray_infection", options);
+  EXPECT_TRUE(says(complaint(ErrorKind::usage, [&] { segment(wrong, image); }),
+                   {"--detector 'nobody'", "expected none"}));
 }
 
 TEST_F(Library, AnswersSeveralThreadsAlike) {

@@ -12,6 +12,7 @@
 #include "groundglass/evaluate/detection.h"
 #include "groundglass/predict/input_choice.h"
 #include "groundglass/report/find_infection.h"
+#include "groundglass/runs/detector_choice.h"
 #include "groundglass/runs/model_choice.h"
 
 namespace groundglass {
@@ -20,7 +21,7 @@ using nlohmann::ordered_json;
 namespace {
 
 struct DetectArguments {
-  std::string input, output, model, lung;
+  std::string input, output, model, lung, detector;
   std::vector<std::string> positive, severity;
   int64_t memory_mib = 0;
   RunnerFlags runner;
@@ -56,6 +57,23 @@ std::vector<Xray> xrays_of(const DetectArguments& a, Observer& observer) {
   return xrays;
 }
 
+/// ", xray_detector 0.034 (not infected)"; nothing where none looked.
+std::string detector_words(const ordered_json& d) {
+  if (d.is_null()) return "";
+  return ", " + d["name"].get<std::string>() + " " + fixed(d["probability"].get<double>(), 3) +
+         " (" + d["decision"].get<std::string>() + ")";
+}
+
+/// By which rule images are called infected.
+std::string rule_words(const ordered_json& document) {
+  const auto pixel = "a pixel reaches " + shortest(document["cutoff"].get<double>()) + ", " +
+                     document["cutoff_from"].get<std::string>();
+  const auto& d = document["detector"];
+  if (d.is_null()) return pixel;
+  return d["name"].get<std::string>() + " reaches " + shortest(d["cutoff"].get<double>()) + ", " +
+         d["cutoff_from"].get<std::string>() + " (where it is not trusted, " + pixel + ")";
+}
+
 void say(const ordered_json& document) {
   int64_t infected = 0;
   for (const auto& image : document["images"]) {
@@ -64,13 +82,12 @@ void say(const ordered_json& document) {
     std::cout << image["input"].get<std::string>() << ": "
               << (image["infected"].get<bool>() ? "infected" : "not infected")
               << ", highest probability " << fixed(image["highest_probability"].get<double>(), 3)
-              << ", infected "
+              << detector_words(image["detector"]) << ", infected "
               << fixed(100 * (lung.is_null() ? image["infected_fraction"] : lung).get<double>(), 1)
               << (lung.is_null() ? " % of the picture\n" : " % of the lungs\n");
   }
   std::cout << infected << " of " << document["images"].size()
-            << " called infected: a pixel reaches " << shortest(document["cutoff"].get<double>())
-            << ", " << document["cutoff_from"].get<std::string>() << "\n";
+            << " called infected: " << rule_words(document) << "\n";
   if (!document["score"].is_null()) {
     for (const auto& name : detection_score_names()) {
       const auto& value = document["score"][name];
@@ -98,8 +115,12 @@ void run_detect(const DetectArguments& a, const Context& context) {
   const auto xrays = xrays_of(a, *observer);
   if (!a.positive.empty()) check_xray_labels(xrays, a.positive);  // before anything is computed
   const TrainedModel trained = load_runnable_model(a.model, context.overrides);
-  Segmenter segmenter(segmenter_options(trained, a.runner, context));
+  SegmenterOptions how = segmenter_options(trained, a.runner, context);
+  how.detector = xray_detector(a.detector, trained, {{"x", "x"}}, settings_of_runner(context));
+  const auto detector = how.detector;
+  Segmenter segmenter(std::move(how));
   warn_of(trained, *observer);
+  warn_of(detector.get(), *observer);
   const double cutoff = trained.image_cutoff.value_or(trained.threshold);
   const auto found = find_infections(
       segmenter, xrays, {.cutoff = cutoff, .output = a.output, .memory_limit = a.memory_mib << 20},
@@ -111,12 +132,14 @@ void run_detect(const DetectArguments& a, const Context& context) {
       {"cutoff", cutoff},
       {"cutoff_from", trained.image_cutoff ? "validation images of the detection study"
                                            : "the threshold of pixels"},
+      {"detector", nullptr},
       {"warning", kSourceWarning},
       {"images", ordered_json::array()},
       {"failed", ordered_json::array()},
       {"score", nullptr},
       {"severity", ordered_json::object()},
       {"note", kNotAMedicalDevice}};
+  if (detector) document["detector"] = detector_json(*detector);
   for (size_t i = 0; i < found.xrays.size(); ++i) {
     document["images"].push_back(xray_json(found.xrays[i], found.findings[i]));
   }
@@ -151,6 +174,10 @@ void add_detect(CLI::App& app, Context& context) {
   verb->add_option("-o,--output", a->output, "folder for infection maps and detect.json");
   verb->add_option("--model", a->model,
                    "run folder, weights file, or FILE.pt of export, of an X-ray network");
+  verb->add_option("--detector", a->detector,
+                   "who decides which X-rays are infected, and whose marks are kept: a "
+                   "classifier's run folder, weights file or name, or none (xray_detector for the "
+                   "bundled xray_infection, else none)");
   verb->add_option("--lung", a->lung, "lung mask of a single picture (tables: column 'lung')");
   verb->add_option("--positive", a->positive, "tables: label of infected images; scores follow")
       ->allow_extra_args(false);

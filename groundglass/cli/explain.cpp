@@ -67,7 +67,9 @@ ExplainJob job_of(const ExplainArguments& a) {
 }
 
 ExplainedClassifier classifier_of(const std::string& run) {
-  TrainedClassifier trained = load_trained_classifier(run);
+  const std::filesystem::path found = model_path(run);
+  TrainedClassifier trained =
+      load_trained_classifier(found.empty() ? std::filesystem::path(run) : found);
   return {trained.model, trained.recipe.preprocess};
 }
 
@@ -80,7 +82,7 @@ nlohmann::ordered_json explained(const ExplainArguments& a, const Context& conte
   if (a.method == "contrast") {
     return explain_contrast(read_recipe(a.recipe, context.overrides).preprocess, inputs, job);
   }
-  if (a.method != "infection-map" && !a.model.empty() && is_classifier(a.model)) {
+  if (a.method != "infection-map" && !a.model.empty() && is_classifier(model_path(a.model))) {
     ExplainedClassifier classifier = classifier_of(a.model);
     return explain_by_classifier(classifier, engine_of(context).device, inputs, job);
   }
@@ -141,7 +143,8 @@ void add_explain(CLI::App& app, Context& context) {
   verb->add_option("--mask", a->mask, "ground truth for the second panel");
   verb->add_option(
       "--classifier", a->classifier,
-      "infection-map: run folder of a classifier whose Grad-CAM stands beside the map");
+      "infection-map: run folder, weights file or name of a classifier whose Grad-CAM stands "
+      "beside the map");
   verb->add_option("--lung", a->lung, "lung mask, to tell how much of the heat lies inside it");
   verb->add_option("--slice", a->slice, "volumes: axial slice (the one with most of the class)");
   verb->add_option("--limit", a->limit, "folders and tables: so many inputs at most");

@@ -4,6 +4,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/version.h"
+#include "groundglass/runs/classifier_run.h"
 #include "groundglass/runs/model_choice.h"
 #include "groundglass/runs/model_export.h"
 
@@ -44,8 +45,33 @@ void check_ending(const ExportArguments& a) {
   }
 }
 
+/// What was written: a line, or a document.
+void tell_export(const ExportArguments& a, const Context& context, const std::string& model,
+                 nlohmann::ordered_json more) {
+  const auto bytes = std::filesystem::file_size(a.output);
+  const bool weights = std::filesystem::path(a.output).extension() == ".safetensors";
+  const std::string digest = sha256_of_file(a.output);
+  if (context.json) {
+    nlohmann::ordered_json document = {{"model", model}, {"output", a.output}, {"bytes", bytes}};
+    document.update(more);
+    document[weights ? "weights_sha256" : "sha256"] = digest;
+    return print_json(document);
+  }
+  std::cout << a.output << ": " << model << ", " << bytes / 1024 << " KiB, SHA-256 " << digest
+            << std::endl;
+}
+
+void run_export_classifier(const ExportArguments& a, const Context& context) {
+  const TrainedClassifier trained = load_trained_classifier(model_path(a.model));
+  export_classifier(trained, a.output, a.typical_of);
+  tell_export(a, context, trained.recipe.model, {{"cutoff", trained.cutoff}});
+}
+
 void run_export(const ExportArguments& a, const Context& context) {
   check_ending(a);
+  if (!a.random_weights && is_classifier(model_path(a.model))) {
+    return run_export_classifier(a, context);
+  }
   const std::filesystem::path path = a.output;
   const bool weights = path.extension() == ".safetensors";
   ExportedModel source =
@@ -53,19 +79,9 @@ void run_export(const ExportArguments& a, const Context& context) {
           ? untrained_export(a.model, context.seed >= 0 ? context.seed : 1)
           : trained_export(load_chosen_model(a.model, context.overrides), a.typical_of);
   export_model(source, path, wanted_output(a.outputs));
-  const auto bytes = std::filesystem::file_size(path);
-  const std::string digest = sha256_of_file(path);
-  if (context.json) {
-    nlohmann::ordered_json document = {{"model", source.name},
-                                       {"output", a.output},
-                                       {"bytes", bytes},
-                                       {"threshold", source.threshold},
-                                       {weights ? "weights_sha256" : "sha256", digest}};
-    if (!weights) document["image"] = source.notes["image"];
-    return print_json(document);
-  }
-  std::cout << a.output << ": " << source.name << ", " << bytes / 1024 << " KiB, SHA-256 " << digest
-            << std::endl;
+  nlohmann::ordered_json more = {{"threshold", source.threshold}};
+  if (!weights) more["image"] = source.notes["image"];
+  tell_export(a, context, source.name, std::move(more));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "groundglass/core/version.h"
 #include "groundglass/predict/input_choice.h"
 #include "groundglass/predict/predict.h"
+#include "groundglass/runs/detector_choice.h"
 #include "groundglass/runs/lung_choice.h"
 #include "groundglass/runs/modality_choice.h"
 #include "groundglass/runs/model_choice.h"
@@ -17,7 +18,8 @@ namespace groundglass {
 namespace {
 
 struct PredictArguments {
-  std::string input, output, model, part, dicom, lungs, lobes, outside_lungs, capture = "frames";
+  std::string input, output, model, part, dicom, lungs, lobes, outside_lungs, detector,
+      capture = "frames";
   RunnerFlags runner;
   double threshold = -1, temperature = -1, split_hu = kSplitHu;
   int64_t batch = 0, memory_mib = 0;
@@ -113,6 +115,9 @@ void run_predict(const PredictArguments& a, const Context& context) {
   } else if (!a.outside_lungs.empty()) {
     fail(ErrorKind::usage, "--outside-lungs: is for CT, but " + a.input + " holds chest X-rays");
   }
+  options.detector = xray_detector(a.detector, trained, job.inputs, settings_of_runner(context));
+  warn_of(options.detector.get(), *observer);
+  job.caution = with_caution_of(options.detector.get(), job.caution);
   Segmenter segmenter(std::move(options));
   name_maker(job, segmenter);
   const PredictSummary summary = predict(segmenter, job, *observer);
@@ -133,6 +138,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
       std::cout << ", " << fixed(100 * *c.lesion_fraction_of_lung, 1) << " % of the lungs ("
                 << c.lungs << ")";
     }
+    if (c.detection) std::cout << "; " << c.detection->detector << ": " << decision(*c.detection);
     std::cout << "\n";
   }
   std::cout << summary.cases.size() << " inputs in " << human_seconds(summary.seconds)
@@ -168,6 +174,10 @@ void add_predict(CLI::App& app, Context& context) {
   verb->add_option("--outside-lungs", a->outside_lungs,
                    "marks on CT outside the lungs that a network finds: drop or keep (drop for the "
                    "bundled models of CT infection, else keep)");
+  verb->add_option("--detector", a->detector,
+                   "who decides whether what is marked on a chest X-ray is kept: a classifier's "
+                   "run folder, weights file or name, or none (xray_detector for the bundled "
+                   "xray_infection, else none)");
   verb->add_option("--split-hu", a->split_hu,
                    "HU from which a lesion's voxels count as dense, of volumes in HU: a threshold, "
                    "not a reading")

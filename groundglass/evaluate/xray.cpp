@@ -56,6 +56,7 @@ ordered_json xray_json(const Xray& xray, const XrayFinding& finding) {
   ordered_json image = {{"input", xray.path.string()},
                         {"infected", finding.infected},
                         {"highest_probability", finding.highest},
+                        {"detector", finding.detector},
                         {"infected_fraction", finding.infected_fraction},
                         {"infected_fraction_of_lung", optional_json(finding.lung_fraction)},
                         {"heat_in_lung", optional_json(finding.heat_in_lung)},
@@ -75,7 +76,7 @@ ordered_json xray_score_json(const std::vector<Xray>& xrays,
     const bool infected =
         std::find(positive.begin(), positive.end(), xrays[i].label) != positive.end();
     called.push_back({findings[i].infected ? 1.0 : 0.0, infected});
-    highest.push_back({findings[i].highest, infected});
+    highest.push_back({findings[i].detector_probability.value_or(findings[i].highest), infected});
   }
   const Counts c = count_images(called, 0.5);
   const auto scores = seven_scores(c, auc(highest));

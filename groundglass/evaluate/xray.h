@@ -19,12 +19,14 @@ struct Xray {
 
 /// What a network says of it.
 struct XrayFinding {
-  bool infected = false;                ///< called_infected() of `highest`
+  bool infected = false;                ///< called_infected() of `highest`, or as its detector says
   double highest = 0;                   ///< highest_probability(), on the network's grid
   double infected_fraction = 0;         ///< of the picture's own pixels
   std::optional<double> lung_fraction;  ///< of the pixels of the lung mask
   std::optional<double> heat_in_lung;   ///< see HeatShare
-  std::filesystem::path map;            ///< the infection map that was written, or empty
+  std::optional<double> detector_probability;  ///< that it is infected, where a detector looked
+  nlohmann::ordered_json detector = nullptr;   ///< what it said, for documents
+  std::filesystem::path map;                   ///< the infection map that was written, or empty
   std::vector<std::string> warnings;
 };
 
@@ -38,7 +40,8 @@ void check_xray_labels(const std::vector<Xray>& xrays, const std::vector<std::st
 /// {"input","infected","highest_probability","infected_fraction",..}: a line of detect.json.
 nlohmann::ordered_json xray_json(const Xray& xray, const XrayFinding& finding);
 
-/// Findings against labels: {"tn","fp","fn","tp"}, the seven scores (AUC of `highest`), and under
+/// Findings against labels: {"tn","fp","fn","tp"}, the seven scores (AUC of `highest`, or of the
+/// detector's probability where one looked at each), and under
 /// "wilson95" Wilson's intervals of shares, undefined numbers null. `positive` are the labels of
 /// infected images; throws as check_labels() does. Both lists are equally long.
 nlohmann::ordered_json xray_score_json(const std::vector<Xray>& xrays,

@@ -13,7 +13,8 @@ namespace groundglass {
 
 /// [site]: where things lie and what is made.
 struct SiteOptions {
-  std::string folder, key, objects = "seg,sr", capture = "frames", model, xray_model, lungs;
+  std::string folder, key, objects = "seg,sr", capture = "frames", model, xray_model, lungs,
+                           detector;
   int64_t settle_seconds = 30;
   int64_t gap_minutes = 10;
   int64_t keep_days = 7;
@@ -30,6 +31,7 @@ struct SiteOptions {
     v.field({"model", "as predict --model; empty: the bundled one"}, model);
     v.field({"xray_model", "the same for X-rays (CR, DX); empty: the bundled one"}, xray_model);
     v.field({"lungs", "as predict --lungs; empty: the bundled network"}, lungs);
+    v.field({"detector", "as predict --detector, of X-rays; empty: the bundled one"}, detector);
     v.field({"settle_seconds", "after its last image a study is whole", 0, 86400}, settle_seconds);
     v.field({"gap_minutes", "that a series with missing slices is waited for", 0, 1440},
             gap_minutes);

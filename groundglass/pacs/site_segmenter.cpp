@@ -7,6 +7,7 @@
 #include "groundglass/io/dicom_sr.h"
 #include "groundglass/io/dicom_xray.h"
 #include "groundglass/predict/predict.h"
+#include "groundglass/runs/detector_choice.h"
 #include "groundglass/runs/lung_choice.h"
 #include "groundglass/runs/model_choice.h"
 
@@ -107,6 +108,8 @@ class SiteSegmenter::Work {
     if (lungs == Lungs::of_xrays) {
       options.xray_lungs = xray_lung_source(site_.options.lungs == "none" ? "none" : "", trained,
                                             {{"x", "x"}}, settings_, choice_);
+      options.detector = xray_detector(site_.options.detector, trained, {{"x", "x"}}, settings_);
+      model.pattern.caution = with_caution_of(options.detector.get(), model.pattern.caution);
     } else {
       options.lungs = lung_source(site_.options.lungs, trained, settings_, choice_);
       options.near_lungs =

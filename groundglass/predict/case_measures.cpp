@@ -120,6 +120,7 @@ void CaseMeasures::take(const Image& slice, const SliceResult& result) {
   typicalities_.push_back(result.typicality);
   const int64_t lesion = summary_.add(result.labels);
   summary_.dropped_pixels += result.dropped;
+  if (result.detection) summary_.detection = result.detection;
   if (xray_lungs_ != nullptr) measure_xray(result);
   if (volume_ != nullptr) {
     if (slice.units == Units::hu) {
@@ -176,6 +177,7 @@ CaseSummary CaseMeasures::finish() {
   if (has_typicality_) summary_.take_typicality(typicalities_, model_name_);
   if (volume_ != nullptr) measure();
   summary_.warn_of_dropped();
+  summary_.warn_of_detection();
   if (const auto pixel_mm2 = summary_.acquisition.pixel_mm2) {
     summary_.lesion_cm2 = static_cast<double>(summary_.lesion_pixels) * *pixel_mm2 / 100;
   }

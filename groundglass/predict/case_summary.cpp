@@ -195,6 +195,12 @@ void CaseSummary::warn_of_dropped() {
   warnings.push_back(text.str());
 }
 
+void CaseSummary::warn_of_detection() {
+  if (!detection) return;
+  const std::string text = detection_warning(*detection, size.at(0) * size.at(1));
+  if (!text.empty()) warnings.push_back(input + ": " + text);
+}
+
 std::vector<ClassAmount> class_amounts(int64_t classes, const std::vector<std::string>& names) {
   std::vector<ClassAmount> amounts;
   for (int64_t label = 1; classes > 1 && label <= classes; ++label) {
@@ -232,6 +238,7 @@ ordered_json case_json(const CaseSummary& c) {
           {"left_lung_ml", optional_json(c.left_lung_ml)},
           {"lesion_outside_lungs_ml", optional_json(c.lesion_outside_lungs_ml)},
           {"left_out_outside_lungs", dropped_json(c)},
+          {"detector", c.detection ? detection_json(*c.detection) : ordered_json(nullptr)},
           {"top_slice", c.top_slice < 0 ? ordered_json(nullptr) : ordered_json(c.top_slice)},
           {"classes", classes},
           {"typicality", optional_json(c.typicality)},
@@ -259,6 +266,9 @@ CaseSummary case_summary_of(const ordered_json& j) {
   c.left_lung_ml = optional_of(j.at("left_lung_ml"));
   c.lesion_outside_lungs_ml = optional_of(j.at("lesion_outside_lungs_ml"));
   take_dropped(j.value("left_out_outside_lungs", ordered_json()), c);
+  if (const auto found = j.value("detector", ordered_json()); found.is_object()) {
+    c.detection = detection_of(found);
+  }
   c.top_slice = j.at("top_slice").is_null() ? -1 : j.at("top_slice").get<int64_t>();
   c.typicality = optional_of(j.at("typicality"));
   c.attenuation = attenuation_of(j.at("attenuation"));

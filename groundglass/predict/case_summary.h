@@ -11,6 +11,7 @@
 #include "groundglass/io/dicom_maker.h"
 #include "groundglass/io/dicom_patient.h"
 #include "groundglass/predict/severity.h"
+#include "groundglass/predict/xray_detection.h"
 
 namespace groundglass {
 
@@ -58,8 +59,9 @@ struct CaseSummary {
   int64_t dropped_pixels = 0;
   std::optional<double> dropped_ml = {};  ///< volumes in HU
   std::string kept_near = {};
-  std::optional<double> lesion_cm2 = {};  ///< X-rays in DICOM that tell the size of their pixels
-  int64_t top_slice = -1;                 ///< volumes: slice with most lesion, -1 for none
+  std::optional<Detection> detection = {};  ///< of X-rays that a detector looked at
+  std::optional<double> lesion_cm2 = {};    ///< X-rays in DICOM that tell the size of their pixels
+  int64_t top_slice = -1;                   ///< volumes: slice with most lesion, -1 for none
   std::vector<std::string> warnings;
   std::vector<ClassAmount> classes = {};  ///< of networks that tell several lesions apart
   /// See Typicality; of volumes the median of the slices. Nothing if the model carries none.
@@ -78,6 +80,8 @@ struct CaseSummary {
 
   /// Warns where more than a fifth of what was marked was taken away.
   void warn_of_dropped();
+  /// Warns as detection_warning() says.
+  void warn_of_detection();
 
   /// Sets typicality to the median of the slices' (at least one), and warns if it is above 1.
   void take_typicality(std::vector<double> slices, const std::string& model_name);

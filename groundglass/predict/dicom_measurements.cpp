@@ -196,11 +196,20 @@ MeasurementReport measurement_report(const CaseSummary& summary,
     if (!text.empty()) report.remarks.emplace_back(own_code(value, meaning), text);
   };
   remark("intended-use", "Intended use", kNotAMedicalDevice);
-  if (summary.lesion_pixels == 0) remark("finding", "Finding", "No infection was found.");
+  if (summary.lesion_pixels == 0) {
+    const bool withheld = summary.detection && summary.detection->withheld_pixels > 0;
+    remark("finding", "Finding",
+           withheld ? "No infection was found: marks of the network were withheld by a detector."
+                    : "No infection was found.");
+  }
   remark("model-caution", "Caution of the model", maker.caution);
   if (is_picture(summary)) {
     remark("area-from", "Where the size of a pixel comes from", area_text(summary.acquisition));
     remark("lungs-from", "Where the lungs come from", xray_lungs_text(summary));
+    if (summary.detection) {
+      remark("detector", "Detector that decides whether marks are kept",
+             summary.detection->detector + ": " + detection_text(*summary.detection));
+    }
   } else {
     remark("lungs-from", "Where the lungs come from", lungs_text(summary));
   }

@@ -33,10 +33,12 @@ void take_maker(DicomMaker& maker, const ordered_json& document) {
   maker.weights_sha256 = document.at("weights_sha256");
   maker.caution = document.value("caution", "");
   const auto& threshold = document.at("threshold");
+  const auto detector = document.value("detector", ordered_json());
   maker.options =
       maker_options(threshold.is_null() ? std::nullopt : std::optional(threshold.get<double>()),
                     document.at("precision"),
-                    document.value("outside_lungs", ordered_json::object()).value("lungs", ""));
+                    document.value("outside_lungs", ordered_json::object()).value("lungs", ""),
+                    detector.is_object() ? detector.at("name").get<std::string>() : "");
   set_to_now(maker);
 }
 

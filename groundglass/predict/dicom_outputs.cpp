@@ -239,10 +239,11 @@ DicomOutputs parse_dicom_outputs(const std::string& words) {
 }
 
 std::string maker_options(std::optional<double> threshold, const std::string& precision,
-                          const std::string& kept_near) {
+                          const std::string& kept_near, const std::string& detector) {
   const std::string rule = threshold ? "threshold " + shortest(*threshold) : "likeliest class";
   const std::string cut = kept_near.empty() ? "" : ", kept near the lungs of " + kept_near;
-  return rule + ", precision " + precision + cut;
+  const std::string gate = detector.empty() ? "" : ", kept where " + detector + " finds infection";
+  return rule + ", precision " + precision + cut + gate;
 }
 
 void check_are_dicom(const std::vector<PredictInput>& inputs) {

@@ -44,7 +44,7 @@ DicomOutputs parse_dicom_outputs(const std::string& words);
 ///
 /// threshold  nothing for networks of several classes, of which the likeliest wins.
 std::string maker_options(std::optional<double> threshold, const std::string& precision,
-                          const std::string& kept_near);
+                          const std::string& kept_near, const std::string& detector = "");
 
 /// Throws Error(usage) naming the first input that is no DICOM series and no X-ray (CR, DX) in
 /// DICOM: objects refer to these images.

@@ -6,6 +6,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/infer/plan/int8_ranges.h"
+#include "groundglass/predict/xray_detector.h"
 
 namespace groundglass {
 namespace fs = std::filesystem;
@@ -28,6 +29,7 @@ std::string stamp_of(const fs::path& path) {
 }
 
 std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
+  const auto& detector = segmenter.options().detector;
   return json_text({{"model", job.weights_sha256},
                     {"threshold", segmenter.options().threshold},
                     {"temperature", segmenter.options().temperature},
@@ -39,6 +41,8 @@ std::string head_of(const PredictJob& job, const Segmenter& segmenter) {
                     {"xray_lungs", segmenter.options().xray_lungs.name},
                     {"xray_lung_weights", segmenter.options().xray_lungs.weights_sha256},
                     {"near_lungs", segmenter.options().near_lungs.weights_sha256},
+                    {"detector", detector ? detector->options().weights_sha256 : ""},
+                    {"detector_cutoff", detector ? detector->options().cutoff : 0},
                     {"probabilities", job.save_probabilities},
                     {"overlay", job.overlay},
                     {"lungs_saved", job.save_lungs},

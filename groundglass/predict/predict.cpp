@@ -16,6 +16,7 @@
 #include "groundglass/io/picture.h"
 #include "groundglass/predict/journal.h"
 #include "groundglass/predict/volume_case.h"
+#include "groundglass/predict/xray_detector.h"
 
 namespace groundglass {
 namespace {
@@ -157,6 +158,7 @@ class Run {
     const auto taken = static_cast<int64_t>(waiting.size());
     waiting.clear();
     auto results = segmenter_.segment(batch.images);
+    segmenter_.ask_detector(batch.images, results);
     segmenter_.find_xray_lungs(batch.images, results);
     std::vector<std::optional<CaseSummary>> summaries(results.size());
     parallel_for_each(static_cast<int64_t>(results.size()), segmenter_.threads(), [&](int64_t i) {
@@ -232,7 +234,8 @@ void name_maker(PredictJob& job, const Segmenter& segmenter) {
   maker.caution = job.caution;
   maker.options = maker_options(
       segmenter.classes() > 1 ? std::nullopt : std::optional(segmenter.options().threshold),
-      segmenter.runner().precision(), segmenter.options().near_lungs.name);
+      segmenter.runner().precision(), segmenter.options().near_lungs.name,
+      segmenter.options().detector ? segmenter.options().detector->options().name : "");
   set_to_now(maker);
 }
 
@@ -270,6 +273,7 @@ std::string summary_json(const PredictSummary& summary, const PredictJob& job,
       {"xray_lungs",
        {{"source", options.xray_lungs.name}, {"weights_sha256", weights_of(options.xray_lungs)}}},
       {"outside_lungs", outside_lungs_json(options.near_lungs)},
+      {"detector", options.detector ? detector_json(*options.detector) : nlohmann::ordered_json()},
       {"precision", segmenter.runner().precision()},
       {"engine", segmenter.runner().engine()},
       {"cases", cases},

@@ -60,7 +60,9 @@ MemoryResult segment_in_memory(Segmenter& segmenter, const Image& image, const C
                               ", expected [C,H,W] with at least one of each");
   }
   CaseMeasures measures(names, segmenter, image);
-  const SliceResult result = segmenter.segment({image}).front();
+  auto results = segmenter.segment({image});
+  segmenter.ask_detector({image}, results);
+  const SliceResult& result = results.front();
   measures.take(image, result);
   MemoryResult answer = {result.labels, result.probability, measures.finish()};
   add_warnings(answer.summary, segmenter);

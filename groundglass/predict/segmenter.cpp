@@ -9,9 +9,16 @@
 #include "groundglass/core/task.h"
 #include "groundglass/metrics/detection.h"
 #include "groundglass/models/mirrors.h"
+#include "groundglass/predict/xray_detector.h"
 #include "groundglass/preprocess/normalise.h"
 
 namespace groundglass {
+
+bool is_called_infected(const SliceResult& xray, double cutoff) {
+  const auto& detection = xray.detection;
+  return detection && detection->trusted() ? detection->infected()
+                                           : called_infected(xray.highest, cutoff);
+}
 
 Segmenter::Segmenter(SegmenterOptions options)
     : options_(std::move(options)),
@@ -75,6 +82,20 @@ void Segmenter::find_xray_lungs(const std::vector<Image>& xrays,
     results[i].lungs = std::move(found[i].labels);
     results[i].lung_typicality = found[i].typicality;
   }
+}
+
+void Segmenter::ask_detector(const std::vector<Image>& xrays, std::vector<SliceResult>& results) {
+  if (!options_.detector) return;
+  const auto start = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < xrays.size(); ++i) {
+    SliceResult& result = results[i];
+    Detection& found = result.detection.emplace(options_.detector->look_at(xrays[i]));
+    if (found.keeps_marks()) continue;
+    found.withheld_pixels = (result.labels != 0).sum().item<int64_t>();
+    result.labels = torch::zeros_like(result.labels);
+    result.probability = torch::zeros_like(result.probability);
+  }
+  forward_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// Where the lungs of the slice can be trusted: a slice unlike those the lung network was trained

@@ -10,10 +10,13 @@
 #include "groundglass/models/segmentation_model.h"
 #include "groundglass/predict/lung_cut.h"
 #include "groundglass/predict/lung_source.h"
+#include "groundglass/predict/xray_detection.h"
 #include "groundglass/preprocess/preprocess_options.h"
 #include "groundglass/preprocess/slice.h"
 
 namespace groundglass {
+
+class XrayDetector;
 
 /// A trained network and how images must reach it.
 struct SegmenterOptions {
@@ -36,6 +39,8 @@ struct SegmenterOptions {
   /// For the shares of chest X-rays: a network, a file, or none. None where pictures are no X-rays.
   LungSource xray_lungs = {.from = LungsFrom::none, .name = "none"};
   LungCut near_lungs = {};  ///< of CT: which marks of the network stay
+  /// Of chest X-rays: decides whether what the network marks stays; null: it does.
+  std::shared_ptr<const XrayDetector> detector = {};
   /// Whose foreground is what `preprocess` means by lungs, where no threshold finds them.
   std::shared_ptr<Segmenter> mask_network = {};
 };
@@ -52,7 +57,12 @@ struct SliceResult {
   torch::Tensor lungs;
   double lung_typicality = 0;  ///< of the slice to the lung network
   int64_t dropped = 0;         ///< labelled pixels that SegmenterOptions::near_lungs took away
+  std::optional<Detection> detection = {};  ///< of an X-ray that SegmenterOptions::detector saw
 };
+
+/// The rule by which an X-ray is called infected: as its detector says where one looked and is
+/// trusted, else as called_infected() says of the network's highest probability.
+bool is_called_infected(const SliceResult& xray, double cutoff);
 
 /// Images in, label maps on the images' own grids out.
 class Segmenter {
@@ -67,6 +77,10 @@ class Segmenter {
   /// network finds them.
   void find_xray_lungs(const std::vector<Image>& xrays, std::vector<SliceResult>& results);
 
+  /// Asks the detector, where there is one, about chest X-rays, and takes the marks and
+  /// probabilities of those away that Detection::keeps_marks() does not keep.
+  void ask_detector(const std::vector<Image>& xrays, std::vector<SliceResult>& results);
+
   /// A slice on the network's grid, and the network's input [1,C,h,w] made from it.
   NetworkSlice on_network_grid(const Image& image) const;
   torch::Tensor input_of(const NetworkSlice& slice) const;
@@ -74,6 +88,9 @@ class Segmenter {
   const SegmenterOptions& options() const { return options_; }
   void use_lungs(LungSource lungs) { options_.lungs = std::move(lungs); }
   void keep_near(LungCut lungs) { options_.near_lungs = std::move(lungs); }
+  void use_detector(std::shared_ptr<const XrayDetector> detector) {
+    options_.detector = std::move(detector);
+  }
 
   /// Foreground classes that are told apart, F of a SliceResult.
   int64_t classes() const;

@@ -23,6 +23,7 @@ struct LabelOptions {
 struct CutoffOptions {
   double cutoff = 0.5;
   ThresholdFrom cutoff_from = ThresholdFrom::fixed;
+  std::string caution;
 
   template <class V>
   void fields(V& v) {
@@ -31,6 +32,9 @@ struct CutoffOptions {
               "'fixed', or 'validation': the share with the highest sensitivity + "
               "specificity on the fold's validation images"},
              cutoff_from, words_of(cutoff_from));
+    v.field(
+        {"caution", "what 'predict' and 'detect' warn of with it as the detector; may be empty"},
+        caution);
   }
 };
 

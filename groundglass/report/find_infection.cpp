@@ -5,7 +5,6 @@
 #include "groundglass/core/text.h"
 #include "groundglass/explain/heat_share.h"
 #include "groundglass/io/picture.h"
-#include "groundglass/metrics/detection.h"
 #include "groundglass/predict/inputs.h"
 #include "groundglass/predict/pace.h"
 #include "groundglass/preprocess/slice.h"
@@ -33,14 +32,22 @@ XrayFinding find_infection(Segmenter& segmenter, Pace& pace, const Xray& xray,
                                {false, !options.output.empty()});
   need.outputs = {};  // without the map there is no answer to look at
   pace.next(xray.path, need);
-  const auto result = segmenter.segment({image})[0];
+  auto results = segmenter.segment({image});
+  segmenter.ask_detector({image}, results);
+  const SliceResult& result = results[0];
   const auto probability = result.probability.sum(0).clamp(0, 1);  // [H,W], all classes as one
   const auto infected = result.labels != 0;
   XrayFinding found;
-  found.infected = called_infected(result.highest, options.cutoff);
+  found.infected = is_called_infected(result, options.cutoff);
   found.highest = result.highest;
   found.infected_fraction = infected.to(torch::kFloat64).mean().item<double>();
   found.warnings = image.warnings;
+  if (result.detection) {
+    found.detector_probability = result.detection->probability;
+    found.detector = detection_json(*result.detection);
+    const auto text = detection_warning(*result.detection, infected.numel());
+    if (!text.empty()) found.warnings.push_back(xray.path.string() + ": " + text);
+  }
   if (!xray.lung.empty()) {
     const auto lung = lung_mask_of(xray, infected, found.warnings);
     found.heat_in_lung = heat_share(probability, lung).inside;

@@ -12,7 +12,7 @@ namespace groundglass {
 
 /// How X-rays are looked at.
 struct FindInfectionOptions {
-  double cutoff = 0.5;           ///< of highest_probability(), see called_infected()
+  double cutoff = 0.5;           ///< of highest_probability(), see is_called_infected()
   std::filesystem::path output;  ///< folder for infection maps; empty: none are written
   int64_t memory_limit = 0;      ///< bytes that the process may hold; 0: what the machine has left
 };

@@ -5,6 +5,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/io/paint.h"
+#include "groundglass/predict/xray_detection.h"
 #include "groundglass/report/change_section.h"
 #include "groundglass/report/report_parts.h"
 
@@ -13,10 +14,27 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
+/// What a detector decided; nothing without one.
+std::vector<std::string> detector_lines(const json& c) {
+  const json found = value_or_null(c, "detector");
+  if (!found.is_object()) return {};
+  const Detection d = detection_of(found);
+  if (!d.trusted()) return {};  // a warning says why
+  if (d.infected()) {
+    return {"The detector " + d.detector + " finds infection (" + detection_text(d) + ")."};
+  }
+  if (d.withheld_pixels == 0) {
+    return {"The detector " + d.detector + " finds none, either (" + detection_text(d) + ")."};
+  }
+  return {"The detector " + d.detector + " finds no infection (" + detection_text(d) +
+          "), so what the network marked, " + std::to_string(d.withheld_pixels) +
+          " pixels, was withheld."};
+}
+
 /// How much of an X-ray, and of what lungs.
 std::vector<std::string> picture_amounts(const json& c) {
   const auto pixels = c["lesion_pixels"].get<int64_t>();
-  if (pixels == 0) return {"Nothing was found."};
+  if (pixels == 0) return {"Nothing is marked."};
   std::string line = "Infection on " + std::to_string(pixels) + " pixels";
   const json cm2 = value_or_null(c, "lesion_cm2");
   if (cm2.is_number()) {
@@ -86,6 +104,7 @@ ReportedPicture picture_with_mask(const fs::path& source, const fs::path& mask_f
 bool is_xray_case(const json& c) {
   if (is_volume_case(c)) return false;
   if (value_or_null(c, "severity").is_object()) return true;
+  if (value_or_null(c, "detector").is_object()) return true;
   const json uid = value_or_null(value_or_null(c, "acquisition"), "source_uid");
   return uid.is_string() && !uid.get<std::string>().empty();
 }
@@ -97,6 +116,7 @@ CaseReport xray_report(const fs::path& folder, const json& c) {
   report.facts = picture_amounts(c);
   const json change = value_or_null(c, "change");
   if (change.is_object()) add_change(report, change);
+  for (auto& line : detector_lines(c)) report.facts.push_back(std::move(line));
   if (value_or_null(c, "severity").is_object()) report.tables.push_back(two_lungs_table(c));
   const json classes = c.value("classes", json::array());
   const fs::path source = c["input"].get<std::string>();

@@ -11,6 +11,8 @@
 #include "groundglass/core/version.h"
 #include "groundglass/distributed/team.h"
 #include "groundglass/runs/comparable.h"
+#include "groundglass/runs/fold_job.h"
+#include "groundglass/runs/noted_numbers.h"
 #include "groundglass/runs/starting_weights.h"
 #include "groundglass/runs/trained_model.h"
 #include "groundglass/train/weights.h"
@@ -19,8 +21,6 @@ namespace groundglass {
 namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
-
-constexpr const char* kFormat = "groundglass-classifier-1";
 
 void begin_classifier_run(const ClassifierFoldJob& job) {
   const RunFolder& run = job.run;
@@ -99,7 +99,7 @@ bool is_classifier(const fs::path& run_or_file) {
   if (!fs::is_regular_file(file)) return false;
   const auto notes = read_safetensors_metadata(file);
   const auto format = notes.find("format");
-  return format != notes.end() && format->second == kFormat;
+  return format != notes.end() && format->second == kClassifierFormat;
 }
 
 TrainedClassifier load_trained_classifier(const fs::path& run_or_file) {
@@ -107,9 +107,9 @@ TrainedClassifier load_trained_classifier(const fs::path& run_or_file) {
   if (!fs::is_regular_file(file)) {
     fail(ErrorKind::checkpoint, run_or_file.string() + ": holds no weights of a classifier");
   }
-  const TensorArchive archive = read_safetensors(file);
+  TensorArchive archive = read_safetensors(file);
   const auto format = archive.metadata.find("format");
-  if (format == archive.metadata.end() || format->second != kFormat) {
+  if (format == archive.metadata.end() || format->second != kClassifierFormat) {
     fail(ErrorKind::checkpoint, file.string() +
                                     ": is no classifier; expected one that `train` "
                                     "made from a recipe with [labels]");
@@ -123,6 +123,14 @@ TrainedClassifier load_trained_classifier(const fs::path& run_or_file) {
   trained.model->eval();
   for (auto& p : trained.model->parameters()) p.set_requires_grad(false);
   trained.weights_sha256 = sha256_of_file(file);
+  trained.path = run_or_file;
+  trained.cutoff = number_noted(archive.metadata, "image_cutoff", 1, file)
+                       .value_or(trained.recipe.evaluate.cutoff);
+  const auto typicality = archive.metadata.find("typicality");
+  if (typicality != archive.metadata.end()) {
+    trained.typicality = Typicality::from_json(typicality->second, file.string());
+  }
+  trained.notes = std::move(archive.metadata);
   return trained;
 }
 
@@ -156,9 +164,13 @@ ClassifierFold train_classifier_fold(const ClassifierFoldJob& fold_job, Observer
   job.split = fold_job.split;
   job.engine = fold_job.engine;
   job.run = fold_job.run.path();
-  job.weights_notes = {{"format", kFormat},           {"model", recipe.model},
-                       {"recipe", recipe.resolved()}, {"version", version()},
-                       {"commit", commit()},          {"note", kNotAMedicalDevice}};
+  job.weights_notes = {{"format", kClassifierFormat},
+                       {"model", recipe.model},
+                       {"recipe", recipe.resolved()},
+                       {"version", version()},
+                       {"commit", commit()},
+                       {"note", kNotAMedicalDevice},
+                       {"typicality", Typicality::of(set, rows_seen(job.split)).json()}};
   ClassifierFold fold;
   fold.best_epoch = train_classifier(job, observer).best_epoch;
   LoaderOptions loading;

@@ -8,6 +8,7 @@
 #include "groundglass/evaluate/detection.h"
 #include "groundglass/recipe/classifier_recipe.h"
 #include "groundglass/runs/run_folder.h"
+#include "groundglass/runs/trained_model.h"
 #include "groundglass/train/classifier_trainer.h"
 
 namespace groundglass {
@@ -22,11 +23,15 @@ struct TrainedClassifier {
   EncoderClassifier model{nullptr};  ///< in evaluation mode
   ClassifierRecipe recipe;
   std::string weights_sha256;
+  std::filesystem::path path;  ///< run folder or file it was read from
+  double cutoff = 0.5;         ///< share of class 1 from which an image is called infected
+  std::optional<Typicality> typicality;  ///< of what it was trained on, if the file carries it
+  WeightsNotes notes;                    ///< all that the file carries
 };
 
 /// True if the weights file, or the one in the run folder, is a classifier's.
 bool is_classifier(const std::filesystem::path& run_or_file);
-/// Throws Error(checkpoint) if it is not, or if its weights do not fit.
+/// Throws Error(checkpoint) if it is not, if its weights do not fit, or if its notes are damaged.
 TrainedClassifier load_trained_classifier(const std::filesystem::path& run_or_file);
 
 /// One test image of a fold.

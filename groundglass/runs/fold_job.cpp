@@ -67,14 +67,6 @@ void check_images_fit(const Recipe& recipe, const PreparedHeader& header,
   }
 }
 
-/// Rows that a network of this split may know: to train and to validate on, copies left out.
-std::vector<int64_t> rows_seen(const Split& split) {
-  std::set<int64_t> rows;
-  for (const auto& entry : split.train) rows.insert(entry.row);
-  for (const auto& entry : split.validation) rows.insert(entry.row);
-  return {rows.begin(), rows.end()};
-}
-
 /// Throws unless the teacher saw pictures prepared alike, answers in as many channels and was
 /// trained on this very split: one of another split may have seen this one's test patients.
 void check_teacher(const TrainedModel& teacher, const FoldJob& job,
@@ -169,6 +161,13 @@ void check_classes_fit(const Recipe& recipe, const PreparedHeader& header, int64
 }
 
 }  // namespace
+
+std::vector<int64_t> rows_seen(const Split& split) {
+  std::set<int64_t> rows;
+  for (const auto& entry : split.train) rows.insert(entry.row);
+  for (const auto& entry : split.validation) rows.insert(entry.row);
+  return {rows.begin(), rows.end()};
+}
 
 WeightsNotes notes_of_training(const FoldJob& job) {
   auto notes = weights_notes(job.recipe, job.recipe.evaluate.threshold);

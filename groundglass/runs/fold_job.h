@@ -26,6 +26,9 @@ struct FoldJob {
 /// environment.json. Throws Error(usage) if the folder holds a run of another recipe or split.
 void begin_run(const FoldJob& job);
 
+/// Rows that a network of this split may know: to train and to validate on, copies left out.
+std::vector<int64_t> rows_seen(const Split& split);
+
 /// What is noted beside the weights of a network that is trained so: weights_notes() and what its
 /// training and validation images look like.
 WeightsNotes notes_of_training(const FoldJob& job);

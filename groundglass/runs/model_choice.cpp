@@ -22,8 +22,7 @@ std::vector<fs::path> model_folders() {
 }
 
 fs::path find_model(const std::string& word) {
-  if (fs::exists(word)) return word;
-  if (const fs::path file = bundled_model(word); !file.empty()) return file;
+  if (fs::path found = model_path(word); !found.empty()) return found;
   std::vector<std::string> bundled;
   for (const auto& [name, file] : bundled_models()) bundled.push_back(name);
   fail(ErrorKind::checkpoint, "--model " + in_quotes(word) +
@@ -83,6 +82,10 @@ std::map<std::string, fs::path> bundled_models() {
     }
   }
   return found;
+}
+
+fs::path model_path(const std::string& word) {
+  return fs::exists(word) ? fs::path(word) : bundled_model(word);
 }
 
 fs::path bundled_file(const std::string& name) {

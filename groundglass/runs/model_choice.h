@@ -12,6 +12,10 @@ namespace groundglass {
 /// Name of the model that is used when none is named and nothing speaks for another.
 constexpr const char* kDefaultModel = "ct_infection";
 
+/// Where what a user names lies: a path that is there, or the file of a bundled model; empty for
+/// neither.
+std::filesystem::path model_path(const std::string& word);
+
 /// The file of a bundled model; empty if there is none of that name.
 std::filesystem::path bundled_model(const std::string& name);
 

@@ -9,6 +9,7 @@
 #include "groundglass/models/encoders/encoder.h"
 #include "groundglass/models/multiply_accumulates.h"
 #include "groundglass/recipe/catalog.h"
+#include "groundglass/runs/classifier_run.h"
 #include "groundglass/runs/model_choice.h"
 
 namespace groundglass {
@@ -53,26 +54,57 @@ nlohmann::ordered_json described(const ClassifierPreset& entry) {
   return row;
 }
 
-/// What a bundled file is, from the notes that lie beside its weights.
-nlohmann::ordered_json described(const std::string& name, const std::filesystem::path& file) {
-  const TrainedModel trained = load_trained_model(file);
-  const Recipe& recipe = trained.recipe;
+/// The card beside a bundled file, if there is one.
+nlohmann::ordered_json card_of(const std::filesystem::path& file) {
   const auto card = std::filesystem::path(file).replace_extension(".md");
-  const bool has_card = std::filesystem::exists(card);
+  return std::filesystem::exists(card) ? nlohmann::ordered_json(card.string()) : nullptr;
+}
+
+/// The same keys as of a network that outlines, with null for what a classifier has not.
+nlohmann::ordered_json described_classifier(const std::string& name,
+                                            const std::filesystem::path& file) {
+  const TrainedClassifier trained = load_trained_classifier(file);
+  const ClassifierRecipe& recipe = trained.recipe;
   return {{"name", name},
+          {"kind", "decides about whole images"},
           {"title", recipe.paper.title},
-          {"class_names", recipe.evaluate.class_names},
+          {"class_names", recipe.labels.positive},
           {"input",
            {trained.model->in_channels(), recipe.preprocess.size[0], recipe.preprocess.size[1]}},
           {"parameters", parameters_json(count_parameters(*trained.model))},
-          {"threshold", trained.threshold},
-          {"temperature", trained.temperature},
-          {"views", recipe.evaluate.views},
+          {"threshold", nullptr},
+          {"cutoff", trained.cutoff},
+          {"temperature", nullptr},
+          {"views", 1},
           {"caution", recipe.evaluate.caution},
           {"bytes", std::filesystem::file_size(file)},
           {"sha256", trained.weights_sha256},
           {"file", file.string()},
-          {"card", has_card ? nlohmann::ordered_json(card.string()) : nullptr}};
+          {"card", card_of(file)}};
+}
+
+/// What a bundled file is, from the notes that lie beside its weights.
+nlohmann::ordered_json described(const std::string& name, const std::filesystem::path& file) {
+  if (is_classifier(file)) return described_classifier(name, file);
+  const TrainedModel trained = load_trained_model(file);
+  const Recipe& recipe = trained.recipe;
+  return {
+      {"name", name},
+      {"kind", "outlines"},
+      {"title", recipe.paper.title},
+      {"class_names", recipe.evaluate.class_names},
+      {"input",
+       {trained.model->in_channels(), recipe.preprocess.size[0], recipe.preprocess.size[1]}},
+      {"parameters", parameters_json(count_parameters(*trained.model))},
+      {"threshold", trained.threshold},
+      {"cutoff", trained.image_cutoff ? nlohmann::ordered_json(*trained.image_cutoff) : nullptr},
+      {"temperature", trained.temperature},
+      {"views", recipe.evaluate.views},
+      {"caution", recipe.evaluate.caution},
+      {"bytes", std::filesystem::file_size(file)},
+      {"sha256", trained.weights_sha256},
+      {"file", file.string()},
+      {"card", card_of(file)}};
 }
 
 }  // namespace

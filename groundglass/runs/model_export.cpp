@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
 #include "groundglass/infer/onnx/onnx.h"
@@ -23,8 +24,9 @@ std::string exported_classes(int64_t logits) {
   return joined(names, ",");
 }
 
-/// Of all rows of a set that was prepared for the network.
-Typicality typicality_of(const std::string& path, const Recipe& recipe) {
+/// Of all rows of a set that was prepared for the network, by its recipe or a classifier's.
+template <class AnyRecipe>
+Typicality typicality_of(const std::string& path, const AnyRecipe& recipe) {
   const PreparedSet set(path);
   check_set_fits(recipe, set);
   std::vector<int64_t> rows(static_cast<size_t>(set.size()));
@@ -40,6 +42,20 @@ void export_weights(const std::filesystem::path& file, const ExportedModel& sour
 }
 
 }  // namespace
+
+void export_classifier(const TrainedClassifier& trained, const std::filesystem::path& file,
+                       const std::string& typical_of) {
+  if (file.extension() != ".safetensors") {
+    fail(ErrorKind::usage, "-o " + file.string() + ": " + trained.name +
+                               " is a classifier, expected a name that ends in .safetensors");
+  }
+  auto notes = trained.notes;
+  ClassifierRecipe recipe = trained.recipe;
+  recipe.start.weights = std::filesystem::path(recipe.start.weights).filename().string();
+  notes["recipe"] = recipe.resolved();  // where weights lay that it began with is no matter of it
+  if (!typical_of.empty()) notes["typicality"] = typicality_of(typical_of, trained.recipe).json();
+  write_safetensors(file, {halved(named_weights(*trained.model)), notes});
+}
 
 ExportedModel untrained_export(const std::string& network, int64_t seed) {
   at::manual_seed(static_cast<uint64_t>(seed));

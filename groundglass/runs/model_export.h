@@ -5,6 +5,7 @@
 #include <string>
 
 #include "groundglass/infer/graph/torchscript.h"
+#include "groundglass/runs/classifier_run.h"
 #include "groundglass/runs/trained_model.h"
 
 namespace groundglass {
@@ -24,6 +25,14 @@ struct ExportedModel {
 ///
 /// Throws as stored_temperature() does, and for the set as PreparedSet and check_set_fits() do.
 ExportedModel trained_export(const TrainedModel& trained, const std::string& typical_of = "");
+
+/// Writes a classifier as one weights file in half precision, with all its notes. Of a file that
+/// its training began with the recipe keeps the name. typical_of: as for trained_export().
+///
+/// Throws Error(usage) for a file of another ending than .safetensors, and as PreparedSet and
+/// check_set_fits() do.
+void export_classifier(const TrainedClassifier& trained, const std::filesystem::path& file,
+                       const std::string& typical_of = "");
 
 /// A network of the catalog with weights drawn from `seed`: to check or time it elsewhere. Throws
 /// Error(recipe) for a name that the catalog does not know.

@@ -29,7 +29,8 @@ std::map<std::string, torch::Tensor> widened(std::map<std::string, torch::Tensor
                           : "; choose one of " + listed(folds)));
 }
 
-/// A note as a number from 0 to `most`; nothing if it is not there.
+}  // namespace
+
 std::optional<double> number_noted(const WeightsNotes& notes, const std::string& key, double most,
                                    const fs::path& file) {
   const auto found = notes.find(key);
@@ -41,8 +42,6 @@ std::optional<double> number_noted(const WeightsNotes& notes, const std::string&
                                   in_quotes(found->second) + ", expected a number from 0 to " +
                                   shortest(most) + "; export or train the network again");
 }
-
-}  // namespace
 
 void take_numbers(TrainedModel& trained, const WeightsNotes& notes, const fs::path& file) {
   constexpr double kHottest = 1e6;
@@ -64,6 +63,13 @@ TrainedModel load_trained_model(const fs::path& run_or_file) {
     return found->second;
   };
   TrainedModel trained;
+  const auto format = archive.metadata.find("format");
+  if (format != archive.metadata.end() && format->second == kClassifierFormat) {
+    fail(ErrorKind::checkpoint, file.string() +
+                                    ": is a classifier of whole images, expected a network that "
+                                    "outlines; predict and detect take it as --detector, explain "
+                                    "as --classifier");
+  }
   trained.name = run_or_file.string();
   trained.recipe = parse_recipe(note("recipe"), file.string() + " (recipe)");
   note("threshold");

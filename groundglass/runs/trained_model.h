@@ -10,6 +10,9 @@
 
 namespace groundglass {
 
+/// The note "format" of weights of classifiers, which no TrainedModel holds.
+constexpr const char* kClassifierFormat = "groundglass-classifier-1";
+
 /// What is stored beside weights, by key: "recipe", "threshold", "typicality", "temperature", ...
 using WeightsNotes = std::map<std::string, std::string>;
 

@@ -35,7 +35,8 @@ ordered_json voxel_of(const ordered_json& voxel, const ImageRecord& image) {
 
 void create_job(Api& api, Call& call) {
   const auto body = call.json_body(api.limits.json_bytes);
-  check_keys(body, {"kind", "model", "threshold", "lungs", "image", "version", "voxel"});
+  check_keys(body,
+             {"kind", "model", "threshold", "lungs", "detector", "image", "version", "voxel"});
   const StudyRecord study = ready_study(api, call);
   JobRecord job;
   job.kind = text_of(body, "kind", 20);
@@ -44,7 +45,8 @@ void create_job(Api& api, Call& call) {
   }
   job.study = study.id;
   job.order = {{"model", model_word(api, "model", text_of(body, "model", 100))},
-               {"lungs", model_word(api, "lungs", text_of(body, "lungs", 100))}};
+               {"lungs", model_word(api, "lungs", text_of(body, "lungs", 100))},
+               {"detector", model_word(api, "detector", text_of(body, "detector", 100))}};
   if (body.contains("threshold") && !body["threshold"].is_null()) {
     const auto& threshold = body["threshold"];
     if (!threshold.is_number() || threshold < 0 || threshold > 1) refuse_key("threshold", "0 to 1");

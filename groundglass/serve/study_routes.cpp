@@ -239,6 +239,7 @@ ordered_json models_document(const Api& api) {
   }
   auto models = ordered_json::array();
   for (const auto& name : names) {
+    if (name.ends_with("_detector")) continue;  // decides and outlines nothing
     const bool ct = name.compare(0, 2, "ct") == 0, xray = name.compare(0, 4, "xray") == 0;
     models.push_back({{"name", name},
                       {"modality", ct     ? "CT"

@@ -10,6 +10,7 @@
 #include "groundglass/core/text.h"
 #include "groundglass/io/nifti.h"
 #include "groundglass/predict/predict.h"
+#include "groundglass/runs/detector_choice.h"
 #include "groundglass/runs/lung_choice.h"
 #include "groundglass/runs/modality_choice.h"
 #include "groundglass/runs/model_choice.h"
@@ -168,6 +169,9 @@ void do_predict(const Work& work) {
   if (options.xray_lungs.from == LungsFrom::none) {
     options.near_lungs = lung_cut({}, work.text("lungs"), options.lungs, trained, work.settings);
   }
+  options.detector = xray_detector(work.text("detector"), trained, job.inputs, work.settings);
+  warn_of(options.detector.get(), work.observer);
+  job.caution = with_caution_of(options.detector.get(), job.caution);
   Segmenter segmenter(std::move(options));
   GrowingMask growing(work);
   job.watch = [&](const PredictInput& input, const AxialSource& volume, int64_t k,

@@ -106,7 +106,9 @@ CaseSummary measured_picture(const OrderedImage& image, const torch::Tensor& lab
 void take_over(CaseSummary& summary, const CaseSummary& network) {
   summary.typicality = network.typicality;
   for (const auto& warning : network.warnings) {
-    if (ends_with(warning, kOutsideIsNotCounted)) continue;  // of the network's mask
+    if (ends_with(warning, kOutsideIsNotCounted) || ends_with(warning, kWithheldIsKeptBy)) {
+      continue;  // of the network's mask
+    }
     if (std::find(summary.warnings.begin(), summary.warnings.end(), warning) ==
         summary.warnings.end()) {
       summary.warnings.push_back(warning);

@@ -62,6 +62,11 @@ TEST(Cli, ListsTheBundledModelsWithTheirCautionsAndCards) {
     EXPECT_TRUE(says(read_file(m["card"].get<std::string>()),
                      {"not a medical device", "## Data", "## Failures seen"}))
         << m["name"];
+    EXPECT_EQ(m["kind"], m["name"] == "xray_detector" ? "decides about whole images" : "outlines");
+    if (m["name"] == "xray_detector") {
+      EXPECT_NEAR(m["cutoff"].get<double>(), 0.0916, 1e-4);
+      EXPECT_TRUE(says(m["caution"].get<std::string>(), {"may know the collection"}));
+    }
     if (m["name"] == "xray_infection") {
       EXPECT_TRUE(says(m["caution"].get<std::string>(), {"normal lungs"}));
     }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "groundglass/recipe/classifier_recipe.h"
 #include "groundglass/recipe/recipe.h"
 #include "groundglass/train/optimizer.h"
 
@@ -16,10 +17,9 @@ const fs::path kRecipes = fs::path(GROUNDGLASS_SOURCE_DIR) / "recipes";
 std::vector<std::string> recipe_names() {
   std::vector<std::string> names;
   for (const auto& file : fs::directory_iterator(kRecipes)) {
-    const std::string name = file.path().stem().string();
-    const bool classifier =
-        name.rfind("classifier_", 0) == 0;  // tests/train/classifier_trainer_test
-    if (file.path().extension() == ".toml" && !classifier) names.push_back(name);
+    if (file.path().extension() != ".toml") continue;
+    if (is_classifier_recipe(file.path())) continue;  // tests/train/classifier_trainer_test
+    names.push_back(file.path().stem().string());
   }
   std::sort(names.begin(), names.end());
   return names;

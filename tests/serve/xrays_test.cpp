@@ -61,8 +61,12 @@ TEST_F(Serve, MeasuresCorrectedXraysAsTheNetworksMask) {
     const std::string mask = api.bytes(at + "/versions/1/mask.png");
     api.send(save + "1", mask, 201);
     json same = api.ready(at + "/versions/2")["measures"], first = network["measures"];
-    same.erase("dicom_objects");
-    first.erase("dicom_objects");
+    EXPECT_EQ(first["detector"]["name"], "xray_detector");
+    EXPECT_TRUE(same["detector"].is_null()) << "none decides over what a person drew";
+    for (json* measures : {&same, &first}) {
+      measures->erase("dicom_objects");
+      measures->erase("detector");
+    }
     EXPECT_EQ(same, first) << "a correction that changes nothing";
     // Everything infected, and back again.
     const std::vector<int64_t> size = first["size"];
@@ -124,7 +128,10 @@ TEST_F(Serve, XraysKeepTheirMeasuresWhenTheyAreCorrected) {
   const std::string save = at + "?author=Reader&reason=none&parent=1";
   api.send(save, api.bytes(at + "/1/mask.png"), 201);
   json same = api.ready(at + "/2");
-  for (auto* version : {&same, &first}) (*version)["measures"].erase("dicom_objects");
+  for (auto* version : {&same, &first}) {
+    (*version)["measures"].erase("dicom_objects");
+    (*version)["measures"].erase("detector");
+  }
   EXPECT_EQ(same["measures"], first["measures"]);
   auto mask = torch::zeros({40, 48}, torch::kUInt8);
   mask.narrow(0, 10, 2).narrow(1, 10, 5).fill_(255);

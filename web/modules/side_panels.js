@@ -50,6 +50,7 @@ export function showMeasures(place, detail) {
   }
   const severity = measures.severity;
   const leftOut = measures.left_out_outside_lungs;
+  const detector = measures.detector;
   const parts = measures.by_hu;
   /** @type {[string, string | null][]} */
   const rows = [
@@ -60,6 +61,8 @@ export function showMeasures(place, detail) {
     ["left lung", maybe(measures.left_lung_ml, mlText)],
     ["infection outside the lungs", maybe(measures.lesion_outside_lungs_ml, mlText)],
     ["left out outside the lungs", leftOut ? leftOut.ml === null ? `${leftOut.pixels} pixels` : mlText(leftOut.ml) : null],
+    ["detector", detector ? `${detector.name}: ${detector.decision} (probability ${fixed(detector.probability, 3)}, cut-off ${fixed(detector.cutoff, 3)})` : null],
+    ["withheld by the detector", detector && detector.withheld_pixels > 0 ? `${detector.withheld_pixels} pixels` : null],
     ["lungs found by", measures.lungs ?? null],
     ["mean attenuation", measures.attenuation ? `${fixed(measures.attenuation.mean_hu, 0)} ± ${fixed(measures.attenuation.deviation_hu, 0)} HU` : null],
     ["thin and dense (by a threshold, not a reading)", parts ? `${mlText(parts.below_ml)} below ${fixed(parts.split_hu, 0)} HU, ${mlText(parts.from_there_ml)} from there on` : null],
