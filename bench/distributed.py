@@ -3,7 +3,7 @@
 
     bench/distributed.py GROUNDGLASS [--rounds 3] [--steps 6] [--side 192] [--images 2]
                          [--networks unet,attention_unet] [--batch-norm auto] [--set KEY=VALUE]
-                         [--output FILE.md]
+                         [--output FILE.md] [--drawing FILE.svg]
 
 Trains each network on a phantom, in turns: 1 rank with the batch B, 1 rank with 2B, 2 ranks with 2B
 (weak scaling: as many images for each rank), 2 ranks with B (strong scaling) and two trainings of
@@ -30,10 +30,12 @@ The model of docs/reference/cluster.md,
 
 is fitted to the four times of each network (compute and fixed from one rank, what is left of two
 ranks from the ring). Its residuals stand beside it. What it says of more than two ranks is a
-prediction from one machine's loopback, not a measurement.
+prediction from one machine's loopback, not a measurement. --drawing draws it, up to 512 ranks, with
+the measured points, and says so in the picture; one file for each network (FILE_network.svg).
 """
 import argparse
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -193,6 +195,43 @@ def fitted(times, batch):
     return {"compute_s": compute, "fixed_s": fixed, "latency_s": latency, "ring_s": max(0.0, exposed - 2 * latency)}
 
 
+def drawing(network, fit, times, batch):
+    """An SVG of images per second over ranks, both by powers of two: the model with as many images for
+    each rank (weak scaling) and with a global batch of 512 B (strong), the line of no loss, and what was
+    measured on one and two ranks."""
+    one = batch / times[1, batch]
+    top = 10  # 2^10 times the rate of one rank
+    x = lambda ranks: 70 + 48 * math.log2(ranks)
+    y = lambda rate: 330 - 28 * math.log2(rate / one)
+    ranks = [2 ** k for k in range(10)]
+    line = lambda rates, style: (f'<polyline fill="none" {style} points="'
+                                 + " ".join(f"{x(w):.1f},{y(r):.1f}" for w, r in zip(ranks, rates)) + '"/>')
+    weak = [w * batch / predicted(fit, w, w * batch) for w in ranks]
+    strong = [512 * batch / predicted(fit, w, 512 * batch) for w in ranks]
+    text = lambda at_x, at_y, words, more="": f'<text x="{at_x:.0f}" y="{at_y:.0f}" {more}>{words}</text>'
+    parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="600" height="420" font-family="sans-serif" font-size="12">',
+             '<rect width="600" height="420" fill="white"/>',
+             text(70, 24, f"{network}: images/s over ranks, {batch} images for each rank", 'font-size="14"'),
+             text(70, 396, "Lines: a model fitted to one and two ranks of one machine, not measured."),
+             text(70, 412, "Dots: measured.")]
+    for w in ranks:
+        parts.append(text(x(w), 350, w, 'text-anchor="middle"'))
+    parts.append(text(x(512) / 2 + 35, 372, "ranks", 'text-anchor="middle"'))
+    for k in range(0, top + 1, 2):
+        parts.append(f'<line x1="70" x2="510" y1="{y(one * 2 ** k):.1f}" y2="{y(one * 2 ** k):.1f}" stroke="#ddd"/>')
+        parts.append(text(62, y(one * 2 ** k) + 4, f"{one * 2 ** k:.0f}", 'text-anchor="end"'))
+    for name, rates, style, at in (("no loss", [w * one for w in ranks], 'stroke="#999" stroke-dasharray="4 4"', 44),
+                                   ("model, weak scaling", weak, 'stroke="#1b62a5" stroke-width="2"', 62),
+                                   (f"model, {512 * batch} images in all", strong, 'stroke="#b5521b" stroke-width="2"', 80)):
+        parts.append(line(rates, style))
+        parts.append(f'<line x1="80" x2="104" y1="{at}" y2="{at}" {style}/>')
+        parts.append(text(110, at + 4, name))
+    for (w, images), seconds in times.items():
+        if images == w * batch:
+            parts.append(f'<circle cx="{x(w):.1f}" cy="{y(images / seconds):.1f}" r="4"/>')
+    return "\n".join(parts + ["</svg>", ""])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("groundglass", type=pathlib.Path)
@@ -204,6 +243,7 @@ def main():
     parser.add_argument("--batch-norm", default="auto", help="auto, global or local")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the recipe, for two ranks")
     parser.add_argument("--output", type=pathlib.Path)
+    parser.add_argument("--drawing", type=pathlib.Path, help="of the model, an SVG for each network")
     args = parser.parse_args()
     args.set = [word for setting in args.set for word in ("--set", setting)]
     program = args.groundglass.resolve()
@@ -274,6 +314,9 @@ def main():
             say()
             say("Predicted by the model, not measured, with as many images for each rank (weak scaling): " + ", ".join(
                 f"{w} ranks {w * b / predicted(fit, w, w * b) / (b / times[1, b]):.1f} times" for w in (8, 64, 512)) + ".")
+            if args.drawing:
+                target = args.drawing.with_name(f"{args.drawing.stem}_{network}.svg")
+                target.write_text(drawing(network, fit, times, b))
     if args.output:
         args.output.write_text("\n".join(lines) + "\n")
 
