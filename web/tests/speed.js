@@ -2,8 +2,8 @@
 //
 //     web/tests/run.sh speed PROGRAM [ROUNDS] [SLICES] [SIDE]
 //
-// prints two Markdown tables under the commit, the processors and the load. ROUNDS of `predict` and of the
-// server's job take turns on the same series, each from its request to its end.
+// prints two Markdown tables under the commit, the processors and the load. ROUNDS of `predict` with the same
+// outputs and of the server's job take turns on the same series, each from its request to its end.
 
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
@@ -13,6 +13,8 @@ import { join } from "node:path";
 import { endServers, folder, painted, program, removeFolder, run, startBrowser, startServer, visitor, workspace } from "./desk.js";
 
 const [rounds, slices, side] = [2, 300, 512].map((usual, at) => Number(process.argv[2 + at] ?? usual));
+// What a job of the server keeps besides the mask.
+const sameOutputs = ["--save-probabilities", "--overlay", "--save-lungs"];
 const now = () => performance.now() / 1000;
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 const two = (/** @type {number} */ seconds) => seconds.toFixed(2);
@@ -113,7 +115,7 @@ try {
       const start = now();
       const before = processorSeconds(process.pid);
       // Not spawnSync, in which this process would not see that the server closes its connections.
-      const child = spawn(program, ["predict", series, "-o", "told", "-q"], { cwd: folder, stdio: "ignore" });
+      const child = spawn(program, ["predict", series, "-o", "told", "-q", ...sameOutputs], { cwd: folder, stdio: "ignore" });
       const code = await new Promise((resolve) => { child.on("exit", resolve); });
       if (code !== 0) throw new Error(`predict: exit code ${code}`);
       rmSync(join(folder, "told"), { recursive: true });
