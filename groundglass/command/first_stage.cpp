@@ -1,8 +1,8 @@
 // The first stage of the program. It is a process of its own because what it does has to happen
-// before LibTorch is loaded: libgomp reads its environment when it is loaded, and OpenBLAS chooses
-// its kernels then, and reserves memory, for ever where a limit forbids it. What needs no LibTorch
-// it answers itself, since loading takes a third of a second and more beside busy processes: help,
-// wrong lines, `info`.
+// before LibTorch is loaded: libgomp reads its environment when it is loaded, and OpenBLAS then
+// chooses its kernels and reserves memory, which it tries for ever where a limit forbids it. What
+// needs no LibTorch it answers itself, since loading takes a third of a second and more beside busy
+// processes: help, wrong lines, `info`.
 #include <sys/resource.h>
 #include <unistd.h>
 

@@ -105,6 +105,18 @@ void warn_of_acquisition(const Acquisition& a, const Acquisition& b,
   }
 }
 
+/// Where lungs differ by more than a disease changes them. `unit` is that of their size, and
+/// `changes` says what else of the study that touches.
+void warn_of_another_breath(const BeforeAfter& lungs, const std::string& verb,
+                            const std::string& unit, const std::string& changes,
+                            std::vector<std::string>& all) {
+  if (!lungs.before || !lungs.after) return;
+  if (std::abs(*lungs.after / *lungs.before - 1) > kOtherBreath) {
+    all.push_back("the lungs " + verb + " " + fixed(*lungs.before, 0) + " and " +
+                  fixed(*lungs.after, 0) + " " + unit + ", more than 15 % apart: " + changes);
+  }
+}
+
 /// What projections hold besides: where shares or areas are missing or were measured in two ways.
 void warn_of_xrays(const ComparedStudy& a, const ComparedStudy& b, const Change& change,
                    std::vector<std::string>& all) {
@@ -117,14 +129,9 @@ void warn_of_xrays(const ComparedStudy& a, const ComparedStudy& b, const Change&
   if (differ(one, other)) {
     all.push_back("the size of the pixels is told in two ways (" + one + ", " + other +
                   "); areas cannot be compared");
-  } else if (change.lung_cm2.before && change.lung_cm2.after) {
-    const double ratio = *change.lung_cm2.after / *change.lung_cm2.before;
-    if (std::abs(ratio - 1) > kOtherBreath) {
-      all.push_back("the lungs cover " + fixed(*change.lung_cm2.before, 0) + " and " +
-                    fixed(*change.lung_cm2.after, 0) +
-                    " cm2, more than 15 % apart: another breath, position or distance changes "
-                    "areas and shares");
-    }
+  } else {
+    warn_of_another_breath(change.lung_cm2, "cover", "cm2",
+                           "another breath, position or distance changes areas and shares", all);
   }
 }
 
@@ -149,15 +156,8 @@ std::vector<std::string> warnings_of(const ComparedStudy& a, const ComparedStudy
   }
   warn_of_acquisition(a.acquisition, b.acquisition, all);
   if (change.image == ComparedImage::xray) warn_of_xrays(a, b, change, all);
-  if (change.lung_ml.before && change.lung_ml.after) {
-    const double ratio = *change.lung_ml.after / *change.lung_ml.before;
-    if (std::abs(ratio - 1) > kOtherBreath) {
-      all.push_back("the lungs hold " + fixed(*change.lung_ml.before, 0) + " and " +
-                    fixed(*change.lung_ml.after, 0) +
-                    " ml, more than 15 % apart: another breath changes volumes "
-                    "and shares");
-    }
-  }
+  warn_of_another_breath(change.lung_ml, "hold", "ml", "another breath changes volumes and shares",
+                         all);
   if (change.days && *change.days < 0) {
     all.emplace_back("the first study was made after the second, by their dates");
   }
