@@ -71,22 +71,43 @@ const tell = (/** @type {string} */ what, /** @type {string} */ value) => {
   console.error(`${what}: ${value}`);
 };
 
+/** Events of the server as a page gets them; asking again and again would take a share of the processors. @param {AbortSignal} signal */
+async function* events(/** @type {string} */ study, signal) {
+  const response = await fetch(`${origin}/api/v1/events?study=${study}`, { headers, signal });
+  if (!response.ok || !response.body) throw new Error(`no events: ${await response.text()}`);
+  let text = "";
+  for await (const bytes of response.body) {
+    text += Buffer.from(bytes).toString();
+    const whole = text.split("\n\n");
+    text = whole.pop() ?? "";
+    for (const event of whole) {
+      const [, name, data] = /^event: (.*)\ndata: (.*)$/.exec(event) ?? [];
+      if (name) yield { name, data: JSON.parse(data) };
+    }
+  }
+}
+
 /** One job of the server on the study: seconds to the first slices of its mask, to its mask, to its measures. */
-async function segmented(id, threshold) {
-  const begun = now();
-  const worked = processorSeconds(server.child.pid);
-  const job = await api("POST", `/studies/${id}/jobs`, { kind: "predict", threshold });
+async function segmented(id) {
   const versions = `/studies/${id}/images/1/versions`;
   const known = (await api("GET", versions)).length;
+  const worked = processorSeconds(server.child.pid);
+  const listening = new AbortController();
+  const heard = events(id, listening.signal);
+  await heard.next();  // the greeting: from here on nothing is missed
+  const begun = now();
+  const job = await api("POST", `/studies/${id}/jobs`, { kind: "predict" });
   let [partial, mask] = [0, 0];
-  for (;;) {
-    const found = await api("GET", `/jobs/${job.id}`);
-    if (!partial && found.partial) partial = now() - begun;
-    if (!mask && (await api("GET", versions)).length > known) mask = now() - begun;
-    if (found.state === "failed") throw new Error(found.error.error);
-    if (found.state === "done") return { partial, mask, all: now() - begun, worked: processorSeconds(server.child.pid) - worked };
-    await pause(50);
+  for await (const { name, data } of heard) {
+    if (name === "study" && !mask && (await api("GET", versions)).length > known) mask = now() - begun;
+    if (name !== "job" || data.id !== job.id) continue;
+    if (!partial && data.partial) partial = now() - begun;
+    if (data.state === "failed") throw new Error(data.error.error);
+    if (data.state === "done") break;
   }
+  const all = now() - begun;
+  listening.abort();
+  return { partial, mask, all, worked: processorSeconds(server.child.pid) - worked };
 }
 
 try {
@@ -123,7 +144,7 @@ try {
     };
     // The one that begins changes from round to round.
     let line = number % 2 === 0 ? await timed() : null;
-    const job = await segmented(id, 0.5 + 0.001 * number);
+    const job = await segmented(id);
     line ??= await timed();
     lags.push(job.mask - line.seconds);
     tell(`round ${number + 1}`, `predict ${two(line.seconds)} s (${two(line.worked)} s of a processor); first slices after ${two(job.partial)} s, mask after ${two(job.mask)} s, lesions after ${two(job.all)} s (${two(job.worked)} s of a processor)`);
