@@ -310,6 +310,12 @@ std::string Runner::precision() const {
   return bytes_ ? "int8" : half_ ? "bf16" : "fp32";
 }
 
+int64_t Runner::arena_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& [key, choice] : choices_) bytes += choice.plan ? choice.plan->arena_bytes() : 0;
+  return bytes;
+}
+
 std::vector<std::string> Runner::take_warnings() {
   return std::exchange(warnings_, {});
 }

@@ -74,6 +74,8 @@ class Runner {
   std::string engine() const;
   /// The lowest precision that ran so far: "int8", "bf16" or "fp32".
   std::string precision() const;
+  /// Of the maps of all plans, for each image that runs at the same time.
+  int64_t arena_bytes() const;
   /// Why an engine was not the first choice; each is told once.
   std::vector<std::string> take_warnings();
 

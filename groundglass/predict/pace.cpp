@@ -40,9 +40,11 @@ int64_t Pace::wanted() const {
 }
 
 double Pace::mib_with(const MemoryNeed& need, int64_t batch) const {
-  // A plan runs one image after the other; LibTorch holds the maps of all at the same time.
-  const bool grows = segmenter_.runner().engine() != "plan";
-  const int64_t network = grows ? (batch - 1) * segmenter_.network_bytes() : 0;
+  // A plan holds the maps of as many images as there are threads, LibTorch those of all.
+  const bool all = segmenter_.runner().engine() != "plan";
+  const int64_t network =
+      all ? (batch - 1) * segmenter_.network_bytes()
+          : (std::min(batch, segmenter_.threads()) - 1) * segmenter_.arena_bytes();
   const double base = base_ > 0 ? base_ : rss_mib();
   return base + static_cast<double>(need.of(batch) + network) / kMib;
 }

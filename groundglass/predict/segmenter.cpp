@@ -53,6 +53,12 @@ int64_t Segmenter::network_bytes() const {
   return bytes;
 }
 
+int64_t Segmenter::arena_bytes() const {
+  int64_t bytes = runner_.arena_bytes();
+  for (const Segmenter* helper : helpers()) bytes += helper->arena_bytes();
+  return bytes;
+}
+
 double Segmenter::forward_s() const {
   double seconds = forward_s_;
   for (const Segmenter* helper : helpers()) seconds += helper->forward_s();

@@ -99,6 +99,9 @@ class Segmenter {
   /// maps; bytes for each of them.
   /// The lung network's among them.
   int64_t network_bytes() const;
+  /// What the maps of plans take for each further image that runs at the same time. The lung
+  /// network's among them.
+  int64_t arena_bytes() const;
   double forward_s() const;             ///< time spent in the networks so far
   Runner& runner() { return runner_; }  ///< what runs the network
   const Runner& runner() const { return runner_; }

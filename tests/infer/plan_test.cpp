@@ -24,6 +24,14 @@ std::map<std::string, int> agrees(const Function& function, const std::array<int
     const auto image = image_of({batch, size[1], size[2], size[3]});
     EXPECT_LT(error_of_mean(plan.run(image), function(image)), kFloatError);
   }
+  // Two images of three run side by side, one thread each, the third one on both.
+  const int threads = at::get_num_threads();
+  at::set_num_threads(2);
+  const auto three = image_of({3, size[1], size[2], size[3]}), found = plan.run(three);
+  for (int64_t n = 0; n < 3; ++n) {
+    EXPECT_TRUE(torch::equal(plan.run(three.narrow(0, n, 1)), found.narrow(0, n, 1))) << n;
+  }
+  at::set_num_threads(threads);
   std::map<std::string, int> kinds;
   for (const auto& s : plan.steps()) ++kinds[s.kind];
   return kinds;
@@ -351,6 +359,14 @@ class PlanOfNetwork : public testing::Test {
     EXPECT_LT(error_of_mean(found, logits), allowed);
     EXPECT_TRUE(torch::equal(plan.run(image), found));
     EXPECT_TRUE(torch::equal(plan.run(image.narrow(0, 1, 1)), found.narrow(0, 1, 1)));
+    const int threads = at::get_num_threads();
+    at::set_num_threads(2);
+    const Plan shared(traced, {channels, height, width});
+    const auto together = shared.run(image);  // two side by side, the third on both threads
+    for (int64_t n = 0; n < 3; ++n) {
+      EXPECT_TRUE(torch::equal(shared.run(image.narrow(0, n, 1)), together.narrow(0, n, 1))) << n;
+    }
+    at::set_num_threads(threads);
     const ScratchFolder folder;
     if (Plan::store(traced, {channels, height, width}, {}, folder / "p.plan", name_)) {
       const auto again = Plan::stored(folder / "p.plan", {channels, height, width}, {}, name_);
@@ -359,7 +375,6 @@ class PlanOfNetwork : public testing::Test {
     } else {
       EXPECT_FALSE(plan.fallbacks().empty());
     }
-    const int threads = at::get_num_threads();
     at::set_num_threads(threads == 1 ? 2 : 1);
     EXPECT_LT(error_of_mean(plan.run(image.narrow(0, 0, 1)), logits.narrow(0, 0, 1)), allowed);
     at::set_num_threads(threads);

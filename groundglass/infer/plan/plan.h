@@ -45,8 +45,11 @@ struct PlanStep {
 /// Constants are worked out and batch norm is folded; activations and sums are part of the
 /// convolutions before them; concatenations are written where they are read; weights lie in the
 /// order that the primitives want; maps lie in one memory that is planned by their lifetimes. What
-/// has no counterpart runs in LibTorch, operator by operator. Images of a batch run one after the
-/// other on all threads, so a plan takes any number of them in the same memory.
+/// has no counterpart runs in LibTorch, operator by operator. Of a batch as many images
+/// as there are threads run at the same time, each on one thread and in memory of its own, since
+/// threads that share an image wait for each other after each step; what is left over runs one
+/// image after the other on all threads. So a plan takes any number of them in the memory of one
+/// for each thread.
 ///
 /// Differs: sums are rounded in another order than LibTorch's.
 class Plan {
