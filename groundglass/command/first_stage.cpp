@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -118,6 +119,8 @@ int run(int count, char** words) {
 }  // namespace
 
 int main(int count, char** words) {
+  // A file that grows beyond `ulimit -f` is then an error with a line, as on a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return run(count, words);
   } catch (const groundglass::Error& e) {

@@ -88,11 +88,18 @@ fs::path temporary_beside(const fs::path& path) {
                                "-" + name.substr(name.size() - std::min(name.size(), kKeptBytes)));
 }
 
-void flush_to_disk(const fs::path& path) {
+bool is_about_room(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EIO || error == EROFS;
+}
+
+/// 0, or what kept the bytes from the disk. Network file systems say only here that it is full;
+/// that a file system knows no such call is no failure.
+int flush_to_disk(const fs::path& path) {
   const int file = open(path.c_str(), O_RDONLY);
-  if (file < 0) return;
-  fsync(file);
+  if (file < 0) return 0;
+  const int error = fsync(file) == 0 ? 0 : errno;
   close(file);
+  return is_about_room(error) ? error : 0;
 }
 
 void rename_over(const fs::path& from, const fs::path& to) {
@@ -123,6 +130,10 @@ std::string read_file(const fs::path& path) {
   return bytes;
 }
 
+std::string why_not_written(const std::string& otherwise) {
+  return is_about_room(errno) ? reason() : otherwise;
+}
+
 void write_file(const fs::path& path, std::string_view bytes, Flush flush) {
   AtomicFile file(path, flush);
   {
@@ -146,7 +157,9 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit() {
-  if (flush_ == Flush::to_disk) flush_to_disk(temporary_);
+  if (const int error = flush_ == Flush::to_disk ? flush_to_disk(temporary_) : 0) {
+    fail(ErrorKind::data, path_.string() + ": cannot be written (" + std::strerror(error) + ")");
+  }
   rename_over(temporary_, path_);
   committed_ = true;
 }

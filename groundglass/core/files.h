@@ -21,6 +21,10 @@ enum class Flush {
 void write_file(const std::filesystem::path& path, std::string_view bytes,
                 Flush flush = Flush::to_disk);
 
+/// Why a file could not be written, for messages: what the system said last if it is about room, a
+/// limit or the device, else a library's own words, which seldom say that.
+std::string why_not_written(const std::string& otherwise);
+
 /// A file that is written piece by piece by somebody else under `temporary()` and appears under its
 /// own name at `commit()`. Without a commit the temporary file is removed.
 class AtomicFile {
@@ -32,6 +36,7 @@ class AtomicFile {
 
   /// Beside the target, with the target's ending, since writers choose a format by it.
   const std::filesystem::path& temporary() const { return temporary_; }
+  /// Throws Error(data) if the system says only now that the disk or the quota is full.
   void commit();
 
  private:

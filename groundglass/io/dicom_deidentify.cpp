@@ -351,7 +351,7 @@ Deidentified deidentify_file(const fs::path& input, const fs::path& folder,
   AtomicFile target(result.file);
   const OFCondition saved = clean.saveFile(target.temporary().c_str(), syntax, EET_ExplicitLength,
                                            EGL_recalcGL, EPD_noChange, 0, 0, EWM_createNewMeta);
-  if (saved.bad()) refuse(result.file, std::string("cannot be written (") + saved.text() + ")");
+  if (saved.bad()) refuse(result.file, "cannot be written (" + why_not_written(saved.text()) + ")");
   target.commit();
   return result;
 }

@@ -90,7 +90,8 @@ void save_dicom(DcmFileFormat& file, const std::filesystem::path& path) {
       file.saveFile(whole.temporary().c_str(), EXS_LittleEndianExplicit, EET_ExplicitLength,
                     EGL_recalcGL, EPD_withoutPadding, 0, 0, EWM_fileformat);
   if (saved.bad()) {
-    fail(ErrorKind::data, path.string() + ": cannot be written (" + saved.text() + ")");
+    fail(ErrorKind::data,
+         path.string() + ": cannot be written (" + why_not_written(saved.text()) + ")");
   }
   whole.commit();
 }

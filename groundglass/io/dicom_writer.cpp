@@ -142,7 +142,8 @@ void DicomSeriesWriter::write_slice(const torch::Tensor& hu) {
   AtomicFile whole(path, Flush::to_system);
   const OFCondition saved = file.saveFile(whole.temporary().c_str(), EXS_LittleEndianExplicit);
   if (saved.bad()) {
-    fail(ErrorKind::data, path.string() + ": cannot be written (" + saved.text() + ")");
+    fail(ErrorKind::data,
+         path.string() + ": cannot be written (" + why_not_written(saved.text()) + ")");
   }
   whole.commit();
   ++written_;

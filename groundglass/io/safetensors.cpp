@@ -107,7 +107,10 @@ void write_safetensors(const std::filesystem::path& path, const TensorArchive& a
               static_cast<std::streamsize>(tensor.nbytes()));
   }
   out.close();
-  if (!out) refuse_weights(path, "cannot be written");
+  if (!out) {
+    fail(ErrorKind::data,
+         path.string() + ": cannot be written (" + why_not_written(std::strerror(errno)) + ")");
+  }
   file.commit();
 }
 
