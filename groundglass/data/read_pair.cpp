@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/geometry_text.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
@@ -119,8 +120,9 @@ std::unique_ptr<VolumeReader> opened_labels(const std::filesystem::path& path,
          path.string() + ": is " + shape_text(mask) + " and its image is " + shape_text(image));
   }
   if (!same_geometry(mask.geometry, image.geometry, 0.1)) {
-    fail(ErrorKind::data, path.string() + ": lies on another grid (" + describe(mask.geometry) +
-                              ") than its image (" + describe(image.geometry) + ")");
+    const auto [own, wanted] = descriptions_apart(mask.geometry, image.geometry);
+    fail(ErrorKind::data,
+         path.string() + ": lies on another grid (" + own + ") than its image (" + wanted + ")");
   }
   return reader;
 }

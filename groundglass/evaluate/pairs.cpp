@@ -8,6 +8,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/folder_walk.h"
+#include "groundglass/core/geometry_text.h"
 #include "groundglass/core/parallel.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"
@@ -255,9 +256,9 @@ ScoredItem score_pair(const MaskPair& pair, const DataOptions& data, const Shape
                               " and its reference is " + shape_text(reference.labels));
   }
   if (!same_geometry(prediction.geometry, reference.geometry, 0.1)) {
-    fail(ErrorKind::data, pair.prediction.string() + ": lies on another grid (" +
-                              describe(prediction.geometry) + ") than its reference (" +
-                              describe(reference.geometry) + ")");
+    const auto [own, wanted] = descriptions_apart(prediction.geometry, reference.geometry);
+    fail(ErrorKind::data, pair.prediction.string() + ": lies on another grid (" + own +
+                              ") than its reference (" + wanted + ")");
   }
   check_classes(prediction.labels, data, pair.prediction.string());
   const auto truth = known_labels(reference.labels, data, pair.reference.string());

@@ -1,6 +1,7 @@
 #include "groundglass/predict/lobe_file.h"
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/geometry_text.h"
 #include "groundglass/io/volume_reader.h"
 #include "groundglass/predict/lobe_atlas.h"
 
@@ -51,8 +52,9 @@ LobeFile::LobeFile(const std::filesystem::path& path, const AxialSource& volume)
   const Geometry grid = source_->geometry(), wanted = volume.geometry();
   reversed_ = !same_geometry(grid, wanted, kLobeGridTolerance_mm);
   if (reversed_ && !same_geometry(upside_down(grid, size[0]), wanted, kLobeGridTolerance_mm)) {
-    fail(ErrorKind::data, path.string() + ": lies elsewhere in the patient (" + describe(grid) +
-                              ") than the volume (" + describe(wanted) +
+    const auto [own, volumes] = descriptions_apart(grid, wanted);
+    fail(ErrorKind::data, path.string() + ": lies elsewhere in the patient (" + own +
+                              ") than the volume (" + volumes +
                               "), expected its grid; resample the lobes to it");
   }
   find_labels(path);

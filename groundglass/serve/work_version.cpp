@@ -3,6 +3,7 @@
 
 #include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
+#include "groundglass/core/geometry_text.h"
 #include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
@@ -124,8 +125,9 @@ torch::Tensor sent_volume(const fs::path& sent, const VolumeInfo& image) {
     fail(ErrorKind::data, "mask: is " + shape_text(labels) + ", expected the size of the image");
   }
   if (!same_geometry(map.geometry, image.geometry, kGridTolerance)) {
-    fail(ErrorKind::data, "mask: lies elsewhere in the patient (" + describe(map.geometry) +
-                              ") than the image (" + describe(image.geometry) + ")");
+    const auto [own, wanted] = descriptions_apart(map.geometry, image.geometry);
+    fail(ErrorKind::data,
+         "mask: lies elsewhere in the patient (" + own + ") than the image (" + wanted + ")");
   }
   return labels;
 }

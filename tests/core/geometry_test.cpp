@@ -1,4 +1,4 @@
-#include "groundglass/core/geometry.h"
+#include "groundglass/core/geometry_text.h"
 
 #include <cmath>
 
@@ -125,6 +125,22 @@ TEST(Geometry, DescribesItselfInLettersOfTheBody) {
   EXPECT_EQ(describe(g), "0.70 x 0.70 x 5.00 mm, axes L P S");
   Geometry turned = with_axes({0, -1, 0}, {0, 0, -1}, {-1, 0, 0});
   EXPECT_EQ(describe(turned), "1.00 x 1.00 x 1.00 mm, axes A I R");
+}
+
+TEST(Geometry, TellsTwoGridsApartByWhatDiffers) {
+  const Geometry g;
+  Geometry thick = g, moved = g, tilted = g;
+  thick.spacing_mm[2] = 5;
+  EXPECT_EQ(descriptions_apart(g, thick).second, "1.00 x 1.00 x 5.00 mm, axes L P S");
+  moved.origin_mm[2] = -7.5;
+  EXPECT_EQ(descriptions_apart(g, moved).first,
+            "1.00 x 1.00 x 1.00 mm, axes L P S, first voxel at 0.00 0.00 0.00 mm");
+  EXPECT_EQ(descriptions_apart(g, moved).second,
+            "1.00 x 1.00 x 1.00 mm, axes L P S, first voxel at 0.00 0.00 -7.50 mm");
+  tilted.direction[7] = 0.1;
+  const auto [straight, oblique] = descriptions_apart(g, tilted);
+  EXPECT_NE(straight, oblique);
+  EXPECT_NE(oblique.find("directions 1.0000 0.0000"), std::string::npos) << oblique;
 }
 
 }  // namespace

@@ -354,6 +354,24 @@ TEST_F(HeaderNumbers, OfMetaImageAreHeldAgainstItsListOfFiles) {
                    {"s2.raw: holds 1 B of voxels more"}));
 }
 
+TEST_F(HeaderNumbers, OfNrrdAreHeldAgainstItsListOfFiles) {
+  const auto listed = [](const std::string& files) {
+    return "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 2 2 2\n"
+           "space directions: (1,0,0) (0,1,0) (0,0,2)\nspace origin: (0,0,0)\nendian: little\n"
+           "encoding: raw\ndata file: " +
+           files + "\n";
+  };
+  for (const char* name : {"s1.raw", "s2.raw"}) write_file(folder / name, std::string(8, '\1'));
+  for (const char* files : {"LIST\ns1.raw\ns2.raw", "s%d.raw 1 2 1"}) {
+    EXPECT_TRUE(info("v.nhdr", listed(files)).warnings.empty()) << files;
+  }
+  for (const char* files : {"LIST\ns1.raw", "LIST\ns1.raw\ns2.raw\ns2.raw", "s%d.raw 1 1 1"}) {
+    EXPECT_TRUE(says(complaint("v.nhdr", listed(files)), {"file"})) << files;
+  }
+  EXPECT_TRUE(says(complaint("v.nhdr", listed("LIST\ns1.raw\ns2.raw\ns2.raw")),
+                   {"v.nhdr", "expected 2 filenames", "got 3"}));
+}
+
 TEST_F(HeaderNumbers, OfTypesThatAreUnknownAreRefused) {
   std::string text = mha("");
   text.replace(text.find("MET_SHORT"), 9, "MET_OTHER");
