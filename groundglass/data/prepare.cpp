@@ -85,6 +85,7 @@ class Preparation {
       try {
         done += task.volume ? fill_volume(task, writer) : fill_picture(task, writer);
       } catch (const Error& e) {
+        if (writer.failed()) throw;
         problems_.add(e.what());
       }
       const std::lock_guard lock(speaking_);

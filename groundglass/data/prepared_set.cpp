@@ -180,6 +180,18 @@ void PreparedSet::verify() const {
   problems.refuse("prepared set");
 }
 
+namespace {
+
+/// Whether the file has its size, and its room on the disk where the file system can reserve it: a
+/// disk that is too small is better known now than after hours.
+bool reserve(int file, size_t bytes) {
+  const auto size = static_cast<off_t>(bytes);
+  if (ftruncate(file, size) != 0) return false;
+  return fallocate(file, 0, 0, size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS;
+}
+
+}  // namespace
+
 PreparedSetWriter::PreparedSetWriter(fs::path path, PreparedHeader header)
     : path_(std::move(path)),
       partial_(path_.string() + ".partial"),
@@ -202,8 +214,10 @@ PreparedSetWriter::PreparedSetWriter(fs::path path, PreparedHeader header)
     const bool written = ftruncate(file_, 0) == 0 && write_all(file_, bytes.data(), begin_, 0);
     if (!written) refuse(partial_, std::string("cannot be written (") + std::strerror(errno) + ")");
   }
-  if (ftruncate(file_, static_cast<off_t>(begin_ + block_ * done_.size())) != 0) {
-    refuse(partial_, std::string("cannot be given its size (") + std::strerror(errno) + ")");
+  const size_t size = begin_ + block_ * done_.size();
+  if (!reserve(file_, size)) {
+    refuse(partial_, "cannot be given its size, " + human_bytes(static_cast<double>(size)) + " (" +
+                         std::strerror(errno) + "); make room, or name another disk");
   }
   if (!same) return;
   std::vector<uint8_t> block(block_);
@@ -234,7 +248,9 @@ void PreparedSetWriter::write(int64_t row, const torch::Tensor& image, const tor
   const uint64_t sum = checksum(block.data(), pixels);
   std::memcpy(block.data() + pixels, &sum, sizeof sum);
   if (!write_all(file_, block.data(), block_, begin_ + block_ * static_cast<size_t>(row))) {
-    refuse(partial_, std::string("cannot be written (") + std::strerror(errno) + ")");
+    failed_ = true;
+    refuse(partial_, std::string("cannot be written (") + std::strerror(errno) +
+                         "); the same call goes on from here once there is room");
   }
   done_[static_cast<size_t>(row)] = 1;
 }
@@ -246,8 +262,10 @@ void PreparedSetWriter::finish() {
                                   header_.rows[static_cast<size_t>(missing - done_.begin())].id +
                                   " was never written");
   }
-  fsync(file_);
-  fs::rename(partial_, path_);  // before the lock is let go of
+  std::error_code code;
+  if (fsync(file_) != 0 && errno != EINVAL) code.assign(errno, std::generic_category());
+  if (!code) fs::rename(partial_, path_, code);  // before the lock is let go of
+  if (code) refuse(path_, "cannot be written (" + code.message() + ")");
   close(std::exchange(file_, -1));
 }
 

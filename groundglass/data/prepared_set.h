@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -76,11 +77,14 @@ class PreparedSetWriter {
   /// True if an earlier run wrote this row and its checksum is right.
   bool has(int64_t row) const { return done_[static_cast<size_t>(row)] != 0; }
   int64_t rows_done() const;
+  /// True once a row could not be written: no other one will be, either.
+  bool failed() const { return failed_; }
 
   /// image [C,H,W] uint8, mask [H,W] uint8 or undefined (then zeros).
   void write(int64_t row, const torch::Tensor& image, const torch::Tensor& mask);
 
-  /// Gives the file its own name. Throws Error(internal) if a row is missing.
+  /// Gives the file its own name. Throws Error(internal) if a row is missing, Error(data) if the
+  /// disk does not take it.
   void finish();
 
  private:
@@ -89,6 +93,7 @@ class PreparedSetWriter {
   int file_ = -1;
   size_t begin_ = 0, block_ = 0;
   std::vector<char> done_;
+  std::atomic<bool> failed_{false};
 };
 
 }  // namespace groundglass

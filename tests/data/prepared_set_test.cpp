@@ -1,3 +1,6 @@
+#include <sys/resource.h>
+
+#include <csignal>
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -105,6 +108,25 @@ TEST(PreparedSet, IsLeftToTheProcessThatWritesIt) {
                      {"a.ggset: is being prepared by another process"}));
   }
   EXPECT_EQ(PreparedSetWriter(path, header_of(3)).rows_done(), 1) << "killed, so it goes on";
+}
+
+TEST(PreparedSet, SaysAtOnceThatItHasNoRoom) {
+  const ScratchFolder folder;
+  const fs::path path = folder / "a.ggset";
+  { PreparedSetWriter writer(path, header_of(3)); }
+  const auto size = fs::file_size(folder / "a.ggset.partial");
+  fs::remove(folder / "a.ggset.partial");
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit less = {size - 1, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &less);
+  const std::string told =
+      complaint(ErrorKind::data, [&] { PreparedSetWriter(path, header_of(3)); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_TRUE(
+      says(told, {"a.ggset.partial: cannot be given its size", "File too large", "make room"}));
 }
 
 TEST(PreparedSet, TrustsNoHalfWrittenRow) {
