@@ -6,7 +6,7 @@
 #   OUT=folder tools/gpu/papers.sh train [SECONDS] [JOB ...]   (default 500 seconds, every job)
 # A job that the time cuts short keeps its state in build/papers; the same command goes on from there,
 # as long as that folder stands. $OUT takes results.tar.gz (curves, test tables, logs, status.csv) and
-# weights in half precision in six pieces of at most 15 MiB (`cat weights.tar.part_* | tar x`); what does
+# weights in half precision in four pieces of at most 15 MiB (`cat weights.tar.part_* | tar x`); what does
 # not fit is named, and fetched from the same machine by
 #   OUT=folder tools/gpu/papers.sh weights JOB ...
 # For trials: DEVICE=cpu, GROUNDGLASS=program instead of a build, EPOCHS=2 and SIDE=32.
@@ -125,9 +125,9 @@ train() {
   pack_weights "${names[@]}"
 }
 
-# Half precision, as `export` writes it, of the named jobs, as many as six pieces of 15 MiB hold.
+# Half precision, as `export` writes it, of the named jobs, as many as four pieces of 15 MiB hold.
 pack_weights() {
-  local half=build/papers/half taken=0 room=$((90 * 1024 * 1024 - 65536)) files=()
+  local half=build/papers/half taken=0 room=$((56 * 1024 * 1024 - 65536)) files=()
   mkdir -p "$half"
   for name in "$@"; do
     for part in "" lung infection; do  # a cascade is two networks
