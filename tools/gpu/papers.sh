@@ -66,7 +66,7 @@ pack() {
     if [ -f ".gpu/papers/$set.ggset.xz" ]; then continue; fi
     table=${CT_TABLE:-$data/ct/cases.csv}
     if [ "$source" = cxr ]; then table=${CXR_TABLE:-.gpu/tables/detection.csv}; fi
-    # shellcheck disable=SC2046
+    # shellcheck disable=SC2046,SC2086
     "$groundglass" prepare "$table" --recipe "recipes/$recipe.toml" $(words_of "$both" "$size") \
       -o ".gpu/papers/$set.ggset" -q </dev/null
     xz -T0 -f ".gpu/papers/$set.ggset"  # what is carried may be 64 MiB at most
@@ -87,7 +87,7 @@ train_one() {
   local name=$1 recipe=$2 size=$3 epochs=$4 both=$5 alone=$6 seconds=$7 rc=0
   # Whoever stops has waited a third of the longest run, so at least a third of its own.
   local run=build/papers/$name
-  # shellcheck disable=SC2046
+  # shellcheck disable=SC2046,SC2086
   timeout --signal=TERM --kill-after=60 "$seconds" "$groundglass" train "recipes/$recipe.toml" \
     --data "build/papers/sets/$(set_of "$name").ggset" -o "$run" --fold 0 --device "${DEVICE:-cuda}" \
     --threads 1 -q --json --epochs "$epochs" --set train.patience=$(((epochs + 2) / 3)) \
@@ -103,7 +103,8 @@ train() {
   mkdir -p build/papers/sets
   if [ -z "${GROUNDGLASS:-}" ]; then build; fi
   for packed in .gpu/papers/*.ggset.xz; do
-    local set=build/papers/sets/$(basename "$packed" .xz)
+    local set
+    set=build/papers/sets/$(basename "$packed" .xz)
     if [ ! -f "$set" ]; then python3 -c "$unpack" "$packed" >"$set.partial" && mv "$set.partial" "$set"; fi
   done
   local left=$((seconds - (SECONDS - start) - 30))  # the last half minute packs the results
@@ -134,6 +135,7 @@ pack_weights() {
       local run=build/papers/$name/fold_0/$part file=$name${part:+_$part}.safetensors bytes
       # A run that the time cut short gives the weights of its best epoch so far, or none yet.
       if [ ! -f "$run/weights.safetensors" ]; then continue; fi
+      # shellcheck disable=SC2015
       "$groundglass" export --model "${run%/}" -o "$half/new_$file" -q >>"build/papers/$name.log" 2>&1 \
         </dev/null && mv "$half/new_$file" "$half/$file" || continue
       bytes=$(stat -c %s "$half/$file")
