@@ -5,6 +5,8 @@
 #include <sstream>
 #include <string>
 
+#include "groundglass/core/control_groups.h"
+
 namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
@@ -42,37 +44,23 @@ int64_t left_in(const fs::path& group, const std::string& limit, const std::stri
   return std::max<int64_t>(0, most - std::max<int64_t>(0, used - files));
 }
 
-/// The least that the group and those above it leave.
-int64_t left_in_groups(const fs::path& mount, const std::string& group, const std::string& limit,
-                       const std::string& usage, const std::string& cached) {
+/// The least that the groups leave.
+int64_t left_in_groups(const fs::path& root) {
   int64_t left = -1;
-  for (fs::path path = fs::path(group).relative_path();; path = path.parent_path()) {
-    left = least(left, left_in(mount / path, limit, usage, cached));
-    if (path.empty()) return left;
+  for (const auto& group : control_groups("memory", root)) {
+    left = least(left, group.version == ControlGroup::Version::second
+                           ? left_in(group.folder, "memory.max", "memory.current", "inactive_file")
+                           : left_in(group.folder, "memory.limit_in_bytes", "memory.usage_in_bytes",
+                                     "total_inactive_file"));
   }
+  return left;
 }
 
 }  // namespace
 
 int64_t available_memory(const fs::path& root) {
   const int64_t kib = number_of(root / "proc/meminfo", "MemAvailable:");
-  int64_t left = kib < 0 ? -1 : kib * 1024;
-  std::ifstream groups(root / "proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {  // "4:memory:/jobs/7", "0::/user/7"
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string kinds = "," + line.substr(first + 1, second - first - 1) + ",";
-    const std::string group = line.substr(second + 1);
-    if (kinds == ",,") {
-      left = least(left, left_in_groups(root / "sys/fs/cgroup", group, "memory.max",
-                                        "memory.current", "inactive_file"));
-    } else if (kinds.find(",memory,") != std::string::npos) {
-      left =
-          least(left, left_in_groups(root / "sys/fs/cgroup/memory", group, "memory.limit_in_bytes",
-                                     "memory.usage_in_bytes", "total_inactive_file"));
-    }
-  }
-  return left;
+  return least(kib < 0 ? -1 : kib * 1024, left_in_groups(root));
 }
 
 }  // namespace groundglass

@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <sstream>
 
 #include "groundglass/core/bf16_pays.h"
 #include "groundglass/core/blas_kernels.h"
+#include "groundglass/core/control_groups.h"
 
 namespace groundglass {
 namespace {
@@ -52,7 +54,9 @@ int64_t usable_processors() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max<int64_t>(1, CPU_COUNT(&set));
+  const double quota = processor_quota();
+  const auto of_quota = quota > 0 ? static_cast<int64_t>(std::ceil(quota)) : CPU_SETSIZE;
+  return std::max<int64_t>(1, std::min<int64_t>(CPU_COUNT(&set), of_quota));
 }
 
 double peak_rss_mib() {

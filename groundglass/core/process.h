@@ -18,7 +18,9 @@ void give_back_freed_memory();
 /// 0 means all processors this process may use.
 void set_threads(int64_t threads);
 
-/// Processors this process may use (its affinity mask, not the machine's count).
+/// Processors this process may use: its affinity mask, not the machine's count, and no more than
+/// the quota of its control group (a container's --cpus), rounded up. Threads beyond a quota only
+/// wait for each other.
 int64_t usable_processors();
 
 /// Largest resident memory of this process so far, MiB, and the resident memory now.

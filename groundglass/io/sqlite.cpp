@@ -73,13 +73,16 @@ Database::~Database() {
 
 void Database::refuse(const std::string& what) const {
   const int code = sqlite3_errcode(handle_);
-  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_IOERR) {
     if (!knows_locks(path_.parent_path().empty() ? "." : path_.parent_path())) {
       fail(ErrorKind::data, path_.string() +
                                 ": cannot be locked against other calls; expected a folder on a "
                                 "file system that knows locks, such as a local disk");
     }
-    fail(ErrorKind::data, path_.string() + ": is in use by another call; wait until it has ended");
+    if (code != SQLITE_IOERR) {
+      fail(ErrorKind::data,
+           path_.string() + ": is in use by another call; wait until it has ended");
+    }
   }
   fail(ErrorKind::data, path_.string() + ": " + sqlite3_errmsg(handle_) + " (" +
                             what.substr(0, what.find_first_of("(\n")) + ")");

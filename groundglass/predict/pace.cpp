@@ -72,7 +72,8 @@ void Pace::took(int64_t slices, double seconds) {
 }
 
 void Pace::tell(const MemoryNeed& need, int64_t batch, double allowed) {
-  const double most = mib_with(need, batch);
+  // Making a plan may have taken more than all that follows.
+  const double most = std::max(mib_with(need, batch), watched_peak_mib());
   if (most <= bound_) return;
   const bool news = most > 1.05 * bound_;
   bound_ = most;

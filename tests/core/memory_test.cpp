@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "groundglass/core/control_groups.h"
 #include "groundglass/core/files.h"
 #include "tests/scratch_folder.h"
 
@@ -46,6 +47,29 @@ TEST(AvailableMemory, KnowsTheFirstVersionOfControlGroups) {
   EXPECT_EQ(available_memory(root.path()), 4000 * 1024);
   write_file(group / "memory.limit_in_bytes", "5000\n");
   EXPECT_EQ(available_memory(root.path()), 4000);
+}
+
+TEST(ProcessorQuota, IsTheLeastOfTheControlGroups) {
+  const ScratchFolder root;
+  EXPECT_EQ(processor_quota(root.path()), 0);
+  write_file(root / "proc/self/cgroup", "0::/user/job\n");
+  write_file(root / "sys/fs/cgroup/user/job/cpu.max", "max 100000\n");
+  EXPECT_EQ(processor_quota(root.path()), 0);
+  write_file(root / "sys/fs/cgroup/user/job/cpu.max", "400000 100000\n");
+  EXPECT_EQ(processor_quota(root.path()), 4);
+  write_file(root / "sys/fs/cgroup/user/cpu.max", "150000 100000\n");  // of all jobs together
+  EXPECT_EQ(processor_quota(root.path()), 1.5);
+}
+
+TEST(ProcessorQuota, KnowsTheFirstVersionOfControlGroups) {
+  const ScratchFolder root;
+  write_file(root / "proc/self/cgroup", "6:cpu,cpuacct:/docker/7\n1:name=systemd:/\n");
+  const auto group = root / "sys/fs/cgroup/cpu/docker/7";
+  write_file(group / "cpu.cfs_quota_us", "-1\n");
+  write_file(group / "cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(processor_quota(root.path()), 0);
+  write_file(group / "cpu.cfs_quota_us", "50000\n");
+  EXPECT_EQ(processor_quota(root.path()), 0.5);
 }
 
 }  // namespace
