@@ -1,5 +1,7 @@
 #include "groundglass/core/memory.h"
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "groundglass/core/files.h"
@@ -46,6 +48,23 @@ TEST(AvailableMemory, KnowsTheFirstVersionOfControlGroups) {
   EXPECT_EQ(available_memory(root.path()), 4000 * 1024);
   write_file(group / "memory.limit_in_bytes", "5000\n");
   EXPECT_EQ(available_memory(root.path()), 4000);
+}
+
+TEST(AvailableMemory, IsWhatALimitOfTheAddressSpaceLeaves) {
+  const ScratchFolder root;
+  write_file(root / "proc/meminfo", "MemAvailable: 4000000 kB\n");
+  write_file(root / "proc/self/statm", "10 5 1 1 0 1 0\n");
+  const auto limit = [&](const std::string& bytes) {
+    write_file(root / "proc/self/limits",
+               "Limit                     Soft Limit           Hard Limit           Units\n"
+               "Max address space         " +
+                   bytes + "              unlimited            bytes\n");
+    return available_memory(root.path());
+  };
+  const int64_t page = sysconf(_SC_PAGESIZE);
+  EXPECT_EQ(limit("unlimited"), 4000000LL * 1024);
+  EXPECT_EQ(limit(std::to_string(30 * page)), 20 * page);
+  EXPECT_EQ(limit(std::to_string(4 * page)), 0);
 }
 
 }  // namespace
