@@ -42,6 +42,9 @@ constexpr const char* kSpinCount = "1000";
 /// nothing is left for the work.
 constexpr rlim_t kLeastMib = 1024;
 
+/// With 128 KiB the program crashed, with 160 it ran; threads get stacks of this size, too.
+constexpr rlim_t kLeastStackKib = 256;
+
 int refuse(ErrorKind kind, const std::string& message) {
   std::cerr << "error: " << message << std::endl;
   return static_cast<int>(kind);
@@ -109,6 +112,12 @@ int run(int count, char** words) {
                   "the address space is limited to " + std::to_string(limit.rlim_cur >> 20) +
                       " MiB (ulimit -v), expected " + std::to_string(kLeastMib) +
                       " MiB or more, which libraries reserve before any work; raise the limit");
+  }
+  if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur >> 10 < kLeastStackKib) {
+    return refuse(ErrorKind::device,
+                  "the stack is limited to " + std::to_string(limit.rlim_cur >> 10) +
+                      " KiB (ulimit -s), expected " + std::to_string(kLeastStackKib) +
+                      " KiB or more; raise the limit");
   }
   const fs::path program = second_stage(app.get_subcommands().front()->get_name());
   execv(program.c_str(), words);

@@ -1,5 +1,7 @@
 #include "groundglass/core/memory.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -34,6 +36,21 @@ int64_t least(int64_t a, int64_t b) {
   return a < 0 ? b : b < 0 ? a : std::min(a, b);
 }
 
+/// What a limit of the address space (ulimit -v) leaves; -1 where there is none.
+int64_t left_in_address_space(const fs::path& root) {
+  std::ifstream limits(root / "proc/self/limits");
+  const std::string key = "Max address space";
+  for (std::string line; std::getline(limits, line);) {
+    if (!line.starts_with(key)) continue;
+    std::istringstream number(line.substr(key.size()));
+    int64_t most = 0;
+    const int64_t pages = number_in(root / "proc/self/statm");
+    if (!(number >> most) || pages < 0) return -1;  // "unlimited"
+    return std::max<int64_t>(0, most - pages * sysconf(_SC_PAGESIZE));
+  }
+  return -1;
+}
+
 /// What a control group leaves; files that are merely cached count as free.
 int64_t left_in(const fs::path& group, const std::string& limit, const std::string& usage,
                 const std::string& cached) {
@@ -60,7 +77,8 @@ int64_t left_in_groups(const fs::path& root) {
 
 int64_t available_memory(const fs::path& root) {
   const int64_t kib = number_of(root / "proc/meminfo", "MemAvailable:");
-  return least(kib < 0 ? -1 : kib * 1024, left_in_groups(root));
+  const int64_t machine = kib < 0 ? -1 : kib * 1024;
+  return least(least(machine, left_in_address_space(root)), left_in_groups(root));
 }
 
 }  // namespace groundglass

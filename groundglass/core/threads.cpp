@@ -2,8 +2,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
+#include <mutex>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include <ATen/Parallel.h>
@@ -15,7 +19,7 @@ namespace groundglass {
 namespace {
 
 constexpr int64_t kBufferMib = 129;  ///< what OpenBLAS maps for each thread that multiplies
-constexpr int64_t kWorkMib = 256;    ///< without which no network runs
+constexpr int64_t kWorkMib = 448;    ///< with 330 oneDNN crashed where it found no memory
 
 int64_t address_space_mib() {
   std::ifstream in("/proc/self/statm");
@@ -50,11 +54,36 @@ void reserve_blas_buffers(int64_t threads) {
   for (void* buffer : buffers) free_again(buffer);
 }
 
+/// pthreadpool, which comes with LibTorch, waits for ever for a thread that could not be started.
+/// Beside its threads OpenMP starts as many.
+void refuse_threads_that_do_not_start(int64_t threads) {
+  std::mutex guard;
+  std::vector<std::thread> started;
+  int why = 0;
+  {
+    const std::lock_guard held(guard);  // so that all of them are there at once
+    try {
+      for (int64_t i = 1; i < 2 * threads - 1; ++i) {
+        started.emplace_back([&guard] { const std::lock_guard until_all_are_there(guard); });
+      }
+    } catch (const std::system_error& e) {
+      why = e.code().value();
+    }
+  }
+  for (auto& thread : started) thread.join();
+  if (why == 0) return;
+  fail(ErrorKind::device, std::to_string(threads) + " threads cannot be started (" +
+                              std::strerror(why) +
+                              "), as limits of processes forbid it (ulimit -u, or pids.max of a "
+                              "control group); raise the limit or use fewer threads (--threads)");
+}
+
 }  // namespace
 
 void set_threads(int64_t threads) {
   const int64_t used = threads > 0 ? threads : usable_processors();
   reserve_blas_buffers(used);
+  refuse_threads_that_do_not_start(used);
   at::set_num_threads(static_cast<int>(used));
 }
 

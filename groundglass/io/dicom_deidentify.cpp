@@ -348,11 +348,10 @@ Deidentified deidentify_file(const fs::path& input, const fs::path& folder,
   make_folder(home);
   Deidentified result{home / (text_of(data, DCM_SOPInstanceUID) + ".dcm"), cleaner.removed()};
   DcmFileFormat clean(&data);  // with a meta header and preamble of its own
-  AtomicFile target(result.file);
-  const OFCondition saved = clean.saveFile(target.temporary().c_str(), syntax, EET_ExplicitLength,
-                                           EGL_recalcGL, EPD_noChange, 0, 0, EWM_createNewMeta);
-  if (saved.bad()) refuse(result.file, "cannot be written (" + why_not_written(saved.text()) + ")");
-  target.commit();
+  save_whole(result.file, Flush::to_disk, [&](const char* temporary) {
+    return clean.saveFile(temporary, syntax, EET_ExplicitLength, EGL_recalcGL, EPD_noChange, 0, 0,
+                          EWM_createNewMeta);
+  });
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "groundglass/io/dicom_items.h"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 
 #include <dcmtk/config/osconfig.h>
@@ -84,16 +85,24 @@ DcmItem* item_of(DcmItem& item, const DcmTagKey& sequence, long number) {
   return item.findAndGetSequenceItem(sequence, found, number).good() ? found : nullptr;
 }
 
-void save_dicom(DcmFileFormat& file, const std::filesystem::path& path) {
-  AtomicFile whole(path, Flush::to_system);
-  const OFCondition saved =
-      file.saveFile(whole.temporary().c_str(), EXS_LittleEndianExplicit, EET_ExplicitLength,
-                    EGL_recalcGL, EPD_withoutPadding, 0, 0, EWM_fileformat);
-  if (saved.bad()) {
+void save_whole(const std::filesystem::path& path, Flush flush,
+                const std::function<OFCondition(const char* temporary)>& save) {
+  AtomicFile whole(path, flush);
+  errno = 0;
+  const OFCondition saved = save(whole.temporary().c_str());
+  const std::string lost = why_not_written("");
+  if (saved.bad() || !lost.empty()) {
     fail(ErrorKind::data,
-         path.string() + ": cannot be written (" + why_not_written(saved.text()) + ")");
+         path.string() + ": cannot be written (" + (lost.empty() ? saved.text() : lost) + ")");
   }
   whole.commit();
+}
+
+void save_dicom(DcmFileFormat& file, const std::filesystem::path& path) {
+  save_whole(path, Flush::to_system, [&](const char* temporary) {
+    return file.saveFile(temporary, EXS_LittleEndianExplicit, EET_ExplicitLength, EGL_recalcGL,
+                         EPD_withoutPadding, 0, 0, EWM_fileformat);
+  });
 }
 
 }  // namespace groundglass

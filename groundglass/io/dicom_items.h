@@ -2,14 +2,18 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+
+#include "groundglass/core/files.h"
 
 // DCMTK's; sources that look into them include its headers.
 class DcmDataset;
 class DcmFileFormat;
 class DcmItem;
 class DcmTagKey;
+class OFCondition;
 
 namespace groundglass {
 
@@ -50,6 +54,12 @@ std::string all_text_of(DcmItem& item, const DcmTagKey& tag);
 
 /// Item `number` of a sequence; null if there is none.
 DcmItem* item_of(DcmItem& item, const DcmTagKey& sequence, long number = 0);
+
+/// Lets `save` write a file under the temporary name that it is given; the file appears whole or
+/// not at all. Throws Error(data) with the reason, also where DCMTK, which closes the file unseen,
+/// says that all is well and the disk had no room for the last bytes.
+void save_whole(const std::filesystem::path& path, Flush flush,
+                const std::function<OFCondition(const char* temporary)>& save);
 
 /// Writes a data set as a file in explicit VR little endian with explicit lengths; the file appears
 /// whole or not at all. Throws Error(data) with the reason.

@@ -12,6 +12,7 @@
 #include "groundglass/core/files.h"
 #include "groundglass/core/rng.h"
 #include "groundglass/core/version.h"
+#include "groundglass/io/dicom_items.h"
 #include "groundglass/io/dicom_library.h"
 
 namespace groundglass {
@@ -139,13 +140,9 @@ void DicomSeriesWriter::write_slice(const torch::Tensor& hu) {
   put_place(data, geometry_, written_);
   put_pixels(data, hu);
   const fs::path path = folder_ / file_name(written_ + 1);
-  AtomicFile whole(path, Flush::to_system);
-  const OFCondition saved = file.saveFile(whole.temporary().c_str(), EXS_LittleEndianExplicit);
-  if (saved.bad()) {
-    fail(ErrorKind::data,
-         path.string() + ": cannot be written (" + why_not_written(saved.text()) + ")");
-  }
-  whole.commit();
+  save_whole(path, Flush::to_system, [&](const char* temporary) {
+    return file.saveFile(temporary, EXS_LittleEndianExplicit);
+  });
   ++written_;
 }
 

@@ -1,4 +1,6 @@
 // What happens before LibTorch is loaded.
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -104,6 +106,34 @@ TEST_F(FirstStage, RefusesALimitUnderWhichThreadsWouldHang) {
   EXPECT_TRUE(says(refused.err, {"error: the address space is limited to 1123 MiB (ulimit -v)",
                                  "expected 129 MiB for each of", "fewer threads (--threads)"}));
   run("ulimit -v 2500000; timeout -k 1 60 groundglass phantom p --cases 1 --slices 1 --side 32");
+}
+
+// pthreadpool waits for ever for a thread that could not be started.
+TEST_F(FirstStage, RefusesALimitOfProcessesUnderWhichThreadsWouldHang) {
+  // The limit does not hold for root, and for another user only where it may see the program.
+  const std::string other = geteuid() == 0 ? "setpriv --reuid 54321 --clear-groups " : "";
+  if (run_shell(other + "groundglass models", folder.path()).code != 0) {
+    GTEST_SKIP() << "another user cannot run the program";
+  }
+  const auto refused = run(other + "bash -c 'ulimit -u 1; exec groundglass models --threads 4'", 6);
+  EXPECT_TRUE(says(refused.err, {"error: 4 threads cannot be started", "ulimit -u", "--threads"}));
+}
+
+TEST_F(FirstStage, RefusesAStackThatLibrariesOverrun) {
+  const auto refused = run("bash -c 'ulimit -s 128; groundglass models'", 6);
+  EXPECT_TRUE(says(refused.err, {"error: the stack is limited to 128 KiB (ulimit -s)",
+                                 "expected 256 KiB or more; raise the limit"}));
+  run("bash -c 'ulimit -s 256; groundglass models'");
+}
+
+// Of 9.7 KiB the last 700 bytes are written when DCMTK closes the file, of which it says nothing.
+TEST_F(FirstStage, LeavesNoDicomFileWithoutItsLastBytes) {
+  const auto limited = run(
+      "bash -c 'ulimit -f 9; groundglass phantom d --format dicom --cases 1 --slices 1 --side 64'",
+      4);
+  EXPECT_TRUE(
+      says(limited.err, {"error: d/case_000/0001.dcm: cannot be written (File too large)"}));
+  EXPECT_EQ(run("find d -name '*.dcm'").out, "");
 }
 
 TEST_F(FirstStage, TellsItsVersionWithoutLibTorch) {

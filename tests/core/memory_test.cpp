@@ -1,5 +1,7 @@
 #include "groundglass/core/memory.h"
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "groundglass/core/control_groups.h"
@@ -70,6 +72,23 @@ TEST(ProcessorQuota, KnowsTheFirstVersionOfControlGroups) {
   EXPECT_EQ(processor_quota(root.path()), 0);
   write_file(group / "cpu.cfs_quota_us", "50000\n");
   EXPECT_EQ(processor_quota(root.path()), 0.5);
+}
+
+TEST(AvailableMemory, IsWhatALimitOfTheAddressSpaceLeaves) {
+  const ScratchFolder root;
+  write_file(root / "proc/meminfo", "MemAvailable: 4000000 kB\n");
+  write_file(root / "proc/self/statm", "10 5 1 1 0 1 0\n");
+  const auto limit = [&](const std::string& bytes) {
+    write_file(root / "proc/self/limits",
+               "Limit                     Soft Limit           Hard Limit           Units\n"
+               "Max address space         " +
+                   bytes + "              unlimited            bytes\n");
+    return available_memory(root.path());
+  };
+  const int64_t page = sysconf(_SC_PAGESIZE);
+  EXPECT_EQ(limit("unlimited"), 4000000LL * 1024);
+  EXPECT_EQ(limit(std::to_string(30 * page)), 20 * page);
+  EXPECT_EQ(limit(std::to_string(4 * page)), 0);
 }
 
 }  // namespace
