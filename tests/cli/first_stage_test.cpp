@@ -112,18 +112,19 @@ TEST_F(FirstStage, RefusesALimitUnderWhichThreadsWouldHang) {
 TEST_F(FirstStage, RefusesALimitOfProcessesUnderWhichThreadsWouldHang) {
   // The limit does not hold for root, and for another user only where it may see the program.
   const std::string other = geteuid() == 0 ? "setpriv --reuid 54321 --clear-groups " : "";
-  if (run_shell(other + "groundglass models", folder.path()).code != 0) {
+  if (run_shell(other + "groundglass models --bundled", folder.path()).code != 0) {
     GTEST_SKIP() << "another user cannot run the program";
   }
-  const auto refused = run(other + "bash -c 'ulimit -u 1; exec groundglass models --threads 4'", 6);
+  const auto refused =
+      run(other + "bash -c 'ulimit -u 1; exec groundglass models --bundled --threads 4'", 6);
   EXPECT_TRUE(says(refused.err, {"error: 4 threads cannot be started", "ulimit -u", "--threads"}));
 }
 
 TEST_F(FirstStage, RefusesAStackThatLibrariesOverrun) {
-  const auto refused = run("bash -c 'ulimit -s 128; groundglass models'", 6);
+  const auto refused = run("bash -c 'ulimit -s 128; groundglass models --bundled'", 6);
   EXPECT_TRUE(says(refused.err, {"error: the stack is limited to 128 KiB (ulimit -s)",
                                  "expected 256 KiB or more; raise the limit"}));
-  run("bash -c 'ulimit -s 256; groundglass models'");
+  run("bash -c 'ulimit -s 256; groundglass models --bundled'");
 }
 
 // Of 9.7 KiB the last 700 bytes are written when DCMTK closes the file, of which it says nothing.
