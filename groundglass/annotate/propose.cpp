@@ -5,6 +5,7 @@
 
 #include "groundglass/annotate/cases.h"
 #include "groundglass/annotate/final_masks.h"
+#include "groundglass/annotate/project_files.h"
 #include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/core/task.h"

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "groundglass/cli/verbs.h"
+#include "groundglass/core/error.h"
 #include "groundglass/core/files.h"
 #include "groundglass/core/process.h"
 #include "groundglass/runs/search.h"

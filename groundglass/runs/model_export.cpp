@@ -8,6 +8,7 @@
 #include "groundglass/infer/onnx/onnx.h"
 #include "groundglass/recipe/catalog.h"
 #include "groundglass/recipe/recipe_writer.h"
+#include "groundglass/runs/fold_job.h"
 #include "groundglass/runs/stored_temperature.h"
 #include "groundglass/train/weights.h"
 
