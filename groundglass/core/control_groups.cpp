@@ -7,21 +7,14 @@ namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-/// The first numbers of a file; what is none ("max") or not there is 0.
-double number_of_file(const fs::path& path) {
-  std::ifstream in(path);
-  double value = 0;
-  return in >> value ? value : 0;
-}
-
+/// Of one group; 0 where it sets none.
 double quota_of(const ControlGroup& group) {
   double quota = 0, period = 0;
   if (group.version == ControlGroup::Version::second) {
-    std::ifstream in(group.folder / "cpu.max");  // "150000 100000", or "max 100000"
-    if (!(in >> quota >> period)) return 0;
+    std::ifstream(group.folder / "cpu.max") >> quota >> period;  // "150000 100000"; "max 100000"
   } else {
-    quota = number_of_file(group.folder / "cpu.cfs_quota_us");  // -1: none
-    period = number_of_file(group.folder / "cpu.cfs_period_us");
+    std::ifstream(group.folder / "cpu.cfs_quota_us") >> quota;  // -1: none
+    std::ifstream(group.folder / "cpu.cfs_period_us") >> period;
   }
   return quota > 0 && period > 0 ? quota / period : 0;
 }

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/error.h"
+#include "groundglass/core/files.h"
 #include "groundglass/core/json_text.h"
 #include "groundglass/core/text.h"
 #include "groundglass/data/problems.h"
@@ -262,9 +263,10 @@ void PreparedSetWriter::finish() {
                                   header_.rows[static_cast<size_t>(missing - done_.begin())].id +
                                   " was never written");
   }
+  const std::string lost = fsync(file_) != 0 ? why_not_written("") : "";
+  if (!lost.empty()) refuse(path_, "cannot be written (" + lost + ")");
   std::error_code code;
-  if (fsync(file_) != 0 && errno != EINVAL) code.assign(errno, std::generic_category());
-  if (!code) fs::rename(partial_, path_, code);  // before the lock is let go of
+  fs::rename(partial_, path_, code);  // before the lock is let go of
   if (code) refuse(path_, "cannot be written (" + code.message() + ")");
   close(std::exchange(file_, -1));
 }

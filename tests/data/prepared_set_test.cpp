@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <functional>
 
 #include <gtest/gtest.h>
 
@@ -110,23 +111,40 @@ TEST(PreparedSet, IsLeftToTheProcessThatWritesIt) {
   EXPECT_EQ(PreparedSetWriter(path, header_of(3)).rows_done(), 1) << "killed, so it goes on";
 }
 
+/// What is said when no file may grow beyond so many bytes.
+std::string told_within(uintmax_t bytes, const std::function<void()>& work) {
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit less = {bytes, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &less);
+  const std::string told = complaint(ErrorKind::data, work);
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  return told;
+}
+
 TEST(PreparedSet, SaysAtOnceThatItHasNoRoom) {
   const ScratchFolder folder;
   const fs::path path = folder / "a.ggset";
   { PreparedSetWriter writer(path, header_of(3)); }
   const auto size = fs::file_size(folder / "a.ggset.partial");
   fs::remove(folder / "a.ggset.partial");
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit less = {size - 1, before.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &less);
-  const std::string told =
-      complaint(ErrorKind::data, [&] { PreparedSetWriter(path, header_of(3)); });
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
+  const auto told = told_within(size - 1, [&] { PreparedSetWriter(path, header_of(3)); });
   EXPECT_TRUE(
       says(told, {"a.ggset.partial: cannot be given its size", "File too large", "make room"}));
+}
+
+TEST(PreparedSet, KnowsThatNoRowCanBeWrittenAnyMore) {
+  const ScratchFolder folder;
+  PreparedSetWriter writer(folder / "a.ggset", header_of(3));
+  writer.write(0, image_of(0), mask_of(0));
+  EXPECT_FALSE(writer.failed());
+  const auto size = fs::file_size(folder / "a.ggset.partial");
+  const auto told = told_within(size - 1, [&] { writer.write(2, image_of(2), mask_of(2)); });
+  EXPECT_TRUE(says(told, {"a.ggset.partial: cannot be written (File too large)", "goes on"}));
+  EXPECT_TRUE(writer.failed());
+  EXPECT_EQ(writer.rows_done(), 1);
 }
 
 TEST(PreparedSet, TrustsNoHalfWrittenRow) {
