@@ -7,7 +7,7 @@ namespace groundglass {
 namespace fs = std::filesystem;
 namespace {
 
-/// Of one group; 0 where it sets none.
+/// Of one group; not above 0 where it sets none.
 double quota_of(const ControlGroup& group) {
   double quota = 0, period = 0;
   if (group.version == ControlGroup::Version::second) {
@@ -16,7 +16,7 @@ double quota_of(const ControlGroup& group) {
     std::ifstream(group.folder / "cpu.cfs_quota_us") >> quota;  // -1: none
     std::ifstream(group.folder / "cpu.cfs_period_us") >> period;
   }
-  return quota > 0 && period > 0 ? quota / period : 0;
+  return period > 0 ? quota / period : 0;
 }
 
 }  // namespace

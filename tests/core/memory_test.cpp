@@ -61,6 +61,8 @@ TEST(ProcessorQuota, IsTheLeastOfTheControlGroups) {
   EXPECT_EQ(processor_quota(root.path()), 4);
   write_file(root / "sys/fs/cgroup/user/cpu.max", "150000 100000\n");  // of all jobs together
   EXPECT_EQ(processor_quota(root.path()), 1.5);
+  write_file(root / "sys/fs/cgroup/user/cpu.max", "800000 100000\n");
+  EXPECT_EQ(processor_quota(root.path()), 4);
 }
 
 TEST(ProcessorQuota, KnowsTheFirstVersionOfControlGroups) {

@@ -78,6 +78,23 @@ TEST(PredictMemory, IsToldToBeNoLessThanWhatWasTakenBefore) {
   EXPECT_GT(predict(segmenter, everything(study, folder / "out")).memory_bound_mib, start + 390);
 }
 
+TEST(PredictMemory, CountsTheMapsOfAnImageForEachThread) {
+  Segmenter segmenter = bright_segmenter(1024);  // on two threads
+  Image image;
+  image.pixels = torch::zeros({1, 1024, 1024}, torch::kUInt8);
+  segmenter.segment({image});
+  if (segmenter.runner().engine() != "plan") GTEST_SKIP() << "no plans here";
+  watch_peak_mib();
+  MemoryNeed need;
+  need.whole = 512 * kMib;
+  Pace one(segmenter, {1, 0}, silent_observer()), four(segmenter, {4, 0}, silent_observer());
+  one.next("a.nii", need);
+  four.next("a.nii", need);
+  const double maps = static_cast<double>(segmenter.arena_bytes()) / kMib;
+  EXPECT_GT(maps, 3);
+  EXPECT_NEAR(four.bound_mib() - one.bound_mib(), maps, 0.5 * maps);
+}
+
 TEST(PredictMemory, IsToldInOneLine) {
   const ScratchFolder folder;
   const auto study = phantom_study(folder / "data", 6, 64);
