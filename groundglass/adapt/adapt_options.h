@@ -4,14 +4,9 @@
 #include <string>
 
 #include "groundglass/core/field.h"
+#include "groundglass/data/protocol.h"
 
 namespace groundglass {
-
-/// What is scored; AdaptOptions says it of each.
-enum class AdaptMode { paper, strict };
-inline Words<AdaptMode> words_of(AdaptMode) {
-  return {{"paper", AdaptMode::paper}, {"strict", AdaptMode::strict}};
-}
 
 /// What slices are ranked by.
 enum class Certainty { index, agreement, product };
@@ -51,7 +46,7 @@ inline Words<NormStatistics> words_of(NormStatistics) {
 /// How a trained network is fitted to images of an unseen hospital that nobody has labelled. The
 /// defaults are those of paper 003 where it says something; the values it leaves open are ours.
 struct AdaptOptions {
-  AdaptMode mode = AdaptMode::strict;
+  Protocol mode = Protocol::strict;
   double share = 0.2;
   double limit = 0.9;
   double min_pixels = 50;

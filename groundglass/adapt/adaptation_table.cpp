@@ -323,8 +323,8 @@ Gain dice_gain(const Runs& before, const Runs& after) {
 }
 
 AdaptationTables adaptation_tables(const std::vector<Transfer>& transfers,
-                                   const std::vector<AblationRow>& ablation,
-                                   const std::string& mode, const ChoosesOptions& chooses) {
+                                   const std::vector<AblationRow>& ablation, Protocol protocol,
+                                   const ChoosesOptions& chooses) {
   AdaptationTables out;
   out.dice.head = {"train",       "test",         "runs",       "patients",
                    "Dice before", "before, 95 %", "paper",      "Dice after",
@@ -343,13 +343,13 @@ AdaptationTables adaptation_tables(const std::vector<Transfer>& transfers,
   out.runs.head = {"row",         "train",     "test",     "seed", "phase",
                    "cutoff",      "slices",    "labelled", "dice", "specificity",
                    "sensitivity", "soft_dice", "note"};
-  out.json["mode"] = mode;
+  out.json["mode"] = word_of(protocol);
   out.json["transfers"] = ordered_json::array();
   out.json["ablation"] = ordered_json::array();
   for (const auto& t : transfers) {
     add_dice(out.dice, t);
     add_others(out.others, t);
-    if (mode == "strict") add_rest(out.rest, t);
+    if (protocol == Protocol::strict) add_rest(out.rest, t);
     add_certainty(out.certainty, t);
     add_runs(out.runs, "table", t);
     out.json["transfers"].push_back(transfer_json(t));

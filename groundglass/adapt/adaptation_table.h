@@ -72,7 +72,7 @@ struct AdaptationTables {
 ///
 /// mode  'strict' adds the rest.
 AdaptationTables adaptation_tables(const std::vector<Transfer>& transfers,
-                                   const std::vector<AblationRow>& ablation,
-                                   const std::string& mode, const ChoosesOptions& chooses);
+                                   const std::vector<AblationRow>& ablation, Protocol protocol,
+                                   const ChoosesOptions& chooses);
 
 }  // namespace groundglass

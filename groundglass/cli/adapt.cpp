@@ -84,7 +84,7 @@ void print_text(const AdaptJob& job, const AdaptOutcome& outcome) {
               << r.below_limit << " below the limit)\n";
   }
   print_scores("the target", outcome.before, outcome.after);
-  if (job.recipe.adapt->mode == AdaptMode::strict) {
+  if (job.recipe.adapt->mode == Protocol::strict) {
     print_scores("slices without a pseudo-label", not_labelled(outcome.before, outcome),
                  not_labelled(outcome.after, outcome));
   }

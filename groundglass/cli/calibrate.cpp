@@ -25,8 +25,7 @@ void run_calibrate(const CalibrateArguments& a, const Context& context) {
   check_set_fits(trained.recipe, set);
   CalibrationOptions options;
   options.near_pixels = a.near_pixels;
-  check_word("calibrate", "--fit", a.fit, {"near", "all"});
-  options.fit = a.fit == "all" ? FitRegion::all : FitRegion::near;
+  options.fit = value_of<FitRegion>("calibrate", "--fit", a.fit);
   const RunCalibration found = calibrated(trained, set, options, settings.engine);
   write_calibration(output, found);
   if (context.json) return print_json(found.document);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/events.h"
+#include "groundglass/core/field.h"
 #include "groundglass/data/data_options.h"
 #include "groundglass/runs/run_settings.h"
 
@@ -45,6 +46,25 @@ void add_engine_options(CLI::App* verb, Context& context);
 
 /// --labels, what the values of masks mean. A word that is none is an Error(recipe).
 void add_labels_option(CLI::App* verb, DataOptions& data, const std::string& help);
+
+/// An option whose words stand for the values of an enum (words_of()); any other word is a usage
+/// error. `value` must live as long as the verb.
+template <class Enum>
+CLI::Option* add_choice_option(CLI::App* verb, const std::string& name, Enum& value,
+                               const std::string& help) {
+  std::vector<std::string> known;
+  for (const auto& [word, meaning] : words_of(value)) known.push_back(word);
+  return verb
+      ->add_option_function<std::string>(
+          name,
+          [&value](const std::string& given) {
+            for (const auto& [word, meaning] : words_of(value)) {
+              if (word == given) value = meaning;
+            }
+          },
+          help)
+      ->check(CLI::IsMember(known));
+}
 
 /// --set for verbs that read a recipe.
 void add_override_option(CLI::App* verb, Context& context);

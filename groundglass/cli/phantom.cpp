@@ -25,9 +25,9 @@ void add_phantom(CLI::App& app, Context& context) {
   auto* verb = add_verb(app, context, "phantom", "a synthetic chest data set with masks",
                         [output, o, &context] { run_phantom(*output, *o, context); });
   verb->add_option("output", *output, "folder to write")->required();
-  verb->add_option("--kind", o->kind, "ct or cxr");
+  add_choice_option(verb, "--kind", o->kind, "ct or cxr");
   verb->add_option("--cases", o->cases, "number of chests")->check(CLI::Range(1, 100000));
-  verb->add_option("--format", o->format, "png, nifti or dicom");
+  add_choice_option(verb, "--format", o->format, "png, nifti or dicom");
   verb->add_flag("--classes", o->classes,
                  "nifti and dicom: masks with 1 ground glass and 2 consolidation (png always has "
                  "both kinds of masks)");

@@ -18,8 +18,8 @@ namespace groundglass {
 namespace {
 
 struct PredictArguments {
-  std::string input, output, model, part, dicom, lungs, lobes, outside_lungs, detector,
-      capture = "frames";
+  std::string input, output, model, part, dicom, lungs, lobes, outside_lungs, detector;
+  CaptureAs capture = CaptureAs::frames;
   RunnerFlags runner;
   double threshold = -1, temperature = -1, split_hu = kSplitHu;
   int64_t batch = 0, memory_mib = 0;
@@ -83,7 +83,7 @@ void run_predict(const PredictArguments& a, const Context& context) {
   job.class_numbers = a.classes;
   job.split_hu = a.split_hu;
   job.dicom = parse_dicom_outputs(a.dicom);
-  if (a.capture == "single") job.dicom.capture_as = CaptureAs::single;
+  job.dicom.capture_as = a.capture;
   if (job.dicom.any()) check_are_dicom(job.inputs);
   const ModalityChoice by_modality =
       a.model.empty() ? choose_by_modality(chosen.inputs) : ModalityChoice{a.model, "named"};
@@ -210,11 +210,10 @@ void add_predict(CLI::App& app, Context& context) {
                    "(_lungs_seg.dcm, as a "
                    "network found them), sr (_sr.dcm, and a seg), "
                    "sc (_sc.dcm, key slices) and pdf (_report.dcm), with commas between");
-  verb->add_option(
-          "--capture", a->capture,
-          "key slices of --dicom sc: frames of one object, or single objects, for archives "
-          "that take no multi-frame ones")
-      ->check(CLI::IsMember({"frames", "single"}));
+  add_choice_option(
+      verb, "--capture", a->capture,
+      "key slices of --dicom sc: frames of one object, or single objects, for archives "
+      "that take no multi-frame ones");
   verb->add_option("--part", a->part,
                    "k/n: only the k-th of n shares of the inputs; slurm: as the job array says");
   add_engine_options(verb, context);

@@ -39,7 +39,7 @@ void print_fold(const std::string& run, const FoldScores& scores, const Recipe& 
         {"threshold", counted_classes(scores.items) == 0 ? ordered_json(scores.threshold)
                                                          : ordered_json(nullptr)}};
     document["test"] = evaluation;
-    document["classes"] = classes_json({scores}, false, names);
+    document["classes"] = classes_json({scores}, names);
     return print_json(document);
   }
   const ScoreRow pooled = pooled_scores(scores.items);
@@ -50,7 +50,7 @@ void print_fold(const std::string& run, const FoldScores& scores, const Recipe& 
             << fixed(pooled.soft_dice.value_or(-1), 4) << ", Dice "
             << fixed(pooled.dice.value_or(-1), 4) << " on " << scores.items.size() << " slices"
             << std::endl;
-  for (const auto& rows : class_rows({scores}, false, names)) {
+  for (const auto& rows : class_rows({scores}, names)) {
     const auto& value = rows.dice_of_fold.front();
     std::cout << "  " << rows.name << ": Dice " << (value ? fixed(*value, 4) : "n/a") << std::endl;
   }

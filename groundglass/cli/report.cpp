@@ -16,14 +16,15 @@ namespace fs = std::filesystem;
 namespace {
 
 struct ReportArguments {
-  std::string input, output, data, dicom, capture = "frames", source, before;
+  std::string input, output, data, dicom, source, before;
+  CaptureAs capture = CaptureAs::frames;
   bool same_patient = false;
 };
 
 /// DICOM objects of what predict wrote earlier, instead of a page.
 void write_objects(const ReportArguments& a, const Context& context) {
   DicomOutputs outputs = parse_dicom_outputs(a.dicom);
-  if (a.capture == "single") outputs.capture_as = CaptureAs::single;
+  outputs.capture_as = a.capture;
   const auto written = write_dicom_of_results(a.input, outputs, a.source);
   auto list = nlohmann::ordered_json::array();
   for (const auto& one : written) {
@@ -88,8 +89,7 @@ void add_report(CLI::App& app, Context& context) {
       "--dicom", a->dicom,
       "predictions of DICOM images: instead of a page, the objects that predict --dicom "
       "writes, of seg, lungs, sr, sc and pdf; no network runs");
-  verb->add_option("--capture", a->capture, "as predict --capture")
-      ->check(CLI::IsMember({"frames", "single"}));
+  add_choice_option(verb, "--capture", a->capture, "as predict --capture");
   verb->add_option("--source", a->source,
                    "with --dicom: where the images of the one case lie now (as summary.json says)");
   verb->add_option(

@@ -8,14 +8,14 @@ namespace groundglass {
 namespace {
 
 struct StudyArguments {
-  std::string file, output;
+  std::string file, output, mode;
   StudyJob job;
 };
 
 void run_study_file(const StudyArguments& a, const Context& context) {
   const StudyFile study = read_study_file(a.file);
-  if (!a.job.mode.empty()) check_word("study", "--mode", a.job.mode, {"paper", "strict"});
   StudyJob job = a.job;
+  if (!a.mode.empty()) job.protocol = value_of<Protocol>("study", "--mode", a.mode);
   job.output = a.output;
   job.command = context.command;
   job.settings = run_settings(context);
@@ -36,7 +36,7 @@ void add_study(CLI::App& app, Context& context) {
   verb->add_option("--lung-data", a->job.lung_data,
                    "cascades: prepared set with lung masks, if --data is a prepared set");
   verb->add_option("-o,--output", a->output, "folder; the same command goes on in it")->required();
-  verb->add_option("--mode", a->job.mode, "'paper' (with its leaks) or 'strict' (patients apart)");
+  verb->add_option("--mode", a->mode, "'paper' (with its leaks) or 'strict' (patients apart)");
   verb->add_option("--epochs", a->job.epochs, "instead of the recipes'");
   verb->add_option("--folds", a->job.folds, "only the first N folds of each row");
   verb->add_option("--row", a->job.rows, "only this row of the study; may be given again")

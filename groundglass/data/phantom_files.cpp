@@ -45,11 +45,11 @@ class Writer {
     for (int64_t i = 0; i < options_.cases; ++i) {
       const Phantom phantom = make_case(options_, i);
       const std::string name = numbered("case_", i);
-      if (options_.kind == "cxr") {
+      if (options_.kind == PhantomKind::cxr) {
         write_xray(phantom, name);
-      } else if (options_.format == "png") {
+      } else if (options_.format == PhantomFormat::png) {
         write_pictures(phantom, name, i);
-      } else if (options_.format == "nifti") {
+      } else if (options_.format == PhantomFormat::nifti) {
         write_volume(phantom, folder_ / "imagesTr" / (name + "_0000.nii.gz"),
                      folder_ / "labelsTr" / (name + ".nii.gz"));
       } else {
@@ -157,7 +157,7 @@ class Writer {
                                             table_);
       return folder_ / "cases.csv";
     }
-    if (options_.format == "nifti") {
+    if (options_.format == PhantomFormat::nifti) {
       nlohmann::ordered_json labels = {{"background", 0}, {"infection", 1}};
       if (options_.classes) {
         labels = {{"background", 0}, {"ground glass", 1}, {"consolidation", 2}};
@@ -184,15 +184,8 @@ class Writer {
 
 fs::path write_phantom_set(const fs::path& folder, const PhantomSetOptions& options,
                            Observer& observer) {
-  const bool ct = options.kind == "ct";
-  if (!ct && options.kind != "cxr") {
-    fail(ErrorKind::usage, "--kind " + in_quotes(options.kind) + ": expected ct or cxr");
-  }
-  if (options.format != "png" && options.format != "nifti" && options.format != "dicom") {
-    fail(ErrorKind::usage,
-         "--format " + in_quotes(options.format) + ": expected png, nifti or dicom");
-  }
-  if (!ct && options.format != "png") {
+  const bool ct = options.kind == PhantomKind::ct;
+  if (!ct && options.format != PhantomFormat::png) {
     fail(ErrorKind::usage, "--kind cxr is written as png only");
   }
   if (!ct && options.classes) {

@@ -4,17 +4,35 @@
 #include <string>
 
 #include "groundglass/core/events.h"
+#include "groundglass/core/field.h"
 #include "groundglass/data/phantom.h"
 
 namespace groundglass {
 
+/// What a phantom's chests are seen by.
+enum class PhantomKind {
+  ct,
+  cxr,  ///< from the front, its attenuation summed along the rays
+};
+inline Words<PhantomKind> words_of(PhantomKind) {
+  return {{"ct", PhantomKind::ct}, {"cxr", PhantomKind::cxr}};
+}
+
+/// What a phantom is written as; write_phantom_set() says what each holds.
+enum class PhantomFormat { png, nifti, dicom };
+inline Words<PhantomFormat> words_of(PhantomFormat) {
+  return {{"png", PhantomFormat::png},
+          {"nifti", PhantomFormat::nifti},
+          {"dicom", PhantomFormat::dicom}};
+}
+
 struct PhantomSetOptions {
   int64_t cases = 4;
   uint64_t seed = 1;
-  std::string format = "png";  ///< "png", "nifti" or "dicom"
-  std::string kind = "ct";     ///< "ct" or "cxr"
-  PhantomOptions phantom;      ///< its seed is made from the above
-  bool classes = false;        ///< nifti and dicom: masks of PhantomLabel instead of 0 and 1
+  PhantomFormat format = PhantomFormat::png;
+  PhantomKind kind = PhantomKind::ct;
+  PhantomOptions phantom;  ///< its seed is made from the above
+  bool classes = false;    ///< nifti and dicom: masks of PhantomLabel instead of 0 and 1
 };
 
 /// Writes a synthetic data set with masks:
@@ -23,9 +41,9 @@ struct PhantomSetOptions {
 ///          another gray window, as another hospital would
 ///   nifti  an nnU-Net folder
 ///   dicom  a CT series for each case, and its masks as <case>_mask.nii.gz
-/// cxr (png only): the chest seen from the front, its attenuation summed along the rays.
+/// X-rays are written as png only.
 ///
-/// Throws Error(usage) for another kind or format, and for classes of an X-ray, which has none.
+/// Throws Error(usage) for an X-ray in another format, and for classes of an X-ray, which has none.
 /// Returns the table, folder or series to go on with.
 std::filesystem::path write_phantom_set(const std::filesystem::path& folder,
                                         const PhantomSetOptions& options,

@@ -26,14 +26,15 @@ void add_fold(ClassRows& rows, const std::vector<ScoredItem>& items, bool pool) 
 
 }  // namespace
 
-std::vector<ClassRows> class_rows(const std::vector<FoldScores>& folds, bool shared,
+std::vector<ClassRows> class_rows(const std::vector<FoldScores>& folds,
                                   const std::vector<std::string>& class_names) {
   const int64_t classes = folds.empty() ? 0 : counted_classes(folds.front().items);
   if (classes == 0) return {};
+  const bool shared = share_a_test_set(folds);
   std::vector<ClassRows> all = {{"any infection", {}, {}}};
   for (int64_t k = 1; k <= classes; ++k) all.push_back({class_name(class_names, k), {}, {}});
   for (size_t f = 0; f < folds.size(); ++f) {
-    const bool pool = !shared || f == 0;
+    const bool pool = f == 0 || !shared;
     add_fold(all[0], folds[f].items, pool);
     for (int64_t k = 1; k <= classes; ++k) {
       add_fold(all[static_cast<size_t>(k)], items_of_class(folds[f].items, k), pool);
@@ -42,9 +43,9 @@ std::vector<ClassRows> class_rows(const std::vector<FoldScores>& folds, bool sha
   return all;
 }
 
-std::string class_section(const std::vector<FoldScores>& folds, bool shared,
+std::string class_section(const std::vector<FoldScores>& folds,
                           const std::vector<std::string>& class_names) {
-  const auto all = class_rows(folds, shared, class_names);
+  const auto all = class_rows(folds, class_names);
   if (all.empty()) return "";
   std::vector<std::string> head = {"class", "domain"};
   for (const auto& fold : folds) head.push_back("Dice of fold " + std::to_string(fold.fold + 1));
@@ -75,11 +76,11 @@ std::string class_section(const std::vector<FoldScores>& folds, bool shared,
   return text;
 }
 
-ordered_json classes_json(const std::vector<FoldScores>& folds, bool shared,
+ordered_json classes_json(const std::vector<FoldScores>& folds,
                           const std::vector<std::string>& class_names) {
   auto out = ordered_json::array();
   int64_t label = 0;
-  for (const auto& rows : class_rows(folds, shared, class_names)) {
+  for (const auto& rows : class_rows(folds, class_names)) {
     const DomainScores whole = domain_scores(rows.items).front();
     auto of_folds = ordered_json::array();
     for (const auto& value : rows.dice_of_fold) {

@@ -17,18 +17,17 @@ struct ClassRows {
 };
 
 /// "any infection" first, then the classes by number; nothing for networks of one class.
-///
-/// shared  every fold was tested on the same slices: the items are the first fold's.
-std::vector<ClassRows> class_rows(const std::vector<FoldScores>& folds, bool shared,
+/// Where all folds were tested on the same slices, the items are the first fold's.
+std::vector<ClassRows> class_rows(const std::vector<FoldScores>& folds,
                                   const std::vector<std::string>& class_names);
 
 /// The Markdown table of the classes, a row for each (and for each domain, if there are several),
 /// with its heading; empty for networks of one class. Each class is scored against all else.
-std::string class_section(const std::vector<FoldScores>& folds, bool shared,
+std::string class_section(const std::vector<FoldScores>& folds,
                           const std::vector<std::string>& class_names);
 
 /// The same as a list: class, name, folds, mean, sd, pooled, interval95, patients.
-nlohmann::ordered_json classes_json(const std::vector<FoldScores>& folds, bool shared,
+nlohmann::ordered_json classes_json(const std::vector<FoldScores>& folds,
                                     const std::vector<std::string>& class_names);
 
 }  // namespace groundglass

@@ -195,7 +195,7 @@ CrossValidationTable cross_validation_table(const std::vector<FoldScores>& folds
                 "fold's.\n\n"
               : "All folds together, each slice tested once by a network that never saw "
                 "its patient; intervals are bootstrapped over patients.\n\n") +
-      domain_section(domains) + class_section(folds, shared, caption.class_names);
+      domain_section(domains) + class_section(folds, caption.class_names);
 
   std::vector<std::string> head = {"fold", "test_slices", "best_epoch", "threshold"};
   head.insert(head.end(), score_names().begin(), score_names().end());
@@ -234,7 +234,7 @@ CrossValidationTable cross_validation_table(const std::vector<FoldScores>& folds
   out.json["expected"] = expected.rows;
   out.json["expected_columns"] = expected.columns;
   out.json["evaluation"] = evaluation_json(all);
-  out.json["classes"] = classes_json(folds, shared, caption.class_names);
+  out.json["classes"] = classes_json(folds, caption.class_names);
   return out;
 }
 

@@ -145,7 +145,7 @@ std::string to_markdown(const TextTable& table) {
 }
 
 DetectionTables detection_tables(const std::vector<DetectionRow>& rows,
-                                 const PrintedDetection& printed, const std::string& mode) {
+                                 const PrintedDetection& printed, Protocol protocol) {
   TextTable pixels{"Segmentation (Table I)",
                    "Percent. Pixels of the test images of a fold counted together, mean of the "
                    "folds; in brackets half the interval as the paper computes it, as a share.",
@@ -187,7 +187,7 @@ DetectionTables detection_tables(const std::vector<DetectionRow>& rows,
   out.csv = csv_line({"table", "recipe", "score", "ours", "printed", "half_width_as_printed",
                       "interval95_low", "interval95_high"});
   out.json["warning"] = kSourceWarning;
-  out.json["mode"] = mode;
+  out.json["mode"] = word_of(protocol);
   out.json["rows"] = ordered_json::array();
   for (const auto& row : rows) {
     const auto pixel_scores = mean_pixel_scores(row.folds), image = image_scores(row.folds);
@@ -224,7 +224,7 @@ DetectionTables detection_tables(const std::vector<DetectionRow>& rows,
     document["confusion"] = {
         {"tn", counts.tn}, {"fp", counts.fp}, {"fn", counts.fn}, {"tp", counts.tp}};
     const Counts at_cutoff = images_at_cutoff(row.folds);
-    document["confusion_at_validation_cutoff"] = mode == "strict"
+    document["confusion_at_validation_cutoff"] = protocol == Protocol::strict
                                                      ? ordered_json{{"tn", at_cutoff.tn},
                                                                     {"fp", at_cutoff.fp},
                                                                     {"fn", at_cutoff.fn},
@@ -235,7 +235,7 @@ DetectionTables detection_tables(const std::vector<DetectionRow>& rows,
     out.json["rows"].push_back(document);
   }
   out.tables = {pixels, pixel_ranges, images, image_ranges, matrices};
-  if (mode == "strict") out.tables.push_back(chosen);
+  if (protocol == Protocol::strict) out.tables.push_back(chosen);
   out.tables.push_back(timing);
   return out;
 }

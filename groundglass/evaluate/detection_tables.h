@@ -34,8 +34,8 @@ struct DetectionTables {
   nlohmann::ordered_json json;
 };
 
-/// Rows stand in the given order; `mode` is 'paper' or 'strict'.
+/// Rows stand in the given order.
 DetectionTables detection_tables(const std::vector<DetectionRow>& rows,
-                                 const PrintedDetection& printed, const std::string& mode);
+                                 const PrintedDetection& printed, Protocol protocol);
 
 }  // namespace groundglass

@@ -164,14 +164,15 @@ std::vector<QueuedSeries> SiteQueue::series_where(const std::string& condition,
       "acquisition, last FROM series WHERE " +
           condition + " ORDER BY last, uid",
       {value}, [&](const SqlRow& row) {
-        all.push_back({row.text(0), row.text(1), row.text(2), row.text(3), row.text(4),
-                       row.integer(5), row.integer(6), row.integer(7)});
+        all.push_back({row.text(0), row.text(1), row.text(2),
+                       stored_state<SeriesState>(row.text(3)), row.text(4), row.integer(5),
+                       row.integer(6), row.integer(7)});
       });
   return all;
 }
 
-std::vector<QueuedSeries> SiteQueue::series(const std::string& state) {
-  return series_where("state = ?", state);
+std::vector<QueuedSeries> SiteQueue::series(SeriesState state) {
+  return series_where("state = ?", word_of(state));
 }
 
 std::vector<QueuedSeries> SiteQueue::series_of_study(const std::string& study) {
@@ -221,8 +222,9 @@ std::vector<QueuedJob> SiteQueue::jobs_where(const std::string& condition,
       "jobs.series) FROM jobs WHERE " +
           condition + " ORDER BY id",
       values, [&](const SqlRow& row) {
-        all.push_back({row.integer(0), row.text(1), row.text(2), row.text(3), row.text(4),
-                       row.text(5), row.text(6), row.integer(7), row.integer(8)});
+        all.push_back({row.integer(0), row.text(1), row.text(2),
+                       stored_state<JobState>(row.text(3)), row.text(4), row.text(5), row.text(6),
+                       row.integer(7), row.integer(8)});
       });
   return all;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "groundglass/io/sqlite.h"
+#include "groundglass/pacs/queue_states.h"
 #include "groundglass/pacs/received_image.h"
 
 namespace groundglass {
@@ -24,28 +25,31 @@ enum class Taken {
 struct QueuedSeries {
   std::string uid, study;
   std::string modality;
-  std::string state;  ///< "receiving", "passed over" or "taken"
-  std::string note;   ///< why it was passed over
+  SeriesState state = SeriesState::receiving;
+  std::string note;  ///< why it was passed over
   int64_t images = 0;
   int64_t in_acquisition = 0;  ///< that the scanner says it made; 0 if it does not
   int64_t last_s = 0;          ///< when its last image came, as even_time_s() says
 };
 
-/// A series on its way through the network and back to the PACS. States: ready, running, spooled
-/// (the objects are on the disk and are sent), sent, failed.
+/// A series on its way through the network and back to the PACS.
 struct QueuedJob {
   int64_t id = 0;
-  std::string series, study, state, problem;
+  std::string series, study;
+  JobState state = JobState::ready;
+  std::string problem;
   std::string date, time;  ///< of all its objects, whenever they are made: "20260131", "081500"
   int64_t attempts = 0;
   int64_t conflict = 0;  ///< 1 if an image of the series came twice with different content
 };
 
-/// An object of a job on its way to one destination. States: waiting, sent, failed.
+/// An object of a job on its way to one destination.
 struct Delivery {
   int64_t id = 0, job = 0, attempts = 0;
   std::string file;  ///< relative to the job's folder of results
-  std::string sop_instance, sha256, destination, state, problem;
+  std::string sop_instance, sha256, destination;
+  DeliveryState state = DeliveryState::waiting;
+  std::string problem;
 };
 
 /// An object that a job made.
@@ -74,7 +78,7 @@ class SiteQueue {
   /// Takes an image over: renames its file, then makes it known.
   Taken take(const ReceivedImage& image);
 
-  std::vector<QueuedSeries> series(const std::string& state);
+  std::vector<QueuedSeries> series(SeriesState state);
   std::vector<QueuedSeries> series_of_study(const std::string& study);
   std::filesystem::path folder_of_series(const std::string& series) const;
   void pass_over(const std::string& series, const std::string& why);

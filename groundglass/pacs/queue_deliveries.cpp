@@ -23,7 +23,8 @@ std::vector<Delivery> SiteQueue::deliveries_where(const std::string& condition,
           condition + " ORDER BY id",
       values, [&](const SqlRow& row) {
         all.push_back({row.integer(0), row.integer(1), row.integer(2), row.text(3), row.text(4),
-                       row.text(5), row.text(6), row.text(7), row.text(8)});
+                       row.text(5), row.text(6), stored_state<DeliveryState>(row.text(7)),
+                       row.text(8)});
       });
   return all;
 }
@@ -65,8 +66,8 @@ void SiteQueue::delivery_problem(const Delivery& delivery, const std::string& pr
   Transaction transaction(database_);
   database_.run(
       "UPDATE deliveries SET state = ?, attempts = attempts + 1, due = ?, problem = ? WHERE id = ?",
-      {std::string(wait ? "waiting" : "failed"), even_time_s() + wait.value_or(0), problem,
-       delivery.id});
+      {word_of(wait ? DeliveryState::waiting : DeliveryState::failed),
+       even_time_s() + wait.value_or(0), problem, delivery.id});
   end_job_if_sent(delivery.job);
   transaction.commit();
 }

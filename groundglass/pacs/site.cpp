@@ -121,12 +121,6 @@ Site read_site(const fs::path& path) {
   }
   site.options.folder = beside(path, site.options.folder).string();
   site.options.key = beside(path, site.options.key).string();
-  if (site.options.capture != "frames" && site.options.capture != "single") {
-    refuse_recipe(*whole["site"]["capture"].node(),
-                  "capture " + in_quotes(site.options.capture) +
-                      " is no way to write key slices, expected frames (of one object) or single "
-                      "(objects)");
-  }
   if (!is_ae_title(site.listener.ae)) {
     refuse_recipe(*whole.get("listener"), "ae " + in_quotes(site.listener.ae) +
                                               " is no AE title, expected 1 to 16 characters");

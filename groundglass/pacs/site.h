@@ -8,13 +8,14 @@
 #include "groundglass/pacs/listener.h"
 #include "groundglass/pacs/send.h"
 #include "groundglass/pacs/series_rules.h"
+#include "groundglass/predict/capture_as.h"
 
 namespace groundglass {
 
 /// [site]: where things lie and what is made.
 struct SiteOptions {
-  std::string folder, key, objects = "seg,sr", capture = "frames", model, xray_model, lungs,
-                           detector;
+  std::string folder, key, objects = "seg,sr", model, xray_model, lungs, detector;
+  CaptureAs capture = CaptureAs::frames;
   int64_t settle_seconds = 30;
   int64_t gap_minutes = 10;
   int64_t keep_days = 7;
@@ -27,7 +28,8 @@ struct SiteOptions {
     v.field({"key", "file with the site's secret, 16 bytes or more, readable by its owner alone"},
             key);
     v.field({"objects", "seg, sr, sc, pdf, with commas between"}, objects);
-    v.field({"capture", "key slices of sc: frames of one object, or single objects"}, capture);
+    v.choice({"capture", "key slices of sc: 'frames' of one object, or 'single' objects"}, capture,
+             words_of(capture));
     v.field({"model", "as predict --model; empty: the bundled one"}, model);
     v.field({"xray_model", "the same for X-rays (CR, DX); empty: the bundled one"}, xray_model);
     v.field({"lungs", "as predict --lungs; empty: the bundled network"}, lungs);

@@ -49,7 +49,8 @@ std::vector<std::string> site_problems(const Site& site) {
                          std::to_string(site.options.free_mib) + ": every image is refused");
     }
   });
-  if (site.options.capture == "single" && site.options.objects.find("sc") == std::string::npos) {
+  if (site.options.capture == CaptureAs::single &&
+      site.options.objects.find("sc") == std::string::npos) {
     problems.push_back(site.file.string() +
                        ": capture = \"single\" is of key slices, but objects = \"" +
                        site.options.objects + "\" has no sc among them");

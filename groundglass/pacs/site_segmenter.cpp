@@ -98,7 +98,7 @@ class SiteSegmenter::Work {
                                  ": [site] objects is empty, expected seg, sr, sc "
                                  "or pdf, with commas between");
     }
-    if (site_.options.capture == "single") model.pattern.dicom.capture_as = CaptureAs::single;
+    model.pattern.dicom.capture_as = site_.options.capture;
     model.pattern.model_name = trained.name;
     model.pattern.weights_sha256 = trained.weights_sha256;
     model.pattern.class_names = trained.recipe.evaluate.class_names;

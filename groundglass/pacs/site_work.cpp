@@ -150,7 +150,7 @@ bool SiteWork::settled(const QueuedSeries& series) {
 
 bool SiteWork::settle() {
   std::set<std::string> studies;
-  for (const auto& series : queue_.series("receiving")) studies.insert(series.study);
+  for (const auto& series : queue_.series(SeriesState::receiving)) studies.insert(series.study);
   bool added = false;
   for (const auto& study : studies) added = settle_study(study) || added;
   return added;
@@ -160,7 +160,7 @@ bool SiteWork::settle_study(const std::string& study) {
   std::vector<SeriesFacts> facts;
   const auto all = queue_.series_of_study(study);
   for (const auto& series : all) {
-    if (series.state == "receiving" && !settled(series)) return false;
+    if (series.state == SeriesState::receiving && !settled(series)) return false;
   }
   for (const auto& series : all) {
     facts.push_back(series_facts(queue_.folder_of_series(series.uid), series.uid));

@@ -10,17 +10,12 @@
 #include "groundglass/io/dicom_sr.h"
 #include "groundglass/io/image.h"
 #include "groundglass/io/volume_reader.h"
+#include "groundglass/predict/capture_as.h"
 #include "groundglass/predict/case_summary.h"
 #include "groundglass/predict/inputs.h"
 #include "groundglass/predict/lung_source.h"
 
 namespace groundglass {
-
-/// How key slices are stored.
-enum class CaptureAs {
-  frames,  ///< one multi-frame object
-  single,  ///< one object of one frame for each, for archives that take no multi-frame ones
-};
 
 /// DICOM objects that are written of each DICOM series or X-ray.
 struct DicomOutputs {

@@ -38,7 +38,8 @@ void check_sections(const StudyFile& study, const std::vector<std::string>& know
     const std::string name(key.str());
     if (name == "study" || std::find(known.begin(), known.end(), name) != known.end()) continue;
     refuse_recipe(node, "unknown section " + in_quotes(name) + " in a study of kind " +
-                            in_quotes(study.study.kind) + "; known: study, " + listed(known));
+                            in_quotes(word_of(study.study.kind)) + "; known: study, " +
+                            listed(known));
   }
 }
 

@@ -16,14 +16,24 @@ class table;
 
 namespace groundglass {
 
+/// Which protocol a study runs: recipes compared row by row, domains adapted to each other, or
+/// segmentation networks that detect.
+enum class StudyKind { rows, adaptation, detection };
+inline Words<StudyKind> words_of(StudyKind) {
+  return {{"rows", StudyKind::rows},
+          {"adaptation", StudyKind::adaptation},
+          {"detection", StudyKind::detection}};
+}
+
 /// What a study is: a protocol of a paper, or a question of ours, that trains and compares.
 struct StudyOptions {
-  std::string kind = "rows";
+  StudyKind kind = StudyKind::rows;
   std::string paper, title, caption;
 
   template <class V>
   void fields(V& v) {
-    v.field({"kind", "'rows', 'adaptation' or 'detection': which protocol runs"}, kind);
+    v.choice({"kind", "'rows', 'adaptation' or 'detection': which protocol runs"}, kind,
+             words_of(kind));
     v.field({"paper", "our number of the paper, or empty"}, paper);
     v.field({"title", "of the table"}, title);
     v.field({"caption", "what a reader of the table must know besides"}, caption);
@@ -48,7 +58,7 @@ struct StudyFile {
 /// not among `known` besides [study]; Error(usage) if there is no such file.
 StudyFile read_study_file(const std::filesystem::path& path);
 
-/// A [[row]] of a study of kind "rows": a recipe and what the row changes in it.
+/// A [[row]] of a study of kind `rows`: a recipe and what the row changes in it.
 struct StudyRowSpec {
   std::string name, recipe;
   std::vector<std::string> set;

@@ -91,7 +91,7 @@ void add_class_table(HtmlPage& page, const RunReport& report) {
     if (!fold.scores.items.empty()) folds.push_back(fold.scores);
   }
   std::vector<std::vector<std::string>> rows;
-  for (const auto& c : class_rows(folds, share_a_test_set(folds), report.class_names)) {
+  for (const auto& c : class_rows(folds, report.class_names)) {
     const DomainScores d = domain_scores(c.items).front();
     std::vector<std::string> of_folds;
     for (const auto& value : c.dice_of_fold) of_folds.push_back(cell(value));

@@ -50,7 +50,7 @@ void check_patients_apart(const AdaptJob& job, Observer& observer) {
   const std::string what = std::to_string(shared.size()) +
                            " patients of the target were trained on, first " +
                            in_quotes(shared.begin()->second);
-  if (job.recipe.adapt->mode == AdaptMode::paper) return observer.on(Warning{what});
+  if (job.recipe.adapt->mode == Protocol::paper) return observer.on(Warning{what});
   fail(ErrorKind::data, what +
                             "; in strict mode patients stay apart: leave them out (--domain), or "
                             "set adapt.mode=paper");
@@ -306,7 +306,7 @@ ordered_json adaptation_json(const AdaptJob& job, const AdaptOutcome& outcome) {
   document["before"] = scores_json(outcome.before);
   document["after"] = scores_json(outcome.after);
   if (auto classes = class_dice_json(job, outcome); !classes.empty()) document["classes"] = classes;
-  if (job.recipe.adapt->mode == AdaptMode::strict) {
+  if (job.recipe.adapt->mode == Protocol::strict) {
     document["not_labelled"] = {{"before", scores_json(not_labelled(outcome.before, outcome))},
                                 {"after", scores_json(not_labelled(outcome.after, outcome))}};
   }

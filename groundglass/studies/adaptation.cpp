@@ -156,7 +156,7 @@ class AdaptationRunner {
     add(job_.settings.overrides);
     Recipe recipe = read_recipe_for(file_.beside(study_.options.recipe), job_.epochs, with_study);
     recipe.adapt = recipe.adapt.value_or(AdaptOptions{});
-    recipe.adapt->mode = value_of<AdaptMode>("adapt", "mode", study_.mode);
+    recipe.adapt->mode = study_.protocol;
     return recipe;
   }
 
@@ -197,9 +197,10 @@ class AdaptationRunner {
   /// t of .05, .10 to .95 with the best pooled Dice: on the test patients in paper mode, on the
   /// validation patients in strict mode.
   double cutoff_of(const Source& source) {
-    const fs::path file = source.folder / ("cutoff_" + study_.mode + ".json");
+    const fs::path file = source.folder / ("cutoff_" + word_of(study_.protocol) + ".json");
     if (fs::exists(file)) return nlohmann::json::parse(read_file(file)).at("cutoff");
-    const auto& entries = study_.mode == "paper" ? source.split.test : source.split.validation;
+    const auto& entries =
+        study_.protocol == Protocol::paper ? source.split.test : source.split.validation;
     ProbabilityHistogram all;
     for (const auto& row : scores_of(source, entries, 0.5).rows) all += row.histogram;
     double best = 0.5, best_dice = -1;
@@ -216,7 +217,7 @@ class AdaptationRunner {
   /// Scores of entries at the cut-off, kept beside the source network.
   std::vector<ScoredItem> kept_scores(const Source& source, const std::string& name,
                                       const std::vector<Entry>& entries) {
-    const fs::path file = source.folder / (name + "_" + study_.mode + ".json");
+    const fs::path file = source.folder / (name + "_" + word_of(study_.protocol) + ".json");
     if (fs::exists(file)) return read_fold_scores(file).items;
     FoldScores scores = name_scores(scores_of(source, entries, source.cutoff), set_.rows());
     scores.threshold = source.cutoff;
@@ -306,8 +307,8 @@ std::vector<Section> sections_of(const AdaptationTables& t) {
 
 std::string caption_of(const StudyFile& file, const AdaptationStudyFile& study,
                        const StudyJob& job) {
-  return "Mode " + study.mode + ": the cut-off t is chosen on the source's " +
-         (study.mode == "paper" ? "test" : "validation") +
+  return "Mode " + word_of(study.protocol) + ": the cut-off t is chosen on the source's " +
+         (study.protocol == Protocol::paper ? "test" : "validation") +
          " patients. Patient-wise random 60/10/30 splits of the source, seeds 0 to " +
          std::to_string(study.options.seeds - 1) + ". Command `" + job.command + "`, commit " +
          commit() + ", " + cpu_name() + ", " + std::to_string(at::get_num_threads()) +
@@ -354,7 +355,7 @@ StudyResult run_adaptation_study(const StudyFile& file, const StudyJob& job, Obs
   std::vector<AblationRow> ablation;
   AdaptationTables tables;
   const auto write = [&] {  // what is done can be read while the rest is trained
-    tables = adaptation_tables(transfers, ablation, study.mode, runner.choosing_patients());
+    tables = adaptation_tables(transfers, ablation, study.protocol, runner.choosing_patients());
     tables.json["title"] = file.study.title;
     tables.json["caption"] = caption;
     write_tables(file, job, caption, tables);

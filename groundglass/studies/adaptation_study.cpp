@@ -48,7 +48,7 @@ AdaptationStudyFile read_adaptation_study(const StudyFile& file, const StudyJob&
   AdaptationStudyFile study;
   study.options = read_options<AdaptationStudy>(file.section("adaptation"), "adaptation");
   study.ablation = read_ablation(file, job);
-  study.mode = job.mode.empty() ? "strict" : job.mode;
+  study.protocol = job.protocol.value_or(Protocol::strict);
   if (job.folds > 0) study.options.seeds = std::min(study.options.seeds, job.folds);
   const toml::table& expect = file.section("expect");
   for (const auto& [key, node] : expect) {

@@ -69,7 +69,7 @@ struct AdaptationStudyFile {
   AdaptationStudy options;
   std::vector<AblationSpec> ablation;
   std::map<std::string, std::vector<double>> expected;  ///< "A_B": trained on A, tested on B
-  std::string mode;
+  Protocol protocol = Protocol::strict;
 };
 
 /// Reads the sections of an adaptation study. Throws Error(recipe) for an unknown section, key or

@@ -72,16 +72,16 @@ std::vector<std::string> chosen_rows(const DetectionOptions& options, const Stud
   return job.rows.empty() ? options.rows : job.rows;
 }
 
-/// A row's recipe under the protocol of the mode, which the recipe alone cannot know: it has no
+/// A row's recipe under a protocol that the recipe alone cannot say: it has no
 /// labels to balance.
 Recipe recipe_of(const StudyFile& study, const std::string& row, const DetectionOptions& options,
-                 const std::string& mode, const StudyJob& job) {
+                 Protocol protocol, const StudyJob& job) {
   Recipe recipe = read_recipe_for(study.beside("../" + row + ".toml"), job.epochs, job.settings);
-  recipe.split.mode = mode == "paper" ? SplitMode::stratified : SplitMode::strict;
+  recipe.split.mode = protocol == Protocol::paper ? SplitMode::stratified : SplitMode::strict;
   recipe.split.balance_labels = options.positive;
   // The mean Dice of the domains says nothing where some domains have no infection, so epoch and
   // threshold are chosen by the Dice of all validation pixels together.
-  recipe.train.monitor = mode == "paper" ? Monitor::last : Monitor::hard_dice;
+  recipe.train.monitor = protocol == Protocol::paper ? Monitor::last : Monitor::hard_dice;
   recipe.evaluate.threshold_from = ThresholdFrom::fixed;  // in strict mode detect_fold() chooses it
   const auto& mends = options.mends;
   std::erase_if(recipe.paper.differs, [&](const std::string& line) {
@@ -143,7 +143,7 @@ DetectionRow run_row(FoldJob job, const std::string& name, int64_t wanted_folds,
   return row;
 }
 
-std::string caption_of(const StudyFile& study, const StudyJob& job, const std::string& mode,
+std::string caption_of(const StudyFile& study, const StudyJob& job, Protocol protocol,
                        const PreparedSet& set, const std::vector<DetectionRow>& rows,
                        int64_t planned_folds) {
   std::vector<std::string> patients;
@@ -152,8 +152,8 @@ std::string caption_of(const StudyFile& study, const StudyJob& job, const std::s
   }
   std::sort(patients.begin(), patients.end());
   const auto distinct = std::unique(patients.begin(), patients.end()) - patients.begin();
-  return "Split mode " + mode + ", " + std::to_string(rows.front().folds.size()) + " of " +
-         std::to_string(planned_folds) + " folds, " + std::to_string(distinct) +
+  return "Split mode " + word_of(protocol) + ", " + std::to_string(rows.front().folds.size()) +
+         " of " + std::to_string(planned_folds) + " folds, " + std::to_string(distinct) +
          " test patients, images of " + std::to_string(set.header().height) + " x " +
          std::to_string(set.header().width) + ". Command `" + job.command + "`, commit " +
          commit() + ", " + cpu_name() + ", " + std::to_string(at::get_num_threads()) +
@@ -242,7 +242,7 @@ void write_page(const StudyFile& study, const fs::path& folder, const std::strin
 
 StudyResult run_detection_study(const StudyFile& study, const StudyJob& job, Observer& console) {
   const DetectionOptions options = read_detection(study);
-  const std::string mode = job.mode.empty() ? "strict" : job.mode;
+  const Protocol protocol = job.protocol.value_or(Protocol::strict);
   PrintedDetection printed{{},
                            numbers_of(study, "detection_printed"),
                            numbers_of(study, "confusion_printed"),
@@ -250,11 +250,11 @@ StudyResult run_detection_study(const StudyFile& study, const StudyJob& job, Obs
   const auto names = chosen_rows(options, job);
   std::vector<Recipe> recipes;  // all are read before the first is trained
   for (const auto& name : names) {
-    recipes.push_back(recipe_of(study, name, options, mode, job));
+    recipes.push_back(recipe_of(study, name, options, protocol, job));
     const auto& rows = recipes.back().expect.rows;
     if (rows.count("printed") > 0) printed.segmentation[name] = rows.at("printed");
   }
-  const fs::path folder = job.output / mode;
+  const fs::path folder = job.output / word_of(protocol);
   const PreparedSet set(
       prepared_path(job.data, job.output, recipes.front(), job.settings, console));
   std::vector<std::string> labels;
@@ -270,9 +270,9 @@ StudyResult run_detection_study(const StudyFile& study, const StudyJob& job, Obs
                             .set = &set,
                             .engine = job.settings.engine},
                            names[i], job.folds, options, console));
-    tables = detection_tables(rows, printed, mode);
+    tables = detection_tables(rows, printed, protocol);
     const std::string caption =
-        caption_of(study, job, mode, set, rows, recipes.front().split.folds);
+        caption_of(study, job, protocol, set, rows, recipes.front().split.folds);
     tables.json["title"] = study.study.title;
     tables.json["caption"] = caption;
     // What is done can be read while the rest is trained.

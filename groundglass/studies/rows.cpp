@@ -53,11 +53,11 @@ Recipe recipe_of(const StudyFile& study, const StudyRowSpec& spec, const StudyJo
   const std::string path = study.beside(spec.recipe).string();
   RunSettings with_row = job.settings;  // the study's own changes, then the command line's
   with_row.overrides = spec.set;
-  if (!job.mode.empty()) {
+  if (job.protocol) {
     const std::string own = word_of(read_recipe_for(path, job.epochs, with_row).split.mode);
-    const bool printed =
-        job.mode == "paper" && own != "strict";  // papers differ in their protocols
-    with_row.overrides.push_back("split.mode=" + (printed ? own : job.mode));
+    // papers differ in their protocols
+    const bool printed = job.protocol == Protocol::paper && own != "strict";
+    with_row.overrides.push_back("split.mode=" + (printed ? own : word_of(*job.protocol)));
     if (!printed) with_row.overrides.emplace_back("split.equal_domains=false");
   }
   with_row.overrides.insert(with_row.overrides.end(), job.settings.overrides.begin(),

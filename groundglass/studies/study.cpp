@@ -1,25 +1,17 @@
 #include "groundglass/studies/study.h"
 
-#include <map>
-
-#include "groundglass/core/error.h"
-#include "groundglass/core/text.h"
-
 namespace groundglass {
 
 StudyResult run_study(const StudyFile& study, const StudyJob& job, Observer& console) {
-  using Runner = StudyResult (*)(const StudyFile&, const StudyJob&, Observer&);
-  static const std::map<std::string, Runner> kinds = {{"adaptation", run_adaptation_study},
-                                                      {"detection", run_detection_study},
-                                                      {"rows", run_rows_study}};
-  const auto found = kinds.find(study.study.kind);
-  if (found == kinds.end()) {
-    std::vector<std::string> known;
-    for (const auto& [name, runner] : kinds) known.push_back(name);
-    fail(ErrorKind::recipe, study.path.string() + ": kind = " + in_quotes(study.study.kind) +
-                                ", expected " + listed(known));
+  switch (study.study.kind) {
+    case StudyKind::adaptation:
+      return run_adaptation_study(study, job, console);
+    case StudyKind::detection:
+      return run_detection_study(study, job, console);
+    case StudyKind::rows:
+      break;
   }
-  return found->second(study, job, console);
+  return run_rows_study(study, job, console);
 }
 
 }  // namespace groundglass

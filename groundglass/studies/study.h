@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/events.h"
+#include "groundglass/data/protocol.h"
 #include "groundglass/recipe/study_file.h"
 #include "groundglass/runs/run_settings.h"
 
@@ -15,10 +17,11 @@ namespace groundglass {
 
 /// What a study is run with.
 struct StudyJob {
-  std::string data;               ///< data set, or prepared set
-  std::string lung_data;          ///< cascades: prepared set with lung masks, if `data` is one
-  std::filesystem::path output;   ///< folder; the same job goes on in it
-  std::string mode;               ///< 'paper', 'strict', or empty for what the recipes say
+  std::string data;              ///< data set, or prepared set
+  std::string lung_data;         ///< cascades: prepared set with lung masks, if `data` is one
+  std::filesystem::path output;  ///< folder; the same job goes on in it
+  /// Nothing: what the recipes say; kinds of study whose recipes cannot say it are strict.
+  std::optional<Protocol> protocol;
   int64_t epochs = 0;             ///< instead of the recipes'; 0 leaves them
   int64_t folds = 0;              ///< how many of the folds are run; 0 for all
   std::vector<std::string> rows;  ///< names of the rows to run; empty for all
@@ -33,8 +36,7 @@ struct StudyResult {
 };
 
 /// Trains the rows of a study, or reads back what is trained already, and writes its tables
-/// (study.md, .csv, .json and .html) anew after each row. Throws Error(recipe) for a kind of study
-/// that does not exist.
+/// (study.md, .csv, .json and .html) anew after each row.
 StudyResult run_study(const StudyFile& study, const StudyJob& job, Observer& console);
 
 /// Every row a recipe, cross-validated: loss studies, ablations, tables of networks.

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "groundglass/core/field.h"
 #include "groundglass/metrics/calibration.h"
 #include "groundglass/train/score.h"
 
@@ -22,6 +23,9 @@ enum class FitRegion {
   near,  ///< those of near_lesion(): nearly all others are background that no network doubts
   all
 };
+inline Words<FitRegion> words_of(FitRegion) {
+  return {{"near", FitRegion::near}, {"all", FitRegion::all}};
+}
 
 struct CalibrationOptions {
   double temperature = 1;

@@ -77,7 +77,7 @@ TEST(DiceGain, ComparesTheSamePatients) {
 
 TEST(AdaptationTables, PutOursBesideThePapers) {
   const auto tables =
-      adaptation_tables({transfer()}, {}, "strict", [](const auto&) { return true; });
+      adaptation_tables({transfer()}, {}, Protocol::strict, [](const auto&) { return true; });
   ASSERT_EQ(tables.dice.rows.size(), 1U);
   const auto& row = tables.dice.rows[0];
   ASSERT_EQ(row.size(), tables.dice.head.size());
@@ -93,7 +93,7 @@ TEST(AdaptationTables, PutOursBesideThePapers) {
 
 TEST(AdaptationTables, ScoreTheSlicesWithoutAPseudoLabelInStrictMode) {
   const auto chooses = [](const auto&) { return true; };
-  const auto tables = adaptation_tables({transfer()}, {}, "strict", chooses);
+  const auto tables = adaptation_tables({transfer()}, {}, Protocol::strict, chooses);
   ASSERT_EQ(tables.rest.rows.size(), 1U);
   EXPECT_EQ(tables.rest.rows[0][2], "3");               // b of the first run, both of the second
   EXPECT_EQ(tables.rest.rows[0][3], "0.650 +- 0.071");  // .7 and .6
@@ -102,7 +102,7 @@ TEST(AdaptationTables, ScoreTheSlicesWithoutAPseudoLabelInStrictMode) {
 
 TEST(AdaptationTables, ShowTheHistogramAndWhereNothingWasChosen) {
   const auto tables =
-      adaptation_tables({transfer()}, {}, "strict", [](const auto&) { return true; });
+      adaptation_tables({transfer()}, {}, Protocol::strict, [](const auto&) { return true; });
   ASSERT_EQ(tables.certainty.rows.size(), 2U);
   const auto& row = tables.certainty.rows[0];
   ASSERT_EQ(row.size(), tables.certainty.head.size());

@@ -111,7 +111,7 @@ TEST(PhantomClasses, StandInVolumesAndTheirDescription) {
   const ScratchFolder folder;
   PhantomSetOptions options;
   options.cases = 2;
-  options.format = "nifti";
+  options.format = PhantomFormat::nifti;
   options.phantom = {.slices = 12, .side = 64};
   options.classes = true;
   write_phantom_set(folder / "n", options);
@@ -127,8 +127,8 @@ TEST(PhantomClasses, StandInVolumesAndTheirDescription) {
   options.classes = false;
   write_phantom_set(folder / "one", options);
   EXPECT_EQ(read_label_volume(folder / "one/labelsTr/case_000.nii.gz").labels.max().item<int>(), 1);
-  options.kind = "cxr";
-  options.format = "png";
+  options.kind = PhantomKind::cxr;
+  options.format = PhantomFormat::png;
   options.classes = true;
   EXPECT_TRUE(says(complaint(ErrorKind::usage, [&] { write_phantom_set(folder / "x", options); }),
                    {"--classes", "--kind ct"}));

@@ -112,7 +112,7 @@ TEST(Prepare, TakesEveryAxialSliceOfAVolume) {
   const ScratchFolder folder;
   PhantomSetOptions options;
   options.cases = 2;
-  options.format = "nifti";
+  options.format = PhantomFormat::nifti;
   options.phantom = {.slices = 5, .side = 64};
   const auto data = write_phantom_set(folder / "nnunet", options);
   EXPECT_EQ(prepare(prepare_job(data, folder / "set.ggset")), 10);

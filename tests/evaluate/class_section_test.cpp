@@ -25,7 +25,7 @@ FoldScores class_fold(int64_t number, const std::string& first, const std::strin
 
 TEST(ClassSection, HasARowForAnyInfectionAndEachClass) {
   const auto rows =
-      class_rows({class_fold(0, "a", "b"), class_fold(1, "c", "d")}, false, {"ground glass"});
+      class_rows({class_fold(0, "a", "b"), class_fold(1, "c", "d")}, {"ground glass"});
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(rows[0].name, "any infection");
   EXPECT_EQ(rows[1].name, "ground glass");
@@ -34,7 +34,7 @@ TEST(ClassSection, HasARowForAnyInfectionAndEachClass) {
   EXPECT_NEAR(*rows[0].dice_of_fold[0], 26.0 / 33, 1e-12);
   EXPECT_NEAR(*rows[1].dice_of_fold[1], 20.0 / 26, 1e-12);
   EXPECT_NEAR(*rows[2].dice_of_fold[0], 2.0 / 4, 1e-12);
-  const auto shared = class_rows({class_fold(0, "a", "b"), class_fold(1, "a", "b")}, true, {});
+  const auto shared = class_rows({class_fold(0, "a", "b"), class_fold(1, "a", "b")}, {});
   EXPECT_EQ(shared[1].items.size(), 2U) << "slices that every fold was tested on count once";
   EXPECT_EQ(shared[1].dice_of_fold.size(), 2U);
 }

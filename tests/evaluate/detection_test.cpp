@@ -100,13 +100,13 @@ TEST(DetectionTables, StandBesideThePapersNumbersWithTheWarning) {
   printed.detection["unet"] = {0.9837, 0.9805, 0.9225, 0.9521, 0.9708, 0.9812};
   printed.confusion["unet"] = {12300, 244, 48, 2903};
   printed.ms["unet"] = {2.58};
-  const auto strict = detection_tables({row}, printed, "strict");
+  const auto strict = detection_tables({row}, printed, Protocol::strict);
   std::string text;
   for (const auto& table : strict.tables) text += to_markdown(table);
   EXPECT_TRUE(says(text, {"98.37", "12300", "75.00 (4.2e-01)", "2.58", "3.00", "different sources",
                           "chosen on validation", "Wilson, images"}));
   EXPECT_EQ(strict.tables.size(), 7U);
-  EXPECT_EQ(detection_tables({row}, printed, "paper").tables.size(), 6U);
+  EXPECT_EQ(detection_tables({row}, printed, Protocol::paper).tables.size(), 6U);
   EXPECT_TRUE(says(strict.csv, {"detection,unet,sensitivity,0.75,0.9837,"}));
   EXPECT_EQ(strict.json["rows"][0]["confusion"]["tp"], 3);
   EXPECT_EQ(strict.json["rows"][0]["confusion_at_validation_cutoff"]["tp"], 4);

@@ -60,14 +60,14 @@ TEST_F(QueueTest, AGrownSeriesGetsANewJobAndTheSameImagesDoNot) {
   queue.set_running(first);
   fs::create_directories(queue.results(first));
   queue.set_spooled(first, {}, {}, "");
-  EXPECT_EQ(queue.job(first)->state, "sent");
+  EXPECT_EQ(queue.job(first)->state, JobState::sent);
   CtFile second;
   second.number = 2;
   take(queue, second);
-  EXPECT_EQ(queue.series("receiving").size(), 1u);
+  EXPECT_EQ(queue.series(SeriesState::receiving).size(), 1u);
   EXPECT_TRUE(queue.add_job("1.2.3.4"));
   EXPECT_EQ(queue.jobs().size(), 2u);
-  EXPECT_TRUE(queue.series("receiving").empty());
+  EXPECT_TRUE(queue.series(SeriesState::receiving).empty());
 }
 
 TEST_F(QueueTest, TimesOfAClockThatWasSetBackAreNotWaitedFor) {
@@ -127,19 +127,19 @@ TEST_F(QueueTest, AJobIsSentWhenEveryDestinationHasEveryObject) {
   const int64_t job = new_job(queue);
   fs::create_directories(queue.results(job));
   queue.set_spooled(job, {{"a.dcm", "1.9", "aa"}, {"b.dcm", "1.8", "bb"}}, {"pacs", "archive"}, "");
-  EXPECT_EQ(queue.job(job)->state, "spooled");
+  EXPECT_EQ(queue.job(job)->state, JobState::spooled);
   for (const auto& one : queue.due_deliveries("pacs")) queue.set_sent(one);
-  EXPECT_EQ(queue.job(job)->state, "spooled");
+  EXPECT_EQ(queue.job(job)->state, JobState::spooled);
   const auto late = queue.due_deliveries("archive");
   ASSERT_EQ(late.size(), 2u);
   queue.set_sent(late[0]);
   queue.delivery_problem(late[1], "is not there");
   EXPECT_TRUE(queue.due_deliveries("archive").empty());  // not before ten seconds
-  EXPECT_EQ(queue.deliveries(job)[3].state, "waiting");
+  EXPECT_EQ(queue.deliveries(job)[3].state, DeliveryState::waiting);
   Delivery last = late[1];
   last.attempts = 5;
   queue.delivery_problem(last, "is not there");
-  EXPECT_EQ(queue.job(job)->state, "failed");
+  EXPECT_EQ(queue.job(job)->state, JobState::failed);
 }
 
 TEST_F(QueueTest, WaitsLongerAfterEachFailureAndEnds) {
@@ -151,7 +151,7 @@ TEST_F(QueueTest, WaitsLongerAfterEachFailureAndEnds) {
   for (int i = 0; i < 6; ++i) {
     queue.set_running(job);
     queue.try_again(job, "no memory");
-    EXPECT_EQ(queue.job(job)->state, i < 5 ? "ready" : "failed") << i;
+    EXPECT_EQ(queue.job(job)->state, i < 5 ? JobState::ready : JobState::failed) << i;
   }
 }
 
@@ -168,6 +168,17 @@ TEST_F(QueueTest, ForgetsOnlyWhatWasSentLongAgo) {
   EXPECT_TRUE(queue.jobs().empty());
   EXPECT_FALSE(fs::exists(queue.folder_of_series("1.2.3.4")));
   EXPECT_FALSE(fs::exists(queue.results(job)));
+}
+
+TEST_F(QueueTest, RefusesAStateThatItDoesNotKnow) {
+  {
+    SiteQueue queue(scratch_ / "site");
+    new_job(queue);
+  }
+  Database(scratch_ / "site/queue.db").run("UPDATE jobs SET state = 'resting'");
+  SiteQueue queue(scratch_ / "site");
+  EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { queue.jobs(); }),
+                   {"unknown state 'resting'", "another version"}));
 }
 
 TEST_F(QueueTest, BelongsToOneProcess) {

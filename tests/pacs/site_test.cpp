@@ -60,7 +60,7 @@ TEST_F(SiteTest, MistakesAreNamedWithTheirPlace) {
   const std::string web = "[[destination]]\nname = \"p\"\nurl = \"http://p\"\n";
   EXPECT_TRUE(says(refused(begin_ + web + web), {"two destinations are called 'p'"}));
   EXPECT_TRUE(says(refused(begin_ + "capture = \"pages\"\n"),
-                   {"site.toml:4:", "capture 'pages'", "expected frames", "single"}));
+                   {"site.toml:4:", "'capture' is 'pages'", "expected one of frames", "single"}));
   const auto said = complaint(ErrorKind::usage, [&] { read_site(scratch_ / "none.toml"); });
   EXPECT_TRUE(says(said, {"there is no such site file"}));
 }

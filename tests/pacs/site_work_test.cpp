@@ -99,9 +99,9 @@ TEST_F(SiteWorkTest, AStudyThatHasComeIsSegmentedAndSent) {
   EXPECT_TRUE(work.settle());
   EXPECT_TRUE(work.run_next());
   EXPECT_FALSE(work.run_next());
-  EXPECT_EQ(work.queue().jobs().front().state, "spooled");
+  EXPECT_EQ(work.queue().jobs().front().state, JobState::spooled);
   EXPECT_TRUE(work.send_due()) << log_.text << read_file(scratch_ / "pacs.log");
-  EXPECT_EQ(work.queue().jobs().front().state, "sent");
+  EXPECT_EQ(work.queue().jobs().front().state, JobState::sent);
   EXPECT_FALSE(work.send_due());
   EXPECT_EQ(std::distance(fs::directory_iterator(scratch_ / "pacs"), fs::directory_iterator()), 1);
   EXPECT_EQ(verify_audit(site_.options.folder, "secret of the site").problem, "");
@@ -127,7 +127,7 @@ TEST_F(SiteWorkTest, OfSeveralSeriesTheBestIsChosen) {
   EXPECT_TRUE(work.settle());
   ASSERT_EQ(work.queue().jobs().size(), 1u);
   EXPECT_EQ(work.queue().jobs().front().series, "1.2.3.4");
-  EXPECT_EQ(work.queue().series("passed over").size(), 2u);
+  EXPECT_EQ(work.queue().series(SeriesState::passed_over).size(), 2u);
 }
 
 TEST_F(SiteWorkTest, EachXrayIsAJobAndNoneIsWaitedFor) {
@@ -142,7 +142,7 @@ TEST_F(SiteWorkTest, EachXrayIsAJobAndNoneIsWaitedFor) {
   work.ended({1, {}, 0, 0, ""});
   EXPECT_TRUE(work.settle());
   EXPECT_EQ(work.queue().jobs().size(), 2u);
-  EXPECT_TRUE(work.queue().series("passed over").empty()) << log_.text;
+  EXPECT_TRUE(work.queue().series(SeriesState::passed_over).empty()) << log_.text;
   EXPECT_TRUE(work.run_next());
   EXPECT_EQ(explained_, problem_);  // at once: no slices can be missing
 }
@@ -169,7 +169,7 @@ TEST_F(SiteWorkTest, WhyASeriesCannotBeSegmentedIsSentAfterTheWait) {
   work.ended({1, {}, 0, 0, ""});
   work.settle();
   EXPECT_TRUE(work.run_next());
-  EXPECT_EQ(work.queue().jobs().front().state, "ready");
+  EXPECT_EQ(work.queue().jobs().front().state, JobState::ready);
   EXPECT_FALSE(work.run_next());  // not before ten minutes, or another image
   EXPECT_EQ(explained_, "");
   site_.options.gap_minutes = 0;
@@ -180,7 +180,7 @@ TEST_F(SiteWorkTest, WhyASeriesCannotBeSegmentedIsSentAfterTheWait) {
   work.settle();
   EXPECT_TRUE(work.run_next());
   EXPECT_EQ(explained_, problem_);
-  EXPECT_EQ(work.queue().jobs().front().state, "spooled");
+  EXPECT_EQ(work.queue().jobs().front().state, JobState::spooled);
   EXPECT_EQ(work.queue().jobs().front().problem, problem_);
 }
 
@@ -192,7 +192,7 @@ TEST_F(SiteWorkTest, WhatIsNoFaultOfTheSeriesIsTriedAgain) {
   work.ended({1, {}, 0, 0, ""});
   work.settle();
   EXPECT_TRUE(work.run_next());
-  EXPECT_EQ(work.queue().jobs().front().state, "ready");
+  EXPECT_EQ(work.queue().jobs().front().state, JobState::ready);
   EXPECT_EQ(work.queue().jobs().front().attempts, 1);
   EXPECT_EQ(explained_, "");
 }
@@ -211,7 +211,7 @@ TEST_F(SiteWorkTest, APacsThatIsNotThereIsAskedAgain) {
   work.run_next();
   EXPECT_FALSE(work.send_due());
   const auto delivery = work.queue().deliveries(1).front();
-  EXPECT_EQ(delivery.state, "waiting");
+  EXPECT_EQ(delivery.state, DeliveryState::waiting);
   EXPECT_EQ(delivery.attempts, 1);
   EXPECT_TRUE(says(delivery.problem, {"PACS@127.0.0.1:1:"}));
 }

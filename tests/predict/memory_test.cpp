@@ -25,7 +25,7 @@ struct NoteListener final : Observer {
 fs::path phantom_study(const fs::path& folder, int64_t slices, int64_t side) {
   PhantomSetOptions options;
   options.cases = 1;
-  options.format = "dicom";
+  options.format = PhantomFormat::dicom;
   options.phantom = {.slices = slices, .side = side};
   return write_phantom_set(folder, options);
 }

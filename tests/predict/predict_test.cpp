@@ -249,7 +249,7 @@ TEST(Predict, MeasuresTheShareOfTheLungsOfADicomSeries) {
   const ScratchFolder folder;
   PhantomSetOptions options;
   options.cases = 1;
-  options.format = "dicom";
+  options.format = PhantomFormat::dicom;
   options.phantom = {.slices = 16, .side = 128};
   const auto series = write_phantom_set(folder / "data", options);
   Segmenter segmenter = bright_segmenter(128);
@@ -355,7 +355,7 @@ TEST(FindInputs, FindsTheSeriesOfAStudyAndOfACd) {
   const ScratchFolder folder;
   PhantomSetOptions options;
   options.cases = 1;
-  options.format = "dicom";
+  options.format = PhantomFormat::dicom;
   options.phantom = {.slices = 3, .side = 32};
   const auto series = write_phantom_set(folder / "data", options);
   fs::create_directories(folder / "cd");

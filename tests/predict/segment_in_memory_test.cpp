@@ -56,7 +56,7 @@ TEST(SegmentInMemory, GivesTheMaskThatPredictWritesForADicomSeries) {
   const ScratchFolder folder;
   PhantomSetOptions options;
   options.cases = 1;
-  options.format = "dicom";
+  options.format = PhantomFormat::dicom;
   options.phantom = {.slices = 12, .side = 96};
   expect_same_answer(write_phantom_set(folder / "data", options), 96);
 }

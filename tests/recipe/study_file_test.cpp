@@ -20,7 +20,7 @@ TEST(ShippedStudies, OfRowsNameRecipesThatReadWithTheirChanges) {
   for (const auto& file : fs::directory_iterator(kStudies)) {
     const StudyFile study = read_study_file(file.path());
     EXPECT_FALSE(study.study.title.empty()) << file.path();
-    if (study.study.kind != "rows") continue;
+    if (study.study.kind != StudyKind::rows) continue;
     for (const auto& row : study_rows(study)) {
       EXPECT_NO_THROW(read_recipe(study.beside(row.recipe), row.set)) << row.name;
       ++rows;

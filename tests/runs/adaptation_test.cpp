@@ -150,7 +150,7 @@ TEST_F(Adaptation, KeepsPatientsApartInStrictMode) {
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { adapt(shared); }),
                    {"4 patients", "trained on", "adapt.mode=paper"}));
   EXPECT_FALSE(fs::exists(folder / "run"));
-  shared.recipe.adapt->mode = AdaptMode::paper;
+  shared.recipe.adapt->mode = Protocol::paper;
   WarningCollector warnings;
   adapt(shared, warnings);
   EXPECT_TRUE(says(warnings.all, {"4 patients", "trained on"}));
