@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "groundglass/data/protocol.h"
 #include "groundglass/evaluate/detection.h"
 
 namespace groundglass {

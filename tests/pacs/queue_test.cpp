@@ -175,7 +175,8 @@ TEST_F(QueueTest, RefusesAStateThatItDoesNotKnow) {
     SiteQueue queue(scratch_ / "site");
     new_job(queue);
   }
-  Database(scratch_ / "site/queue.db").run("UPDATE jobs SET state = 'resting'");
+  Database(scratch_ / "site/queue.db", Database::Opening::existing)
+      .run("UPDATE jobs SET state = 'resting'");
   SiteQueue queue(scratch_ / "site");
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { queue.jobs(); }),
                    {"unknown state 'resting'", "another version"}));
