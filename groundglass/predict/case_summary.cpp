@@ -197,7 +197,7 @@ void CaseSummary::warn_of_dropped() {
 
 void CaseSummary::warn_of_detection() {
   if (!detection) return;
-  const std::string text = detection_warning(*detection, size.at(0) * size.at(1));
+  const std::string text = detection_warning(*detection, {lesion_pixels, size.at(0) * size.at(1)});
   if (!text.empty()) warnings.push_back(input + ": " + text);
 }
 

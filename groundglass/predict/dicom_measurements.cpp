@@ -92,6 +92,19 @@ std::string xray_lungs_text(const CaseSummary& summary) {
          ", without pieces below a twentieth of the largest; shares are of areas on the picture.";
 }
 
+/// Nothing marked is said as it came about.
+std::string text_of_nothing(const CaseSummary& summary) {
+  const auto& detection = summary.detection;
+  if (detection && detection->contradicts(0)) {
+    return "No infection was marked, but the detector of the whole picture finds infection: the "
+           "two networks disagree.";
+  }
+  if (detection && detection->withheld_pixels > 0) {
+    return "No infection was found: marks of the network were withheld by a detector.";
+  }
+  return "No infection was found.";
+}
+
 /// Paths are no matter of the archive.
 std::string lungs_text(const CaseSummary& summary) {
   const std::string by_threshold =
@@ -196,12 +209,7 @@ MeasurementReport measurement_report(const CaseSummary& summary,
     if (!text.empty()) report.remarks.emplace_back(own_code(value, meaning), text);
   };
   remark("intended-use", "Intended use", kNotAMedicalDevice);
-  if (summary.lesion_pixels == 0) {
-    const bool withheld = summary.detection && summary.detection->withheld_pixels > 0;
-    remark("finding", "Finding",
-           withheld ? "No infection was found: marks of the network were withheld by a detector."
-                    : "No infection was found.");
-  }
+  if (summary.lesion_pixels == 0) remark("finding", "Finding", text_of_nothing(summary));
   remark("model-caution", "Caution of the model", maker.caution);
   if (is_picture(summary)) {
     remark("area-from", "Where the size of a pixel comes from", area_text(summary.acquisition));

@@ -40,14 +40,19 @@ std::string detection_text(const Detection& d) {
          probability_text(d.cutoff);
 }
 
-std::string detection_warning(const Detection& d, int64_t picture_pixels) {
+std::string detection_warning(const Detection& d, const MarkedArea& marked) {
   if (!d.trusted()) {
     return "looks unlike what the detector " + d.detector + " was trained on (" +
            two_digits(*d.typicality) + " times the limit); its decision (" + detection_text(d) +
            ") is not used, and marks are kept";
   }
+  if (d.contradicts(marked.pixels)) {
+    return "the detector " + d.detector + " finds infection (" + detection_text(d) +
+           "), but the network marked nothing: the two disagree";
+  }
   if (d.withheld_pixels == 0) return "";
-  const double share = static_cast<double>(d.withheld_pixels) / static_cast<double>(picture_pixels);
+  const double share =
+      static_cast<double>(d.withheld_pixels) / static_cast<double>(marked.picture_pixels);
   const std::string percent = share < 0.0005 ? "less than 0.1" : fixed(100 * share, 1);
   return "the detector " + d.detector + " finds no infection (" + detection_text(d) +
          "): marks of " + percent + " % of the picture were withheld; " + kWithheldIsKeptBy;

@@ -26,6 +26,16 @@ struct Detection {
   bool trusted() const { return typicality.value_or(0) <= 1; }
   /// The rule: marks are withheld where a detector that is trusted finds no infection.
   bool keeps_marks() const { return infected() || !trusted(); }
+  /// Whether a detector that is trusted finds infection where the outliner marked nothing.
+  bool contradicts(int64_t marked_pixels) const {
+    return trusted() && infected() && marked_pixels == 0;
+  }
+};
+
+/// How much of a picture is marked at the end.
+struct MarkedArea {
+  int64_t pixels = 0;
+  int64_t picture_pixels = 0;  ///< of the whole picture
 };
 
 /// "infected", "not infected" or "not trusted".
@@ -34,11 +44,9 @@ const char* decision(const Detection& detection);
 /// "probability 0.034, below its cut-off 0.092", or "at least its cut-off".
 std::string detection_text(const Detection& detection);
 
-/// What there is to warn of: marks that were withheld, or a picture unlike the detector's training;
-/// empty for neither.
-///
-/// picture_pixels  of the whole picture, of which the marks are a share.
-std::string detection_warning(const Detection& detection, int64_t picture_pixels);
+/// What there is to warn of: marks that were withheld, a picture unlike the detector's training, or
+/// infection that the detector finds and nobody marked; empty for none of them.
+std::string detection_warning(const Detection& detection, const MarkedArea& marked);
 
 /// As summary.json and detect.json have it, and back. Reading throws nlohmann's exceptions for what
 /// is none.

@@ -45,7 +45,8 @@ XrayFinding find_infection(Segmenter& segmenter, Pace& pace, const Xray& xray,
   if (result.detection) {
     found.detector_probability = result.detection->probability;
     found.detector = detection_json(*result.detection);
-    const auto text = detection_warning(*result.detection, infected.numel());
+    const auto text =
+        detection_warning(*result.detection, {infected.sum().item<int64_t>(), infected.numel()});
     if (!text.empty()) found.warnings.push_back(xray.path.string() + ": " + text);
   }
   if (!xray.lung.empty()) {

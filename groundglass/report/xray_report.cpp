@@ -21,7 +21,9 @@ std::vector<std::string> detector_lines(const json& c) {
   const Detection d = detection_of(found);
   if (!d.trusted()) return {};  // a warning says why
   if (d.infected()) {
-    return {"The detector " + d.detector + " finds infection (" + detection_text(d) + ")."};
+    const bool alone = d.contradicts(c["lesion_pixels"].get<int64_t>());
+    return {"The detector " + d.detector + " finds infection (" + detection_text(d) +
+            (alone ? "), although nothing is marked: the two networks disagree." : ").")};
   }
   if (d.withheld_pixels == 0) {
     return {"The detector " + d.detector + " finds none, either (" + detection_text(d) + ")."};

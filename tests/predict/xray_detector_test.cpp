@@ -1,12 +1,15 @@
 // A detector before the outliner of chest X-rays: whose marks are kept, and what is said of others.
 #include "groundglass/predict/xray_detector.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "groundglass/core/files.h"
 #include "groundglass/io/dicom_sr_reader.h"
 #include "groundglass/io/picture.h"
+#include "groundglass/predict/dicom_measurements.h"
 #include "groundglass/predict/dicom_of_results.h"
 #include "groundglass/predict/segment_in_memory.h"
 #include "groundglass/preprocess/normalise.h"
@@ -90,6 +93,31 @@ TEST(XrayDetector, SaysNothingWhereNothingWasMarked) {
   for (const auto& warning : told.summary.warnings) {
     EXPECT_EQ(warning.find("detector"), std::string::npos) << warning;
   }
+}
+
+TEST(XrayDetector, SaysThatItFindsInfectionOfWhichNothingIsMarked) {
+  Image dark = picture_with_box();
+  dark.pixels.fill_(30);
+  const auto told_of = [&](const XrayDetectorOptions& options) {
+    Segmenter segmenter = asking(std::make_shared<XrayDetector>(options));
+    return segment_in_memory(segmenter, dark, {"chest", "bright"});
+  };
+  const auto told = told_of(tiny_detector(0.7));
+  ASSERT_EQ(told.summary.lesion_pixels, 0);
+  const char* kSaid =
+      "the detector tiny finds infection (probability 0.7, at least its cut-off 0.5), but the "
+      "network marked nothing: the two disagree";
+  EXPECT_TRUE(says(told.summary.warnings.back(), {"chest: ", kSaid}));
+  const auto remarks = measurement_report(told.summary, {}, {}).remarks;
+  EXPECT_TRUE(std::any_of(remarks.begin(), remarks.end(), [](const auto& remark) {
+    return remark.second.starts_with("No infection was marked, but the detector");
+  }));
+
+  XrayDetectorOptions elsewhere = tiny_detector(0.7);
+  elsewhere.typicality = typicality_of_nothing_like_it();
+  const auto unlike = told_of(elsewhere).summary.warnings.back();
+  EXPECT_TRUE(says(unlike, {"is not used"}));
+  EXPECT_EQ(unlike.find("disagree"), std::string::npos);
 }
 
 TEST(XrayDetector, DecidesFromItsCutOffOn) {
