@@ -29,8 +29,10 @@ void make_phantom(const Work& work, const fs::path& files) {
   fs::remove_all(made);
   PhantomSetOptions options;
   options.cases = 1;
-  options.kind = kind == "xray" ? "cxr" : "ct";
-  options.format = kind == "xray" ? "png" : kind == "dicom" ? "dicom" : "nifti";
+  options.kind = kind == "xray" ? PhantomKind::cxr : PhantomKind::ct;
+  options.format = kind == "xray"    ? PhantomFormat::png
+                   : kind == "dicom" ? PhantomFormat::dicom
+                                     : PhantomFormat::nifti;
   write_phantom_set(made, options, work.observer);
   fs::remove_all(files);
   make_folder(files);

@@ -97,7 +97,7 @@ TEST(AdaptationTables, ScoreTheSlicesWithoutAPseudoLabelInStrictMode) {
   ASSERT_EQ(tables.rest.rows.size(), 1U);
   EXPECT_EQ(tables.rest.rows[0][2], "3");               // b of the first run, both of the second
   EXPECT_EQ(tables.rest.rows[0][3], "0.650 +- 0.071");  // .7 and .6
-  EXPECT_TRUE(adaptation_tables({transfer()}, {}, "paper", chooses).rest.rows.empty());
+  EXPECT_TRUE(adaptation_tables({transfer()}, {}, Protocol::paper, chooses).rest.rows.empty());
 }
 
 TEST(AdaptationTables, ShowTheHistogramAndWhereNothingWasChosen) {
@@ -119,8 +119,8 @@ TEST(AdaptationTables, ChooseOptionsByTheChoosingPatientsAlone) {
   for (auto& run : better_on_b.runs) run.after = {item("a", 80), item("b", 95)};
   const std::vector<AblationRow> rows = {{"first", "x", {better_on_b}},
                                          {"second", "y", {better_on_a}}};
-  const auto tables =
-      adaptation_tables({}, rows, "strict", [](const ScoredItem& i) { return i.patient == "a"; });
+  const auto tables = adaptation_tables({}, rows, Protocol::strict,
+                                        [](const ScoredItem& i) { return i.patient == "a"; });
   EXPECT_EQ(tables.best, "second");
   ASSERT_EQ(tables.ablation.rows.size(), 2U);
   EXPECT_EQ(tables.ablation.rows[0].size(), tables.ablation.head.size());
@@ -132,7 +132,7 @@ TEST(AdaptationTables, ChooseOptionsByTheChoosingPatientsAlone) {
 TEST(AdaptationTables, CountARowThatDoesNotAdaptAsItIs) {
   Transfer alone = transfer();
   for (auto& run : alone.runs) run.after.clear();
-  const auto tables = adaptation_tables({alone}, {{"none", "", {alone}}}, "strict",
+  const auto tables = adaptation_tables({alone}, {{"none", "", {alone}}}, Protocol::strict,
                                         [](const auto&) { return true; });
   EXPECT_EQ(tables.ablation.rows[0][5], tables.ablation.rows[0][6]);
   EXPECT_EQ(tables.dice.rows[0][7], "-");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "groundglass/core/process.h"
+#include "groundglass/models/mirrors.h"
 #include "groundglass/models/unet.h"
 #include "groundglass/train/image_score.h"
 #include "groundglass/train/trainer.h"
