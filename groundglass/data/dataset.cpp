@@ -132,7 +132,7 @@ Dataset read_table(const fs::path& source, const DatasetOptions& options) {
     fail(ErrorKind::data,
          source.string() + ":1: no column 'image'; the header is " + joined(table.header, ","));
   }
-  Dataset out{source, "table", "", {}, {}};
+  Dataset out{source, DatasetLayout::table, "", {}, {}};
   const int mask = mask_column(table, source, options);
   if (mask >= 0) out.mask_column = table.header[static_cast<size_t>(mask)];
   if (mask >= 0 && !stands_in_header(source, usual_name(out.mask_column))) {
@@ -213,7 +213,7 @@ Dataset read_nnunet(const fs::path& source) {
                               " channels, expected one image per case");
   }
   const std::string ending = document.value("file_ending", std::string(".nii.gz"));
-  Dataset out{source, "nnunet", "labelsTr", {}, {}};
+  Dataset out{source, DatasetLayout::nnunet, "labelsTr", {}, {}};
   Problems problems;
   std::set<fs::path> used;
   for (const auto& image : files_in(source / "imagesTr", problems)) {
@@ -250,7 +250,7 @@ fs::path image_folder(const fs::path& source) {
 }
 
 Dataset read_paired(const fs::path& source) {
-  Dataset out{source, "paired folders", "masks", {}, {}};
+  Dataset out{source, DatasetLayout::paired_folders, "masks", {}, {}};
   Problems problems;
   std::map<std::string, fs::path> masks;
   for (const auto& mask : files_in(source / "masks", problems)) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "groundglass/core/field.h"
+
 namespace groundglass {
 
 /// One image file of a data set: a picture of one slice, or a volume.
@@ -18,11 +20,20 @@ struct DataRow {
   std::filesystem::path lungs = {};  ///< where they were asked for
 };
 
+/// Where the list of a data set comes from.
+enum class DatasetLayout { table, nnunet, paired_folders, corrected_studies };
+inline Words<DatasetLayout> words_of(DatasetLayout) {
+  return {{"table", DatasetLayout::table},
+          {"nnunet", DatasetLayout::nnunet},
+          {"paired folders", DatasetLayout::paired_folders},
+          {"corrected studies", DatasetLayout::corrected_studies}};
+}
+
 /// A list of images with masks, and what the masks mean.
 struct Dataset {
   std::filesystem::path source;  ///< the table or folder
-  std::string layout;            ///< "table", "nnunet" or "paired folders"
-  std::string mask_column;       ///< which of the table's mask columns is used; "" for none
+  DatasetLayout layout = DatasetLayout::table;
+  std::string mask_column;  ///< which of the table's mask columns is used; "" for none
   std::vector<DataRow> rows;
   std::vector<std::string> warnings;
 };

@@ -215,7 +215,7 @@ TwoMasks read_masks(const MaskPair& pair, const DataOptions& data,
 
 torch::Tensor read_probability(const MaskPair& pair) {
   const fs::path& path = pair.probability;
-  if (is_volume_name(path)) return read_volume(path, "probability").voxels;
+  if (is_volume_name(path)) return read_volume(path, UnitsAsked::probability).voxels;
   const Image image = read_picture(path);
   return upright(image.pixels[0].to(torch::kFloat32) / image.white, orientation_of(pair));
 }

@@ -102,25 +102,23 @@ torch::Tensor VolumeReader::read_slice(int64_t k) {
   return slice;
 }
 
-void VolumeReader::settle_units(const std::string& wanted) {
-  const bool bytes = info_.type == torch::kUInt8;
-  const auto insist_on = [&](torch::ScalarType type, double white) {
+void VolumeReader::settle_units(UnitsAsked wanted) {
+  const auto insist_on = [&](torch::ScalarType type, double white, const char* name) {
     if (info_.type != type) {
       refuse(path_, std::string("holds ") + type_text(info_.type) + " values, expected " +
-                        type_text(type) + " for units " + in_quotes(wanted));
+                        type_text(type) + " for units " + in_quotes(name));
     }
     info_.units = Units::gray;
     info_.white = white;
   };
+  const bool bytes = info_.type == torch::kUInt8;
   info_.units = Units::hu;
-  if (wanted == "gray" || (wanted == "auto" && bytes)) {
-    insist_on(torch::kUInt8, 255);
-  } else if (wanted == "probability") {
-    insist_on(torch::kFloat32, 1);
-  } else if (wanted == "auto") {
+  if (wanted == UnitsAsked::gray || (wanted == UnitsAsked::as_stored && bytes)) {
+    insist_on(torch::kUInt8, 255, "gray");
+  } else if (wanted == UnitsAsked::probability) {
+    insist_on(torch::kFloat32, 1, "probability");
+  } else if (wanted == UnitsAsked::as_stored) {
     check_for_air();
-  } else if (wanted != "hu") {
-    fail(ErrorKind::usage, "units are " + in_quotes(wanted) + ", expected auto, hu or gray");
   }
 }
 
@@ -153,13 +151,13 @@ bool is_volume_name(const fs::path& path) {
   return is_nifti_name(path) || is_itk_name(path) || fs::is_directory(path);
 }
 
-std::unique_ptr<VolumeReader> open_volume(const fs::path& path, const std::string& units) {
+std::unique_ptr<VolumeReader> open_volume(const fs::path& path, UnitsAsked units) {
   auto reader = open_any(path);
   reader->settle_units(units);
   return reader;
 }
 
-Volume read_volume(const fs::path& path, const std::string& units) {
+Volume read_volume(const fs::path& path, UnitsAsked units) {
   const auto reader = open_volume(path, units);
   const VolumeInfo& info = reader->info();
   Volume volume;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "groundglass/io/image.h"
+#include "groundglass/io/units_asked.h"
 
 namespace groundglass {
 
@@ -38,11 +39,10 @@ class VolumeReader {
   VolumeInfo info_;
 
  private:
-  friend std::unique_ptr<VolumeReader> open_volume(const std::filesystem::path&,
-                                                   const std::string&);
+  friend std::unique_ptr<VolumeReader> open_volume(const std::filesystem::path&, UnitsAsked);
 
   virtual torch::Tensor load_slice(int64_t k) = 0;
-  void settle_units(const std::string& wanted);
+  void settle_units(UnitsAsked wanted);
   void check_for_air();
 
   std::filesystem::path path_;
@@ -54,15 +54,15 @@ bool is_volume_name(const std::filesystem::path& path);
 
 /// Opens a volume file, a folder with one DICOM series, or one DICOM file.
 ///
-/// units  "hu" or "gray" (8-bit data only) insists; "auto" decides by the stored type and slices
+/// units  hu or gray (8-bit data only) insists; as_stored decides by the stored type and slices
 ///        (bytes are gray; else a fair share has to lie near air and near water, as in hu_check.h)
-///        and refuses what is unclear. "probability" expects float32 in [0,1]: gray with white = 1.
-/// throws Error(data) with path and reason; Error(usage) for another word as units.
+///        and refuses what is unclear; probability is gray with white = 1.
+/// throws Error(data) with path and reason.
 std::unique_ptr<VolumeReader> open_volume(const std::filesystem::path& path,
-                                          const std::string& units = "auto");
+                                          UnitsAsked units = UnitsAsked::as_stored);
 
 /// The whole volume, in the type of its slices.
-Volume read_volume(const std::filesystem::path& path, const std::string& units = "auto");
+Volume read_volume(const std::filesystem::path& path, UnitsAsked units = UnitsAsked::as_stored);
 
 /// Opens a volume of class numbers: slices are uint8, units gray. Throws Error(data) for a DICOM
 /// series, and from read_slice() for values that are no whole numbers in 0..255, naming the first

@@ -155,7 +155,7 @@ ordered_json describe_dataset(const std::string& input, const DataOptions& optio
   }
   const auto problems = find_problems(dataset, options, UnitsAsked::as_stored, threads, observer);
   return {{"kind", "data set"},
-          {"layout", dataset.layout},
+          {"layout", word_of(dataset.layout)},
           {"images", dataset.rows.size()},
           {"masks", masks},
           {"mask_column", dataset.mask_column},

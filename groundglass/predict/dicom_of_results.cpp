@@ -131,7 +131,7 @@ std::vector<DicomObject> objects_of_case(const DicomOutputs& outputs, const orde
     objects->add_slice(labels);
     return objects->write(folder, stem, summary);
   }
-  const auto reader = open_volume(source, "hu");
+  const auto reader = open_volume(source, UnitsAsked::hu);
   const auto* series = dynamic_cast<const DicomSeries*>(reader.get());
   if (series != nullptr) check_source(series->slices().front().path, summary, source);
   const auto& info = reader->info();

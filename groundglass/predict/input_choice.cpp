@@ -27,7 +27,7 @@ ChosenInputs choose_inputs(const std::string& input, const std::string& mask_col
            row.mask,
            {}});
     }
-    const bool table = dataset.layout == "table";
+    const bool table = dataset.layout == DatasetLayout::table;
     if (table && read_csv(dataset.source).column("lung") >= 0) {
       const auto lungs = read_dataset(input, {"lung"}).rows;
       for (size_t i = 0; i < lungs.size(); ++i) chosen.inputs[i].lung = lungs[i].mask;

@@ -5,7 +5,7 @@
 namespace groundglass {
 
 AxialSource::AxialSource(const std::filesystem::path& path, UnitsAsked units)
-    : reader_(open_volume(path, word_of(units))), view_(axial_view(reader_->info().geometry)) {}
+    : reader_(open_volume(path, units)), view_(axial_view(reader_->info().geometry)) {}
 
 AxialSource::AxialSource(std::unique_ptr<VolumeReader> reader, const AxialView& view)
     : reader_(std::move(reader)), view_(view) {}

@@ -5,14 +5,9 @@
 #include <vector>
 
 #include "groundglass/core/field.h"
+#include "groundglass/io/units_asked.h"
 
 namespace groundglass {
-
-/// What stored numbers are taken for: what the file says, HU or gray values.
-enum class UnitsAsked { as_stored, hu, gray };
-inline Words<UnitsAsked> words_of(UnitsAsked) {
-  return {{"auto", UnitsAsked::as_stored}, {"hu", UnitsAsked::hu}, {"gray", UnitsAsked::gray}};
-}
 
 /// What of a slice is kept: all, the box around the body, or around the lungs.
 enum class Crop { none, body, lungs };

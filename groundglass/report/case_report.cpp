@@ -185,7 +185,7 @@ ReportedTable lesions_table(const StudyFindings& findings) {
 std::vector<ReportedPicture> row_of(const std::vector<StudySlice>& slices, bool axial,
                                     const std::string& of_axial) {
   int64_t rows = 0, columns = 0;
-  const auto wanted = [&](const StudySlice& s) { return (s.plane == "axial") == axial; };
+  const auto wanted = [&](const StudySlice& s) { return (s.plane == Plane::axial) == axial; };
   for (const auto& s : slices) {
     if (!wanted(s)) continue;
     rows = std::max(rows, s.rgb.size(1));
@@ -195,7 +195,7 @@ std::vector<ReportedPicture> row_of(const std::vector<StudySlice>& slices, bool 
   for (const auto& s : slices) {
     if (!wanted(s)) continue;
     const std::string caption = axial ? "axial slice " + std::to_string(s.index + 1) + of_axial
-                                      : s.plane + " slice with most lesion, head above";
+                                      : word_of(s.plane) + " slice with most lesion, head above";
     row.push_back(reported(s.rgb, caption, rows, columns));
   }
   return row;

@@ -116,7 +116,7 @@ StudyFindings study_findings(AxialSource& volume, const torch::Tensor& stored_ma
   };
   for (const int64_t k : fullest_axial(counts, axial_slices)) {
     findings.slices.push_back(
-        {"axial", k, with_side(drawn(gray(voxels[k]), mask[k], y_mm, x_mm), "R")});
+        {Plane::axial, k, with_side(drawn(gray(voxels[k]), mask[k], y_mm, x_mm), "R")});
   }
   // Heads are drawn above.
   const auto head_up = [&](const torch::Tensor& plane) {
@@ -124,11 +124,11 @@ StudyFindings study_findings(AxialSource& volume, const torch::Tensor& stored_ma
   };
   const int64_t j = fullest(lesion, 1), i = fullest(lesion, 2);
   findings.slices.push_back(
-      {"coronal", j,
+      {Plane::coronal, j,
        with_side(drawn(head_up(gray(voxels.select(1, j))), head_up(mask.select(1, j)), z_mm, x_mm),
                  "R")});
   findings.slices.push_back(
-      {"sagittal", i,
+      {Plane::sagittal, i,
        with_side(drawn(head_up(gray(voxels.select(2, i))), head_up(mask.select(2, i)), z_mm, y_mm),
                  "A")});
   return findings;

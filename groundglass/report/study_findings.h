@@ -3,16 +3,23 @@
 #include <string>
 #include <vector>
 
+#include "groundglass/core/field.h"
 #include "groundglass/metrics/lesion_pieces.h"
 #include "groundglass/preprocess/axial_source.h"
 
 namespace groundglass {
 
+/// The planes through an upright volume.
+enum class Plane { axial, coronal, sagittal };
+inline Words<Plane> words_of(Plane) {
+  return {{"axial", Plane::axial}, {"coronal", Plane::coronal}, {"sagittal", Plane::sagittal}};
+}
+
 /// A slice that shows much lesion, in the usual radiological view (the patient's right on the left,
 /// front or head above), with pixels as wide as they are high and the side that lies at the left
 /// edge written there (R, of sagittal slices A).
 struct StudySlice {
-  std::string plane;  ///< "axial", "coronal" or "sagittal"
+  Plane plane = Plane::axial;
   int64_t index = 0;  ///< in the upright volume, from 0
   torch::Tensor rgb;  ///< [3,H,W] uint8, lesions in the colours of their classes
 };

@@ -25,7 +25,8 @@ VersionMeasures read_measures(const std::string& stem) {
   const fs::path path = stem + "_measures.json";
   const auto document = ordered_json::parse(read_file(path), nullptr, false);
   if (!document.is_object()) fail(ErrorKind::data, path.string() + ": is damaged");
-  return {document.at("model"), case_summary_of(document.at("measures")), document.at("units"),
+  const auto units = value_of<UnitsAsked>("measures", "units", document.at("units"));
+  return {document.at("model"), case_summary_of(document.at("measures")), units,
           document.at("lung_classes")};
 }
 
@@ -34,12 +35,12 @@ namespace {
 ordered_json measures_document(const VersionMeasures& m) {
   return {{"model", m.model},
           {"measures", case_json(m.summary)},
-          {"units", m.units},
+          {"units", word_of(m.units)},
           {"lung_classes", m.lung_classes}};
 }
 
-std::string units_of(const VersionMeasures& measures) {
-  return measures.summary.modality == "CT" ? "hu" : "gray";
+UnitsAsked units_of(const VersionMeasures& measures) {
+  return measures.summary.modality == "CT" ? UnitsAsked::hu : UnitsAsked::gray;
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ OrderedImage ordered_image(const nlohmann::ordered_json& order);
 struct VersionMeasures {
   nlohmann::ordered_json model;  ///< openapi.json's VersionDetail.model
   CaseSummary summary;
-  std::string units;         ///< that the image was read in: "auto", "hu" or "gray"
-  int64_t lung_classes = 0;  ///< of the network that found the lungs
+  UnitsAsked units = UnitsAsked::as_stored;  ///< that the image was read in
+  int64_t lung_classes = 0;                  ///< of the network that found the lungs
 };
 VersionMeasures read_measures(const std::string& stem);
 

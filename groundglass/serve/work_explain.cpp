@@ -26,7 +26,7 @@ torch::Tensor as_bytes(const torch::Tensor& heat) {
 /// whatever the order of its axes, and the axial slices that it was made for.
 class HeatLayer {
  public:
-  HeatLayer(std::string stem, const OrderedImage& image, const std::string& units)
+  HeatLayer(std::string stem, const OrderedImage& image, UnitsAsked units)
       : stem_(std::move(stem)) {
     if (!image.volume) return;
     info_ = open_volume(image.path, units)->info();

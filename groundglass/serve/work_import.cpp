@@ -68,7 +68,8 @@ void unpack_archives(const Work& work, const fs::path& files) {
 void write_whole(const fs::path& path, AxialSource& source, const fs::path& volume_file,
                  Observer& observer) {
   const auto& info = source.info();
-  const auto reader = open_volume(volume_file, info.units == Units::hu ? "hu" : "gray");
+  const auto reader =
+      open_volume(volume_file, info.units == Units::hu ? UnitsAsked::hu : UnitsAsked::gray);
   NiftiWriter writer(path, NiftiWriter::Content::image, info.type,
                      {info.depth, info.height, info.width}, info.geometry);
   for (int64_t k = 0; k < info.depth; ++k) {

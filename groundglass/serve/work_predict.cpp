@@ -121,7 +121,7 @@ void tell_versions(const Work& work, const PredictJob& job, const Segmenter& seg
     const auto& options = segmenter.options();
     VersionMeasures measures = {
         model_view(summary, job, segmenter.classes()), case_summary_of(one),
-        word_of(options.preprocess.units),
+        options.preprocess.units,
         lung_classes_of(image->volume ? options.lungs : options.xray_lungs)};
     write_measures((job.output / input_of(*image).stem).string(), measures);
     found.emplace_back(image, std::move(measures));

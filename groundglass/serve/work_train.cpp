@@ -35,7 +35,7 @@ class EpochCounter final : public Observer {
 /// Images that somebody has corrected; each study counts as a patient.
 void take_corrected(const nlohmann::ordered_json& cases, FineTuning& job) {
   job.dataset.source = "studies of a workspace";
-  job.dataset.layout = "corrected studies";
+  job.dataset.layout = DatasetLayout::corrected_studies;
   job.dataset.mask_column = "mask";
   int64_t classes = 0;
   for (const auto& one : cases) {

@@ -174,7 +174,7 @@ fs::path write_dicom_object(const Work& work, const OrderedImage& image,
   std::unique_ptr<VolumeReader> series;  // which the objects read from until they are written
   std::shared_ptr<DicomCase> objects;
   if (image.volume) {
-    series = open_volume(image.path, "hu");
+    series = open_volume(image.path, UnitsAsked::hu);
     objects = open_dicom_case(outputs, *series, summary, LungMaskMaker{});
     for (int64_t k = 0; k < labels.size(0); ++k) objects->add_slice(labels[k].contiguous());
   } else {
@@ -198,8 +198,9 @@ void do_measure(const Work& work) {
   torch::Tensor labels;
   const bool resumed = !fs::exists(sent);  // a killed call had got beyond it
   if (image.volume) {
-    const auto info =
-        open_volume(image.path, network.summary.modality == "CT" ? "hu" : "gray")->info();
+    const auto info = open_volume(image.path, network.summary.modality == "CT" ? UnitsAsked::hu
+                                                                               : UnitsAsked::gray)
+                          ->info();
     labels = resumed ? read_version_mask(stem + "_mask.nii.gz") : sent_volume(sent, info);
     check_labels(labels, classes);
     write_label_volume(stem + "_mask.nii.gz", {labels, info.geometry});

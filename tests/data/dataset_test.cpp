@@ -23,7 +23,7 @@ TEST(Dataset, ReadsATableWithAllItsColumns) {
              "site,pat,study,4,a/1.png,a/1_m.png,COVID\n"
              "site,pat2,,5,b.png,,\n");
   const Dataset d = read_dataset(folder / "cases.csv");
-  EXPECT_EQ(d.layout, "table");
+  EXPECT_EQ(d.layout, DatasetLayout::table);
   EXPECT_EQ(d.mask_column, "infection");
   EXPECT_TRUE(d.warnings.empty());
   ASSERT_EQ(d.rows.size(), 2U);
@@ -146,7 +146,7 @@ TEST(Dataset, ReadsAnNnunetFolder) {
   touch(folder, {"imagesTr/k1_0000.nii.gz", "imagesTr/k2_0000.nii.gz", "labelsTr/k1.nii.gz",
                  "labelsTr/k2.nii.gz"});
   const Dataset d = read_dataset(folder.path());
-  EXPECT_EQ(d.layout, "nnunet");
+  EXPECT_EQ(d.layout, DatasetLayout::nnunet);
   ASSERT_EQ(d.rows.size(), 2U);
   EXPECT_EQ(d.rows[1].id, "k2");
   EXPECT_EQ(d.rows[1].mask, folder / "labelsTr/k2.nii.gz");
@@ -171,7 +171,7 @@ TEST(Dataset, ReadsPairedFolders) {
   const ScratchFolder folder;
   touch(folder, {"frames/1.png", "frames/2.png", "masks/1.png", "masks/2_mask.png"});
   const Dataset d = read_dataset(folder.path());
-  EXPECT_EQ(d.layout, "paired folders");
+  EXPECT_EQ(d.layout, DatasetLayout::paired_folders);
   ASSERT_EQ(d.rows.size(), 2U);
   EXPECT_EQ(d.rows[1].mask, folder / "masks/2_mask.png");
   EXPECT_EQ(d.warnings.size(), 1U);

@@ -25,7 +25,7 @@ void read_slices(VolumeReader& reader) {
 }
 
 void read_any_volume(const fs::path& file) {
-  read_slices(*open_volume(file, "hu"));
+  read_slices(*open_volume(file, UnitsAsked::hu));
 }
 
 void read_any_labels(const fs::path& file) {

@@ -92,7 +92,7 @@ TEST_F(UnitsOfVolumes, AreDoubtedInEveryFormat) {
   write_volume(folder / "v.nii.gz", volume_in_hu(stored, Geometry{}));
   EXPECT_TRUE(says(complaint(ErrorKind::data, [&] { open_volume(folder / "v.nii.gz"); }),
                    {"units are unclear", "near air", "near water", "-1024"}));
-  EXPECT_EQ(open_volume(folder / "v.nii.gz", "hu")->info().units, Units::hu);
+  EXPECT_EQ(open_volume(folder / "v.nii.gz", UnitsAsked::hu)->info().units, Units::hu);
 
   write_dicom_series(folder / "s", volume_in_hu(chest_like(), Geometry{}), {});
   EXPECT_EQ(open_volume(folder / "s")->info().units, Units::hu);

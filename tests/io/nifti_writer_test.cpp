@@ -81,7 +81,7 @@ TEST_F(NiftiWriting, KeepsLabelsExactlyAndProbabilitiesToAPartIn32768) {
   ProbabilityVolumeWriter writer(folder / "p.nii.gz", {2, 3, 4}, oblique_grid());
   for (int64_t k = 0; k < 2; ++k) writer.write_slice(p[k]);
   writer.commit();
-  const auto found = read_volume(folder / "p.nii.gz", "probability").voxels;
+  const auto found = read_volume(folder / "p.nii.gz", UnitsAsked::probability).voxels;
   EXPECT_EQ(found.scalar_type(), torch::kFloat32);
   EXPECT_LE((found - p).abs().max().item<double>(), 1.0 / 32768 + 1e-7);
   EXPECT_EQ(found.flatten()[0].item<float>(), 0);

@@ -17,7 +17,7 @@ class Volumes : public VolumeTest {
     write_volume(path, volume_in_hu(voxels, {}));
     return path;
   }
-  std::string complaint(const fs::path& path, const std::string& units = "auto") const {
+  std::string complaint(const fs::path& path, UnitsAsked units = UnitsAsked::as_stored) const {
     return groundglass::complaint(ErrorKind::data, [&] { open_volume(path, units); });
   }
 };
@@ -37,8 +37,8 @@ TEST_F(Volumes, OfBytesAreGray) {
   const auto info = open_volume(path)->info();
   EXPECT_EQ(info.units, Units::gray);
   EXPECT_EQ(info.white, 255);
-  EXPECT_EQ(open_volume(path, "gray")->info().units, Units::gray);
-  EXPECT_EQ(open_volume(path, "hu")->info().units, Units::hu);
+  EXPECT_EQ(open_volume(path, UnitsAsked::gray)->info().units, Units::gray);
+  EXPECT_EQ(open_volume(path, UnitsAsked::hu)->info().units, Units::hu);
 }
 
 TEST_F(Volumes, ThatReachIntoAirAreInHu) {
@@ -60,11 +60,11 @@ TEST_F(Volumes, OfUnclearUnitsAreRefusedUntilSomebodyInsists) {
   const auto path = save(voxels);
   expect_contains(complaint(path), "v.nii.gz: units are unclear: int16 values not below -200");
   expect_contains(complaint(path), "set preprocess.units to hu or gray");
-  EXPECT_EQ(open_volume(path, "hu")->info().units, Units::hu);
-  expect_contains(complaint(path, "gray"), "holds int16 values, expected uint8 for units 'gray'");
-  expect_contains(complaint(path, "probability"), "expected float32 for units 'probability'");
-  expect_contains(groundglass::complaint(ErrorKind::usage, [&] { open_volume(path, "Hu"); }),
-                  "units are 'Hu', expected auto, hu or gray");
+  EXPECT_EQ(open_volume(path, UnitsAsked::hu)->info().units, Units::hu);
+  expect_contains(complaint(path, UnitsAsked::gray),
+                  "holds int16 values, expected uint8 for units 'gray'");
+  expect_contains(complaint(path, UnitsAsked::probability),
+                  "expected float32 for units 'probability'");
 }
 
 TEST_F(Volumes, AreReadWholeInTheirType) {

@@ -141,7 +141,7 @@ TEST(PredictClasses, WritesVolumesWithNumbersMillilitresAndProbabilities) {
                            "v_probability_2.nii.gz", "v_overlay.png"}) {
     EXPECT_TRUE(fs::exists(folder / "out" / name)) << name;
   }
-  const auto p = read_volume(folder / "out/v_probability_2.nii.gz", "probability").voxels;
+  const auto p = read_volume(folder / "out/v_probability_2.nii.gz", UnitsAsked::probability).voxels;
   const auto where = p > 0.5;
   EXPECT_TRUE(torch::equal(where, labels == 2));
 }

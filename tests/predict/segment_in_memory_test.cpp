@@ -48,7 +48,8 @@ void expect_same_answer(const fs::path& input, int64_t side) {
   ASSERT_EQ(kept.probabilities.dim(), 4);
   const auto file = input.filename() == "v.nii.gz" ? "v" : "case_000";
   const auto probability =
-      read_volume(folder / (std::string(file) + "_probability.nii.gz"), "probability").voxels;
+      read_volume(folder / (std::string(file) + "_probability.nii.gz"), UnitsAsked::probability)
+          .voxels;
   EXPECT_LT((kept.probabilities[0] - probability).abs().max().item<double>(), 1e-4) << input;
 }
 

@@ -97,11 +97,11 @@ TEST_F(StudyReport, ShowsTheFullestSlicesOfThreePlanesWithSquarePixels) {
   ASSERT_EQ(found.slices.size(), 5U);
   const auto& axial = found.slices[0];
   const auto &coronal = found.slices[3], &sagittal = found.slices[4];
-  EXPECT_EQ(axial.plane, "axial");
+  EXPECT_EQ(axial.plane, Plane::axial);
   EXPECT_EQ(axial.index, 2);
-  EXPECT_EQ(coronal.plane, "coronal");
+  EXPECT_EQ(coronal.plane, Plane::coronal);
   EXPECT_EQ(coronal.index, 4);
-  EXPECT_EQ(sagittal.plane, "sagittal");
+  EXPECT_EQ(sagittal.plane, Plane::sagittal);
   EXPECT_EQ(sagittal.index, 4);
   const auto shape = [](const StudySlice& s) {
     return static_cast<double>(s.rgb.size(1)) / static_cast<double>(s.rgb.size(2));
