@@ -116,7 +116,7 @@ FinalMasks final_masks(AnnotationStore& store, const std::string& annotator,
 }
 
 Dataset masked_cases(AnnotationStore& store) {
-  Dataset set{store.notes().source, "annotation project", "mask", {}, {}};
+  Dataset set{store.notes().source, DatasetLayout::annotation_project, "mask", {}, {}};
   for (const auto& mask : final_masks(store, "", Unreviewed::keep_manual).masks) {
     const AnnotationCase& c = store.case_of(mask.case_id);
     set.rows.push_back({c.name, c.study, c.patient, c.domain, "", c.image, mask.file});

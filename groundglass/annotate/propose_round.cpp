@@ -66,7 +66,7 @@ struct Ensemble {
 /// and manual ones in stage 2.
 Dataset labelled_cases(AnnotationStore& store, int64_t stage) {
   if (stage == 1) {
-    Dataset set{store.notes().source, "annotation project", "mask", {}, {}};
+    Dataset set{store.notes().source, DatasetLayout::annotation_project, "mask", {}, {}};
     for (const auto& c : store.cases()) {
       if (c.manual.empty()) continue;
       set.rows.push_back({c.name, c.study, c.patient, c.domain, "", c.image, c.manual});

@@ -21,11 +21,12 @@ struct DataRow {
 };
 
 /// Where the list of a data set comes from.
-enum class DatasetLayout { table, nnunet, paired_folders, corrected_studies };
+enum class DatasetLayout { table, nnunet, paired_folders, annotation_project, corrected_studies };
 inline Words<DatasetLayout> words_of(DatasetLayout) {
   return {{"table", DatasetLayout::table},
           {"nnunet", DatasetLayout::nnunet},
           {"paired folders", DatasetLayout::paired_folders},
+          {"annotation project", DatasetLayout::annotation_project},
           {"corrected studies", DatasetLayout::corrected_studies}};
 }
 
