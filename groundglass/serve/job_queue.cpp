@@ -220,8 +220,13 @@ void JobQueue::fail_job(JobRecord& job, const std::string& error, const std::str
   job.error = error;
   job.error_kind = kind;
   job.finished = utc_now();
+  // Whoever sees that the job has failed must find what it worked on failed, too.
+  try {
+    after_failure(workspace_, job, error);
+  } catch (const HttpError&) {
+    // It was removed.
+  }
   workspace_.keep(job);
-  after_failure(workspace_, job, error);
   if (!job.study.empty()) tell_study(job.study);
   tell_job(job);
 }
