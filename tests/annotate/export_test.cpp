@@ -48,7 +48,7 @@ TEST_F(Export, AsATableKeepsPatients) {
 
 TEST_F(Export, AsNnUnetIsReadAsSuch) {
   const Dataset set = exported(ExportLayout::nnunet);
-  EXPECT_EQ(set.layout, "nnunet");
+  EXPECT_EQ(set.layout, DatasetLayout::nnunet);
   expect_our_masks(set);
   EXPECT_EQ(set.rows[0].id, "s_case_0");
   const auto document = nlohmann::json::parse(read_file(made.folder / "out/dataset.json"));
