@@ -4,6 +4,7 @@
 #include <array>
 #include <numeric>
 
+#include "groundglass/core/error.h"
 #include "groundglass/core/json.h"
 #include "groundglass/core/task.h"
 #include "groundglass/infer/plan/int8_ranges.h"
@@ -151,6 +152,11 @@ Quantised quantised(const ModelPtr& model, const PreparedSet& set, const Quantis
                     const QuantiseOptions& options, Observer& observer) {
   const Quantiser quantiser(model, set, options);
   Quantised found{quantiser.ranges(rows.ranges, observer), nullptr};
+  if (found.ranges.empty()) {
+    fail(ErrorKind::usage,
+         "this network has no convolution that gains from 8 bits (dense, with at least 16 channels "
+         "on both sides); predict runs it in bf16 or fp32");
+  }
   if (!rows.parity.empty()) {
     found.parity = quantiser.parity(rows.parity, found.ranges, observer);
   }

@@ -42,7 +42,7 @@ struct Quantised {
 };
 
 /// model  in evaluation mode; the set is prepared for it. Throws as Plan does where the processor
-///        cannot plan.
+///        cannot plan, and Error(usage) for a network without a convolution that runs in 8 bits.
 Quantised quantised(const ModelPtr& model, const PreparedSet& set, const QuantiseRows& rows,
                     const QuantiseOptions& options, Observer& observer);
 

@@ -84,6 +84,9 @@ void Database::refuse(const std::string& what) const {
            path_.string() + ": is in use by another call; wait until it has ended");
     }
   }
+  if (code == SQLITE_FULL) {
+    throw DatabaseFull(ErrorKind::data, path_.string() + ": cannot be written, the disk is full");
+  }
   fail(ErrorKind::data, path_.string() + ": " + sqlite3_errmsg(handle_) + " (" +
                             what.substr(0, what.find_first_of("(\n")) + ")");
 }

@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "groundglass/core/error.h"
+
 struct sqlite3;
 struct sqlite3_stmt;
 
@@ -28,11 +30,18 @@ class SqlRow {
   sqlite3_stmt* statement_;
 };
 
+/// The disk of a database, or its quota, is full: what was to be written is not.
+class DatabaseFull : public Error {
+ public:
+  using Error::Error;
+};
+
 /// An open SQLite file. Everything that is written reaches the disk before commit returns
 /// (rollback journal, synchronous = FULL), and a killed program leaves what the last commit left.
 ///
 /// Every function throws Error(data) with the path and SQLite's reason: no database, damaged, full
-/// disk, read-only; a file that another call holds for more than five seconds is said to be in use.
+/// disk (DatabaseFull), read-only; a file that another call holds for more than five seconds is
+/// said to be in use.
 class Database {
  public:
   enum class Opening { existing, or_create };

@@ -102,17 +102,29 @@ void JobQueue::work(const std::vector<std::string>& kinds) {
     const int64_t id = job->id;
     try {
       run(std::move(*job));
+    } catch (const Error& e) {
+      give_up(id, e.what(), word_of(e.kind()));
     } catch (const std::exception& e) {
-      try {
-        JobRecord broken = workspace_.job(id);
-        fail_job(broken, e.what(), "internal");
-      } catch (const std::exception&) {
-        // Nobody is left to tell: the study was removed or the disk is full.
-      }
+      give_up(id, e.what(), "internal");
     }
     const std::lock_guard lock(mutex_);
     running_.erase(id);
     cancelled_.erase(id);
+  }
+}
+
+void JobQueue::give_up(int64_t id, const std::string& error, const std::string& kind) {
+  while (!ending_) {
+    try {
+      JobRecord broken = workspace_.job(id);
+      return fail_job(broken, error, kind);
+    } catch (const HttpError&) {
+      return;  // its study was removed
+    } catch (const std::exception&) {
+      // The disk is full: a job of which nothing is stored now would be called running for ever.
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, std::chrono::milliseconds(500));
+    }
   }
 }
 

@@ -64,6 +64,8 @@ class JobQueue {
   void take_result(JobRecord& job, const nlohmann::ordered_json& result);
   void finish(JobRecord& job, int exit_code);
   void fail_job(JobRecord& job, const std::string& error, const std::string& kind);
+  /// Calls the job failed as soon as that can be stored.
+  void give_up(int64_t id, const std::string& error, const std::string& kind);
 
   Workspace& workspace_;
   EventHub& events_;

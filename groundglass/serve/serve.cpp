@@ -8,6 +8,7 @@
 #include "groundglass/core/error.h"
 #include "groundglass/core/text.h"
 #include "groundglass/core/version.h"
+#include "groundglass/io/sqlite.h"
 #include "groundglass/pacs/site.h"
 #include "groundglass/serve/api.h"
 #include "groundglass/serve/http_error.h"
@@ -191,6 +192,8 @@ void ServeSession::State::handle(const httplib::Request& request, httplib::Respo
     answer(request, response, body);
   } catch (const HttpError& e) {
     refuse(e.status(), e.what(), e.kind());
+  } catch (const DatabaseFull&) {
+    refuse(507, "the disk of the workspace is full; make room and ask again", ErrorKind::data);
   } catch (const Error& e) {
     refuse(http_status(e.kind()), e.what(), e.kind());
   } catch (const std::bad_alloc&) {

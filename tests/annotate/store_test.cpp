@@ -22,6 +22,18 @@ Choice choice_of(int64_t round, int64_t case_id, const std::string& annotator, c
   return c;
 }
 
+TEST(Database, SaysThatTheDiskIsFull) {
+  const ScratchFolder folder;
+  Database database(folder / "a.sqlite", Database::Opening::or_create);
+  database.run("CREATE TABLE t(a)");
+  database.run("PRAGMA max_page_count = 3");
+  const auto fill = [&] { database.run("INSERT INTO t VALUES(?)", {std::string(100'000, 'x')}); };
+  EXPECT_THROW(fill(), DatabaseFull);
+  EXPECT_TRUE(
+      says(complaint(ErrorKind::data, fill), {"a.sqlite: cannot be written, the disk is full"}));
+  EXPECT_EQ(database.number("SELECT count(*) FROM t"), 0);
+}
+
 TEST(Database, KeepsValuesOfEveryKind) {
   const ScratchFolder folder;
   Database database(folder / "a.sqlite", Database::Opening::or_create);

@@ -133,6 +133,14 @@ TEST_F(QuantiseProgram, SaysInOneLineWhatItCannotDo) {
                    {"split.json: holds no training images"}));
 }
 
+TEST_F(QuantiseProgram, SaysOfAThinNetworkThatNothingOfItRunsInBytes) {
+  run("groundglass train r.toml --data set.ggset --epochs 1 -o thin -q --set 'model.widths=[4,4]' "
+      "--set train.steps_per_epoch=1");
+  EXPECT_TRUE(says(refusal("quantise --model thin --data set.ggset -q", 2),
+                   {"no convolution that gains from 8 bits", "bf16 or fp32"}));
+  EXPECT_FALSE(fs::exists(folder / "thin/int8.json"));
+}
+
 TEST_F(QuantiseProgram, BenchMeasuresWithRangesOfItsImage) {
   const std::string bench =
       "groundglass bench --models unet --size 64x64 --repeats 1 --engine plan "
