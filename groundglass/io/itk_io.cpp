@@ -84,18 +84,22 @@ void read_itk_header(itk::ImageIOBase& io, const fs::path& path) {
   });
 }
 
-ItkNumbers read_itk_numbers(itk::ImageIOBase& io, const fs::path& path) {
+StoredNumbers itk_number_type(const itk::ImageIOBase& io, const fs::path& path) {
   if (io.GetNumberOfComponents() != 1) {
     refuse(path, "has " + std::to_string(io.GetNumberOfComponents()) +
                      " components per voxel, expected one");
   }
+  return stored_numbers(path, io);
+}
+
+ItkNumbers read_itk_numbers(itk::ImageIOBase& io, const fs::path& path) {
   itk::ImageIORegion all(io.GetNumberOfDimensions());
   for (unsigned i = 0; i < io.GetNumberOfDimensions(); ++i) {
     all.SetIndex(i, 0);
     all.SetSize(i, io.GetDimensions(i));
   }
   io.SetIORegion(all);
-  ItkNumbers numbers{stored_numbers(path, io), nullptr};
+  ItkNumbers numbers{itk_number_type(io, path), nullptr};
   const auto bytes = static_cast<size_t>(io.GetImageSizeInBytes());
   try {
     numbers.bytes = std::make_unique_for_overwrite<char[]>(bytes);

@@ -20,8 +20,12 @@ struct ItkNumbers {
 /// Reads what stands before the voxels. Nothing is printed; a failure is Error(data) in one line.
 void read_itk_header(itk::ImageIOBase& io, const std::filesystem::path& path);
 
+/// The type of the numbers, after the header. Throws Error(data) for several components and for
+/// types that are not known.
+StoredNumbers itk_number_type(const itk::ImageIOBase& io, const std::filesystem::path& path);
+
 /// Reads all voxels, after the header. Throws Error(data) with path and reason: truncated, damaged,
-/// several components, not enough memory.
+/// not enough memory, and as itk_number_type() does.
 ItkNumbers read_itk_numbers(itk::ImageIOBase& io, const std::filesystem::path& path);
 
 }  // namespace groundglass

@@ -15,6 +15,7 @@
 #include "groundglass/io/header_fields.h"
 #include "groundglass/io/itk_io.h"
 #include "groundglass/io/refuse.h"
+#include "groundglass/io/text_voxels.h"
 #include "groundglass/io/voxel_bytes.h"
 
 namespace groundglass {
@@ -184,12 +185,22 @@ class ItkVolume final : public VolumeReader {
     } else {
       check_metaimage_bytes(path(), fields, needed, info_.warnings);
     }
-    numbers_ = read_itk_numbers(*io, path());
+    if (has_text_voxels(fields)) {
+      read_text(*io, fields);
+    } else {
+      numbers_ = read_itk_numbers(*io, path());
+    }
     if (!is_nrrd_name(path())) set_scale(fields, numbers_.stored);
     describe_volume(*io, fields);
   }
 
  private:
+  void read_text(const itk::ImageIOBase& io, const HeaderFields& fields) {
+    numbers_.stored = itk_number_type(io, path());
+    const auto count = static_cast<int64_t>(io.GetImageSizeInPixels());
+    numbers_.bytes = read_text_voxels(path(), fields, numbers_.stored.type, count, info_.warnings);
+  }
+
   void describe_volume(const itk::ImageIOBase& io, const HeaderFields& fields) {
     info_.format = is_nrrd_name(path()) ? "NRRD" : "MetaImage";
     info_.width = static_cast<int64_t>(io.GetDimensions(0));
