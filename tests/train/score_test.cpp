@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "groundglass/core/error.h"
 #include "groundglass/core/process.h"
 #include "groundglass/models/mirrors.h"
 #include "groundglass/models/unet.h"
