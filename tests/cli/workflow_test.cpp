@@ -306,8 +306,10 @@ TEST_F(Workflow, TheSameSeedGivesTheSamePhantom) {
       "x/case_000_lung.png");
   EXPECT_EQ(json::parse(run("groundglass inspect d/case_000 --json -q").out)["units"], "HU");
   EXPECT_EQ(json::parse(run("groundglass inspect n --json -q").out)["layout"], "nnunet");
-  EXPECT_TRUE(says(run("groundglass phantom y --format jpeg -q", 2).err, {"'jpeg'"}));
-  EXPECT_TRUE(says(run("groundglass phantom y --kind mri -q", 2).err, {"'mri'"}));
+  EXPECT_TRUE(says(run("groundglass phantom y --format jpeg -q", 2).err,
+                   {"--format: jpeg not in {png,nifti,dicom}"}));
+  EXPECT_TRUE(
+      says(run("groundglass phantom y --kind mri -q", 2).err, {"--kind: mri not in {ct,cxr}"}));
 }
 
 }  // namespace
