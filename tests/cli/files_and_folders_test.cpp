@@ -24,6 +24,13 @@ TEST_F(FilesAndFolders, ADotIsCalledAsTheFolderItMeans) {
   EXPECT_EQ(run("ls o").out, "s_mask.nii.gz\nsummary.json\nt_mask.nii.gz\n");
 }
 
+TEST_F(FilesAndFolders, SlicesThatOutgrowTheLimitOfTheShellAreNamed) {
+  const auto said =
+      run("ulimit -f 8; groundglass phantom d --cases 1 --slices 2 --format dicom -q", 4);
+  EXPECT_TRUE(says(said.err, {"case_000", ".dcm: cannot be written (File too large)"}));
+  EXPECT_EQ(run("find d -type f").out, "");
+}
+
 TEST_F(FilesAndFolders, NamesThatAreNotUtf8EndNothing) {
   run("groundglass phantom p --cases 1 --slices 2 --side 64 -q && mkdir in && "
       "f=p/case_000/z000.png && cp $f in/ok.png && cp $f in/$'M\\xfcller.png' && "
