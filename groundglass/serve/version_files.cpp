@@ -39,11 +39,11 @@ ordered_json measures_document(const VersionMeasures& m) {
           {"lung_classes", m.lung_classes}};
 }
 
+}  // namespace
+
 UnitsAsked units_of(const VersionMeasures& measures) {
   return measures.summary.modality == "CT" ? UnitsAsked::hu : UnitsAsked::gray;
 }
-
-}  // namespace
 
 void write_measures(const std::string& stem, const VersionMeasures& measures) {
   write_file(stem + "_measures.json", json_text(measures_document(measures), 1));
@@ -85,8 +85,7 @@ torch::Tensor overlay_of(const OrderedImage& image, const torch::Tensor& labels,
     const auto gray = to_gray(read_picture(image.path), options)[0];
     return with_legend(overlay(gray, labels), legend);
   }
-  AxialSource source(image.path,
-                     measures.summary.modality == "CT" ? UnitsAsked::hu : UnitsAsked::gray);
+  AxialSource source(image.path, units_of(measures));
   const auto upright = source.view().apply(labels);
   std::vector<torch::Tensor> tiles;
   for (int64_t k = 0; k < source.depth(); k += source.tile_step()) {

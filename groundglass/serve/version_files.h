@@ -26,6 +26,10 @@ struct VersionMeasures {
   UnitsAsked units = UnitsAsked::as_stored;  ///< that the image was read in
   int64_t lung_classes = 0;                  ///< of the network that found the lungs
 };
+
+/// What the image of a version was measured as: Hounsfield units for CT, else gray.
+UnitsAsked units_of(const VersionMeasures& measures);
+
 VersionMeasures read_measures(const std::string& stem);
 
 /// Writes <stem>_measures.json; without lesions first, since finding them takes a moment.

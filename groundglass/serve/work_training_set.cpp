@@ -23,9 +23,7 @@ void add_case(const OrderedImage& image, const fs::path& mask, const VersionMeas
   const fs::path labels = stem.string() + ending, copy = stem.string() + "_0000" + ending;
   if (image.volume) {
     write_label_volume(labels, read_label_volume(mask));
-    write_volume(
-        copy, read_volume(image.path,
-                          measures.summary.modality == "CT" ? UnitsAsked::hu : UnitsAsked::gray));
+    write_volume(copy, read_volume(image.path, units_of(measures)));
   } else {
     write_png(labels, read_version_mask(mask));
     write_png(copy, to_gray(read_picture(image.path), {})[0].contiguous());

@@ -54,8 +54,7 @@ CaseSummary measured(const OrderedImage& image, const torch::Tensor& labels,
   const CaseNames case_names = {image.path.string(), network.model.at("name"), names};
   LungSource lungs = lungs_of_version(network, lung_file);
   lungs.lobes = lobe_source({});
-  AxialSource source(image.path,
-                     network.summary.modality == "CT" ? UnitsAsked::hu : UnitsAsked::gray);
+  AxialSource source(image.path, units_of(network));
   const auto upright = source.view().apply(labels);
   torch::Tensor upright_lungs;
   if (lungs.from == LungsFrom::network) {
@@ -198,9 +197,7 @@ void do_measure(const Work& work) {
   torch::Tensor labels;
   const bool resumed = !fs::exists(sent);  // a killed call had got beyond it
   if (image.volume) {
-    const auto info = open_volume(image.path, network.summary.modality == "CT" ? UnitsAsked::hu
-                                                                               : UnitsAsked::gray)
-                          ->info();
+    const auto info = open_volume(image.path, units_of(network))->info();
     labels = resumed ? read_version_mask(stem + "_mask.nii.gz") : sent_volume(sent, info);
     check_labels(labels, classes);
     write_label_volume(stem + "_mask.nii.gz", {labels, info.geometry});
